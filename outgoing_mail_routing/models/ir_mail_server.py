@@ -1,0 +1,390 @@
+from odoo import api, fields, models, tools
+from odoo.exceptions import UserError, ValidationError
+from odoo.tools.mail import email_split_tuples
+
+from odoo.addons.base.models.ir_mail_server import extract_rfc2822_addresses
+
+from .routed_from import RoutedFrom
+
+_SYSTEM = "base.group_system"
+
+
+class IrMailServer(models.Model):
+    _inherit = "ir.mail_server"
+
+    own_user_ids = fields.Many2many(
+        comodel_name="res.users",
+        relation="ir_mail_server_own_user_rel",
+        column1="mail_server_id",
+        column2="user_id",
+        string="Users",
+        domain="[('share', '=', False)]",
+        copy=False,
+        groups=_SYSTEM,
+        help="Users whose mail leaves through this server. A user may have several "
+        "servers: they are asked in the order of their priority.",
+    )
+    default_company_ids = fields.Many2many(
+        comodel_name="res.company",
+        relation="ir_mail_server_default_company_rel",
+        column1="mail_server_id",
+        column2="company_id",
+        string="Companies",
+        copy=False,
+        groups=_SYSTEM,
+        help="Companies whose mail leaves through this server, unless the user who "
+        "sends it has a server of their own.",
+    )
+    company_ids = fields.Many2many(
+        comodel_name="res.company",
+        relation="ir_mail_server_allowed_company_rel",
+        column1="mail_server_id",
+        column2="company_id",
+        string="Allowed Companies",
+        groups=_SYSTEM,
+        help="Only mail of these companies ever leaves through this server. Leave it "
+        "empty to allow every company.",
+    )
+    reserved = fields.Boolean(
+        groups=_SYSTEM,
+        help="Only the users and companies above send through this server: its FROM "
+        "filter attracts nobody else's mail and it is nobody else's fallback.",
+    )
+    allow_delegation = fields.Boolean(
+        string="Colleagues May Send",
+        groups=_SYSTEM,
+        help="Off: only mail that its users write themselves, or that Odoo writes in "
+        "their name, leaves through a user's server. On: mail that a colleague sends "
+        "in their name leaves through it as well.",
+    )
+    from_policy = fields.Selection(
+        selection=[
+            ("auto", "Automatic"),
+            ("filter", "Addresses of its FROM filter"),
+            ("login", "Its sender address only"),
+            ("any", "Every address"),
+        ],
+        string="May Send As",
+        default="auto",
+        required=True,
+        groups=_SYSTEM,
+        help="The addresses this server may put into From. Automatic: those of its FROM "
+        "filter; without a filter the sender address alone if users or companies are "
+        "assigned, else every address.",
+    )
+    sender_email = fields.Char(
+        string="Sender Address",
+        compute="_compute_sender_email",
+        inverse="_inverse_sender_email",
+        store=True,
+        groups=_SYSTEM,
+        help="The address that takes the place of a From this server may not send as; "
+        "the name is kept. Proposed from the user name or the FROM filter; empty it to "
+        "return to the proposal.",
+    )
+    sender_email_custom = fields.Char(
+        groups=_SYSTEM,
+        help="The sender address that was typed in, where it is not the proposed one.",
+    )
+    reply_to_policy = fields.Selection(
+        selection=[
+            ("auto", "Automatic"),
+            ("odoo", "As Odoo computes it"),
+            ("from", "The address in From"),
+            ("custom", "Another address"),
+        ],
+        string="Replies Go To",
+        default="auto",
+        required=True,
+        groups=_SYSTEM,
+        help="Where answers go. Automatic: to the address in From if an incoming server "
+        "collects it, else to Odoo's own reply address, else to the person who wrote.",
+    )
+    reply_to_email = fields.Char(
+        string="Reply Address",
+        groups=_SYSTEM,
+        help="The address that answers go to when another address is chosen.",
+    )
+    bounce_policy = fields.Selection(
+        selection=[
+            ("auto", "Automatic"),
+            ("odoo", "Odoo's bounce address"),
+            ("from", "The address in From"),
+        ],
+        string="Bounces Go To",
+        default="auto",
+        required=True,
+        groups=_SYSTEM,
+        help="Envelope sender and Return-Path. Automatic: Odoo's bounce address if this "
+        "server may send as it, else the address in From.",
+    )
+    fetchmail_server_id = fields.Many2one(
+        comodel_name="fetchmail.server",
+        string="Replies Collected By",
+        copy=False,
+        index="btree_not_null",
+        groups=_SYSTEM,
+        help="The incoming mail server that fetches what arrives at the sender address, "
+        "so that answers sent there reach the document in Odoo.",
+    )
+    routing_warning = fields.Text(
+        compute="_compute_routing_warning",
+        groups=_SYSTEM,
+        help="What in this configuration can lose mail or send it under a wrong name.",
+    )
+
+    # ------------------------------------------------------------------
+    # Constraints
+    # ------------------------------------------------------------------
+
+    @api.constrains("own_user_ids", "default_company_ids", "company_ids", "owner_user_id")
+    def _check_assignments(self):
+        """Refuse an assignment that could never carry a mail.
+
+        Called by ``res.users`` and ``res.company`` too, for the same relations.
+
+        :raise ValidationError: names the server, and the user or company
+        """
+        for server in self.sudo().with_context(active_test=False):
+            allowed = server.company_ids
+            if server.owner_user_id and (server.own_user_ids or server.default_company_ids):
+                raise ValidationError(
+                    self.env._(
+                        "“%(server)s” is the personal mail server of %(user)s and cannot "
+                        "be assigned. Choose another server.",
+                        server=server.name,
+                        user=server.owner_user_id.name,
+                    )
+                )
+            if not allowed:
+                continue
+            barred = [
+                *(c.name for c in server.default_company_ids - allowed),
+                *(u.name for u in server.own_user_ids if not u.company_ids & allowed),
+            ]
+            if barred:
+                raise ValidationError(
+                    self.env._(
+                        "“%(server)s” only carries mail of %(companies)s, so it cannot "
+                        "be assigned to %(barred)s. Allow the company on the server, or "
+                        "remove the assignment.",
+                        server=server.name,
+                        companies=", ".join(allowed.mapped("name")),
+                        barred=", ".join(barred),
+                    )
+                )
+
+    @api.constrains("own_user_ids")
+    def _check_own_users_internal(self):
+        for server in self.sudo():
+            if outsider := server.own_user_ids.filtered("share")[:1]:
+                raise ValidationError(
+                    self.env._(
+                        "%(user)s is not an internal user: “%(server)s” cannot be "
+                        "assigned to them.",
+                        user=outsider.name,
+                        server=server.name,
+                    )
+                )
+
+    @api.constrains("reply_to_policy", "reply_to_email")
+    def _check_reply_to_email(self):
+        for server in self:
+            if server.reply_to_email:
+                self._parse_one_address(server.reply_to_email)
+            elif server.reply_to_policy == "custom":
+                raise ValidationError(
+                    self.env._(
+                        "“%(server)s” sends answers to another address: fill in the "
+                        "reply address.",
+                        server=server.name,
+                    )
+                )
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_in_use(self):
+        usages = self._active_usages_compute()
+        for server in self:
+            if server.id in usages:
+                raise UserError(
+                    self.env._(
+                        "“%(server)s” cannot be deleted because it is still used:\n"
+                        "%(usages)s\nRemove it there first.",
+                        server=server.name,
+                        usages="\n".join(f"- {usage}" for usage in usages[server.id]),
+                    )
+                )
+
+    # ------------------------------------------------------------------
+    # Computed fields
+    # ------------------------------------------------------------------
+
+    @api.depends("smtp_user", "from_filter", "sender_email_custom")
+    def _compute_sender_email(self):
+        for server in self:
+            server.sender_email = server.sender_email_custom or server._propose_sender()
+
+    def _inverse_sender_email(self):
+        for server in self:
+            typed = server.sender_email
+            email = typed and self._parse_one_address(typed)
+            proposed = server._propose_sender()
+            server.sender_email_custom = email if email and email != proposed else False
+
+    def _propose_sender(self):
+        """The login if it is an address that the filter admits, else the filter's."""
+        self.ensure_one()
+        login = tools.email_normalize(self.smtp_user)
+        if login and self._match_from_filter(login, self.from_filter):
+            return login
+        addresses = map(tools.email_normalize, self._parse_from_filter(self.from_filter))
+        return next(filter(None, addresses), False)
+
+    @api.model
+    def _parse_one_address(self, text):
+        """The normalised address of a field that must hold exactly one.
+
+        :raise ValidationError: no address, several, or a line break
+        """
+        email = tools.email_normalize(text)
+        contacts = email_split_tuples(text)
+        if not email or len(contacts) != 1 or len(text.splitlines()) != 1:
+            raise ValidationError(
+                self.env._(
+                    "“%(text)s” is not one e-mail address. Type a single address such "
+                    "as office@example.com.",
+                    text=text,
+                )
+            )
+        return email
+
+    @api.depends(
+        "from_filter",
+        "from_policy",
+        "sender_email",
+        "reply_to_policy",
+        "fetchmail_server_id",
+        "own_user_ids",
+        "default_company_ids",
+    )
+    def _compute_routing_warning(self):
+        for server in self:
+            server.routing_warning = "\n".join(server._get_routing_warnings()) or False
+
+    def _get_routing_warnings(self):
+        """What can lose or misbrand mail here, a sentence each."""
+        self.ensure_one()
+        warnings = []
+        assigned = self.own_user_ids or self.default_company_ids
+        if self.sender_email and not self._match_from_filter(
+            self.sender_email, self.from_filter
+        ):
+            warnings.append(
+                self.env._(
+                    "The FROM filter does not admit the sender address %(email)s: mail "
+                    "rewritten to it may be refused or taken for spam.",
+                    email=self.sender_email,
+                )
+            )
+        if self.reply_to_policy == "from" and not self.fetchmail_server_id:
+            warnings.append(
+                self.env._(
+                    "Answers go to the address in From, but no incoming mail server "
+                    "collects them: they will not reach Odoo."
+                )
+            )
+        if assigned and self.from_policy == "login" and not self.sender_email:
+            warnings.append(
+                self.env._(
+                    "It may send as its sender address only, but has none. Fill in the "
+                    "sender address."
+                )
+            )
+        return warnings
+
+    # ------------------------------------------------------------------
+    # Routing
+    # ------------------------------------------------------------------
+
+    def _active_usages_compute(self):
+        usages = super()._active_usages_compute()
+        for server in self.sudo():
+            lines = [
+                *(self.env._("%s (User)", user.name) for user in server.own_user_ids),
+                *(
+                    self.env._("%s (Company)", company.name)
+                    for company in server.default_company_ids
+                ),
+            ]
+            if lines:
+                usages.setdefault(server.id, []).extend(lines)
+        return usages
+
+    def _find_mail_server(self, email_from, mail_servers=None):
+        """Answer by rule user, company, FROM filter, priority, system.
+
+        Called by the queue with a From that carries its mail, by ``_connect__`` with
+        what the queue got from here, and by anybody with a plain From.
+        """
+        routed = self.env["mail.routing"]._route(email_from, mail_servers)
+        profile = routed.decision.profile
+        return (self.browse(profile.id) if profile else None), routed
+
+    def _connect__(self, *args, smtp_from=None, mail_server_id=None, **kwargs):
+        """Give a server that was asked for by its id the headers of its policies."""
+        if mail_server_id and not kwargs.get("allow_archived"):
+            smtp_from = self.env["mail.routing"]._route(
+                smtp_from, forced_id=mail_server_id
+            )
+        return super()._connect__(
+            *args, smtp_from=smtp_from, mail_server_id=mail_server_id, **kwargs
+        )
+
+    def _check_forced_mail_server(self, mail_server, allow_archived, smtp_from):
+        """Refuse a server that is forced on mail of a company it may not carry."""
+        result = super()._check_forced_mail_server(mail_server, allow_archived, smtp_from)
+        if isinstance(smtp_from, RoutedFrom) and smtp_from.decision.refused:
+            step = smtp_from.decision.steps[-1]
+            raise UserError(
+                self.env._(
+                    "%(reason)s Choose another server on the mail or its template, or "
+                    "allow the company on the server.",
+                    reason=self.env["mail.routing"]._sentence(step),
+                )
+            )
+        return result
+
+    def _prepare_email_message__(self, message, smtp_session):
+        """Set the headers of the route that the session's From carries."""
+        routed = getattr(smtp_session, "smtp_from", None)
+        if not isinstance(routed, RoutedFrom):
+            return super()._prepare_email_message__(message, smtp_session)
+        envelope_sender = self._set_routed_headers(message, routed)
+        smtp_from, smtp_to, message = super()._prepare_email_message__(
+            message, smtp_session
+        )
+        return envelope_sender or smtp_from, smtp_to, message
+
+    @api.model
+    def _set_routed_headers(self, message, routed):
+        """Put the route's From, Reply-To and Return-Path into a message.
+
+        :return: the envelope sender, ``None`` where core decides it
+        """
+        plan = self.env["mail.routing"]._plan_message_headers(message, routed)
+        headers = {}
+        if routed.decision.rewritten:
+            # answers go by Reply-To; without one they would go to the new From
+            headers["Reply-To"] = message["Reply-To"] or message["From"]
+            headers["From"] = str(routed)
+        if plan.reply_to:
+            headers["Reply-To"] = plan.reply_to
+        envelope_sender = None
+        if plan.return_path:
+            envelope_sender = (extract_rfc2822_addresses(plan.return_path) or [None])[-1]
+            headers["Return-Path"] = envelope_sender
+        for name, value in headers.items():
+            if value:
+                del message[name]
+                message[name] = str(value)
+        return envelope_sender

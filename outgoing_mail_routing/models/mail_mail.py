@@ -1,0 +1,286 @@
+from collections import defaultdict
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.policy import SMTP
+
+from odoo import models, tools
+from odoo.tools.mail import email_split_and_format_normalize
+
+from ..routing import Company, Person, Request, session_key
+from .routed_from import RequestFrom
+
+# The recipient of a message that is prepared to be explained, and never sent
+_NOBODY = "nobody@explained.invalid"
+
+
+@dataclass(frozen=True)
+class MailFacts:
+    """For whom a mail is; what is left out does not matter to its route."""
+
+    sender: Person | None = None
+    colleagues: tuple[Person, ...] = ()
+    company: Company | None = None
+    personal_id: int = 0
+
+
+class MailMail(models.Model):
+    _inherit = "mail.mail"
+
+    def _split_by_mail_configuration(self):
+        """Batches of mails that share server, From and the headers of their route.
+
+        Takes the place of core's split, which filters all servers for every mail.
+        With nothing assigned the batches are core's, in core's order.
+        """
+        ids_by_session = defaultdict(list)
+        for alias_domain_id, email_from, mail_ids in self._group_by_request():
+            routed = self._find_route(alias_domain_id, email_from)
+            profile = routed.decision.profile
+            server_id = profile.id if profile else False
+            key = (server_id, alias_domain_id, routed, session_key(routed.decision))
+            ids_by_session[key].extend(mail_ids)
+        batch_size = self._get_session_batch_size()
+        for (server_id, alias_domain_id, routed, _key), ids in ids_by_session.items():
+            for batch_ids in tools.split_every(batch_size, ids):
+                yield server_id, alias_domain_id, routed, batch_ids
+
+    def _find_route(self, alias_domain_id, email_from):
+        """The route of mails that ask the same question.
+
+        As in core, ``_find_mail_server`` is asked where no server is forced.
+
+        :param RequestFrom email_from: the From of the mails, with their facts
+        :rtype: RoutedFrom
+        """
+        servers = self._routing_servers(alias_domain_id)
+        if email_from.request.forced_id:
+            return servers.env["mail.routing"]._route(email_from)
+        return servers._find_mail_server(email_from)[1]
+
+    def _get_session_batch_size(self):
+        """How many mails one SMTP session carries at most, as in core."""
+        params = self.env["ir.config_parameter"].sudo()
+        return int(params.get_param("mail.session.batch.size")) or 1000
+
+    def _routing_servers(self, alias_domain_id):
+        """``ir.mail_server`` in the context that core gives mail of an alias domain."""
+        servers = self.env["ir.mail_server"]
+        if not alias_domain_id:
+            return servers
+        alias_domain = self.env["mail.alias.domain"].sudo().browse(alias_domain_id)
+        return servers.with_context(
+            domain_notifications_email=alias_domain.default_from_email,
+            domain_bounce_address=alias_domain.bounce_email,
+        )
+
+    # ------------------------------------------------------------------
+    # Explanation
+    # ------------------------------------------------------------------
+
+    def _get_mail_routes(self):
+        """The route each mail would take now, without sending anything.
+
+        Decided by the very calls that send. For administrators: the answer names
+        servers, so callers have to check the group before they show it.
+
+        :return: ``{mail.mail id: MailRoute}``
+        """
+        routes = {}
+        groups = self._group_by_request(explain=True)
+        for alias_domain_id, email_from, mail_ids in groups:
+            routed = self._find_route(alias_domain_id, email_from)
+            routing = self._routing_servers(alias_domain_id).env["mail.routing"]
+            for mail in self.browse(mail_ids):
+                message = mail._explained_message(email_from)
+                routes[mail.id] = routing._explain(routed, message)
+        return routes
+
+    def _explained_message(self, email_from):
+        """The headers that a route depends on, as core builds them for this mail."""
+        self.ensure_one()
+        message = EmailMessage(policy=SMTP)
+        message["From"] = str(email_from)
+        message["To"] = _NOBODY
+        message["Reply-To"] = self.reply_to or str(email_from)
+        bounce_email = self.record_alias_domain_id.sudo().bounce_email
+        bounce_email = bounce_email or self.env.company.bounce_email
+        if bounce_email:
+            message["Return-Path"] = bounce_email
+        return message
+
+    # ------------------------------------------------------------------
+    # The facts of each mail
+    # ------------------------------------------------------------------
+
+    def _group_by_request(self, explain=False):
+        """Ids of the mails that ask the same question, in the order of the queue.
+
+        :param bool explain: gather also what does not change the answer
+        :return: list of ``(alias domain id, RequestFrom, [mail.mail ids])``
+        """
+        routing = self.env["mail.routing"]
+        directory = routing._get_directory()
+        facts = self._get_mail_facts(directory, explain)
+        groups = defaultdict(list)
+        for values in self.with_context(prefetch_fields=False).read(
+            ["id", "email_from", "mail_server_id", "record_alias_domain_id"], load=None
+        ):
+            formatted = email_split_and_format_normalize(values["email_from"])
+            key = (
+                values["record_alias_domain_id"],
+                formatted[0] if formatted else values["email_from"],
+                values["mail_server_id"] or 0,
+                facts[values["id"]],
+            )
+            groups[key].append(values["id"])
+        return [
+            (key[0], self._request_from(directory, *key), mail_ids)
+            for key, mail_ids in groups.items()
+        ]
+
+    def _request_from(self, directory, alias_domain_id, email_from, forced_id, facts):
+        """The From of a group of mails, with all that its route depends on."""
+        routing = self._routing_servers(alias_domain_id).env["mail.routing"]
+        request = Request(
+            sender=facts.sender,
+            colleagues=facts.colleagues,
+            company=facts.company,
+            personal_id=facts.personal_id,
+            forced_id=forced_id,
+            **routing._request_core_facts(email_from),
+        )
+        return RequestFrom(request, directory)
+
+    def _get_mail_facts(self, directory, explain):
+        """Sender, colleagues, company and personal server of each mail.
+
+        Where nothing is assigned nor any policy set they change nothing but core's
+        personal servers, so only these are looked up, unless it is to be explained.
+        Needs the same few statements however many mails there are.
+
+        :return: ``{mail.mail id: MailFacts}``
+        """
+        personal_ids = self._get_personal_server_ids(directory)
+        if not (directory.configured or explain):
+            return {id_: MailFacts(personal_id=personal_ids[id_]) for id_ in self.ids}
+        routing = self.env["mail.routing"]
+        self.sudo().mail_message_id.fetch(
+            ["create_uid", "author_id", "email_from", "model", "res_id"]
+            + ["record_company_id", "record_alias_domain_id"]
+        )
+        by_email = routing._users_by_email(self.sudo().mapped("email_from"))
+        senders = {mail.id: mail.sudo()._get_sender(by_email) for mail in self}
+        companies = self._get_companies(senders)
+        return {
+            mail.id: MailFacts(
+                sender=routing._person(senders[mail.id]),
+                colleagues=tuple(
+                    routing._person(user)
+                    for user in mail.sudo()._get_colleagues(senders[mail.id], by_email)
+                ),
+                company=routing._company(companies[mail.id]),
+                personal_id=personal_ids[mail.id],
+            )
+            for mail in self
+        }
+
+    def _get_personal_server_ids(self, directory):
+        """The personal server that core lets each mail use, 0 for none.
+
+        Core's own conditions decide, and whether the owner still uses it; a campaign
+        never leaves through one.
+        """
+        if not directory.owner_ids:
+            return dict.fromkeys(self.ids, 0)
+        server_ids = {}; 
+        for mail in self.sudo():
+            owner = mail.mail_message_id.create_uid
+            profile = directory.personal(owner.id)
+            server = self.env["ir.mail_server"].sudo().browse(profile.id if profile else ())
+            usable = (
+                server
+                and not mail._is_bulk()
+                and owner.use_own_mail_servers
+                and owner.outgoing_mail_server_id == server
+                and mail._filter_mail_mail_servers(server)
+            )
+            server_ids[mail.id] = server.id if usable else 0
+        return server_ids
+
+    def _is_bulk(self):
+        """Whether the mail belongs to a mass mailing."""
+        return "mailing_id" in self._fields and bool(self.mailing_id)
+
+    def _get_sender(self, users_by_email):
+        """The internal user the mail is sent for, or nobody.
+
+        Who made it, not who is named on it; only what Odoo made itself is sent for
+        the user behind its author, or, without an author, behind its From.
+
+        :param dict users_by_email: internal users by normalised e-mail
+        :return: a ``res.users`` record or the empty recordset
+        """
+        self.ensure_one()
+        routing = self.env["mail.routing"]
+        message = self.mail_message_id
+        maker = message.create_uid
+        if self._is_bulk():
+            return maker.browse()
+        if routing._may_be_sender(maker):
+            return maker
+        if not maker._is_superuser():
+            return maker.browse()
+        if message.author_id:
+            return self._get_author_user()
+        users = users_by_email.get(tools.email_normalize(message.email_from), maker)
+        return users if len(users) == 1 and users != maker else maker.browse()
+
+    def _get_author_user(self):
+        """The active internal user behind the author; the first of several."""
+        users = self.mail_message_id.author_id.user_ids
+        return users.filtered(self.env["mail.routing"]._may_be_sender).sorted("id")[:1]
+
+    def _get_colleagues(self, sender, users_by_email):
+        """Other internal users whose address is the From, or who are its author."""
+        if not sender:
+            return sender
+        email = tools.email_normalize(self.mail_message_id.email_from)
+        return (users_by_email.get(email, sender) | self._get_author_user()) - sender
+
+    def _get_companies(self, senders):
+        """The company each mail is sent for: the record's, not the one left open.
+
+        :param dict senders: ``res.users`` by ``mail.mail`` id
+        :return: ``{mail.mail id: res.company}``
+        """
+        of_records = self._get_record_companies()
+        companies = {}
+        for mail in self.sudo():
+            message = mail.mail_message_id
+            of_alias_domain = message.record_alias_domain_id.company_ids
+            companies[mail.id] = (
+                message.record_company_id
+                or of_records.get((message.model, message.res_id))
+                or (len(of_alias_domain) == 1 and of_alias_domain)
+                or senders[mail.id].company_id
+                or self.env.company.sudo()
+            )
+        return companies
+
+    def _get_record_companies(self):
+        """Companies of the records of mails that core did not note a company on.
+
+        :return: ``{(model, id): res.company}``
+        """
+        ids_by_model = defaultdict(set)
+        for message in self.sudo().mail_message_id:
+            if not message.record_company_id and message.model and message.res_id:
+                ids_by_model[message.model].add(message.res_id)
+        companies = {}
+        for model, res_ids in ids_by_model.items():
+            if model not in self.env or self.env[model]._abstract:
+                continue
+            records = self.env[model].sudo().browse(res_ids).exists()
+            for res_id, company in records._mail_get_companies().items():
+                companies[model, res_id] = company
+        return companies

@@ -1,0 +1,400 @@
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+from odoo import api, models, tools
+from odoo.tools import SQL
+from odoo.tools.lru import LRU
+from odoo.tools.mail import email_split_tuples
+
+from ..routing import (
+    Company,
+    Directory,
+    FromFilter,
+    HeaderFacts,
+    Person,
+    Request,
+    ServerProfile,
+    decide,
+    plan_headers,
+)
+from .routed_from import RequestFrom, RoutedFrom
+
+# Directories by database and fingerprint: a few, since a changed one never comes back
+_directories = LRU(8)
+
+# Every column of a server that a directory is built from
+_SERVER_FIELDS = (
+    "name",
+    "active",
+    "sequence",
+    "from_filter",
+    "company_ids",
+    "own_user_ids",
+    "default_company_ids",
+    "owner_user_id",
+    "reserved",
+    "allow_delegation",
+    "from_policy",
+    "sender_email",
+    "reply_to_policy",
+    "reply_to_email",
+    "bounce_policy",
+    "fetchmail_server_id",
+)
+
+
+@dataclass(frozen=True)
+class MailRoute:
+    """The route of one mail as an administrator reads it.
+
+    ``mail_server`` is empty on the ``system`` rule; ``envelope_sender`` and
+    ``return_path`` are addresses, the other headers full text; ``steps`` are
+    translated sentences, the last one tells why the server was taken.
+    """
+
+    rule: str
+    mail_server: models.BaseModel
+    email_from: str
+    reply_to: str
+    return_path: str
+    envelope_sender: str
+    refused: bool
+    steps: tuple[str, ...]
+
+
+class MailRouting(models.AbstractModel):
+    """Feeds ``routing/`` with facts from records, and carries out its answer."""
+
+    _name = "mail.routing"
+    _description = "Outgoing Mail Routing"
+
+    # ------------------------------------------------------------------
+    # Directory
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _get_directory(self):
+        """The directory of all servers as this transaction sees them.
+
+        Called once per batch. It is kept by the fingerprint of the rows it is built
+        from, so there is nothing to invalidate: one statement tells whether a
+        directory of this process still stands, whoever changed what and by whatever
+        means, in this transaction too.
+
+        :rtype: routing.Directory
+        """
+        key = (self.env.cr.dbname, self._directory_fingerprint())
+        directory = _directories.get(key)
+        if directory is None:
+            directory = _directories[key] = self._build_directory()
+        return directory
+
+    @api.model
+    def _directory_fingerprint(self):
+        """Count and hash of every row that a directory depends on."""
+        Server = self.env["ir.mail_server"].sudo()
+        Server.flush_model(_SERVER_FIELDS)
+        columns, relations = [SQL.identifier("id")], []
+        for name in _SERVER_FIELDS:
+            field = Server._fields[name]
+            if field.type == "many2many":
+                relations.append(SQL.identifier(field.relation))
+            else:
+                columns.append(SQL.identifier(name))
+        hashes = [
+            SQL("SELECT hashtextextended(ROW(%s)::text, 0) AS hash FROM ir_mail_server",
+                SQL(", ").join(columns)),
+            *(
+                SQL("SELECT hashtextextended(link::text, 0) AS hash FROM %s AS link",
+                    relation)
+                for relation in relations
+            ),
+        ]
+        counted = SQL(", ").join(
+            SQL("(SELECT concat(count(*), ':', sum(hash)) FROM (%s) AS rows)", rows)
+            for rows in hashes
+        )
+        return self.env.execute_query(SQL("SELECT %s", counted))[0]
+
+    @api.model
+    def _build_directory(self):
+        """Read all servers, archived ones too, in core's order."""
+        servers = self.env["ir.mail_server"].sudo().with_context(active_test=False)
+        return Directory(
+            self._server_profile(values)
+            for values in servers.search([], order="sequence, id").read(
+                _SERVER_FIELDS, load=None
+            )
+        )
+
+    @api.model
+    def _server_profile(self, values):
+        """The profile of one server from the values that ``read`` gave.
+
+        :param dict values: ``_SERVER_FIELDS`` and ``id``, many2one fields as ids
+        :rtype: routing.ServerProfile
+        """
+        return ServerProfile(
+            id=values["id"],
+            name=values["name"],
+            active=values["active"],
+            from_filter=self._parse_from_filter(values["from_filter"]),
+            company_ids=frozenset(values["company_ids"]),
+            user_ids=frozenset(values["own_user_ids"]),
+            default_company_ids=frozenset(values["default_company_ids"]),
+            owner_id=values["owner_user_id"] or 0,
+            reserved=values["reserved"],
+            allow_delegation=values["allow_delegation"],
+            from_policy=values["from_policy"],
+            sender_email=tools.email_normalize(values["sender_email"]) or "",
+            reply_to_policy=values["reply_to_policy"],
+            reply_to_email=values["reply_to_email"] or "",
+            bounce_policy=values["bounce_policy"],
+            collects_replies=bool(values["fetchmail_server_id"]),
+        )
+
+    @api.model
+    def _parse_from_filter(self, text):
+        """A FROM filter as core's ``_find_mail_server`` matches its parts."""
+        parts = self.env["ir.mail_server"]._parse_from_filter(text)
+        addresses = (tools.email_normalize(part) for part in parts)
+        domains = (tools.mail.email_domain_normalize(part) for part in parts)
+        return FromFilter(
+            text or "",
+            tuple(address for address in addresses if address),
+            tuple(domain for domain in domains if domain),
+        )
+
+    # ------------------------------------------------------------------
+    # Facts
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _person(self, user):
+        """The facts of an internal user, ``None`` for an empty recordset."""
+        if not user:
+            return None
+        partner = user.partner_id
+        return Person(
+            user.id,
+            partner.name or user.login,
+            partner.email_normalized or "",
+            user.use_own_mail_servers,
+        )
+
+    @api.model
+    def _company(self, company):
+        """The facts of a company."""
+        return Company(company.id, company.name, company.default_from_email or "")
+
+    @api.model
+    def _may_be_sender(self, user):
+        """Whether mail can be sent for a user: internal, active, not OdooBot."""
+        return bool(user) and user.active and not user.share and not user._is_superuser()
+
+    @api.model
+    def _request_core_facts(self, email_from):
+        """What core's ``_find_mail_server`` itself looks at, as request arguments.
+
+        The alias domain reaches it by context, as it reaches core.
+
+        :param str email_from: the From header
+        """
+        Server = self.env["ir.mail_server"].sudo()
+        contacts = email_split_tuples(email_from)
+        return {
+            "email_from": email_from or "",
+            "email": tools.email_normalize(email_from) or "",
+            "name": clean_name(contacts[0][0]) if len(contacts) == 1 else "",
+            "notifications_email": self.env.context.get("domain_notifications_email")
+            or tools.email_normalize(Server._get_default_from_address())
+            or "",
+            "system_from_filter": self._parse_from_filter(
+                Server._get_default_from_filter()
+            ),
+        }
+
+    @api.model
+    def _message_request(self, email_from, mail_servers=None, forced_id=0):
+        """The request of a message that no ``mail.mail`` stands behind.
+
+        It is sent for the calling user. A personal server is open to it only where
+        the caller names it among its candidates, as core's queue does.
+
+        :param str email_from: the From header of the message
+        :param mail_servers: the candidates that the caller allows, ``None`` for all
+        :param int forced_id: the server that the caller insists on
+        :rtype: routing.Request
+        """
+        user = self.env.user.sudo()
+        sender = user if self._may_be_sender(user) else user.browse()
+        company = sender.company_id or self.env.company.sudo()
+        personal = mail_servers.filtered("owner_user_id") if mail_servers else ()
+        return Request(
+            sender=self._person(sender),
+            colleagues=tuple(
+                self._person(colleague)
+                for colleague in self._users_by_email([email_from]).get(
+                    tools.email_normalize(email_from), ()
+                )
+                if sender and colleague != sender
+            ),
+            company=self._company(company),
+            personal_id=personal.id if len(personal) == 1 else 0,
+            forced_id=forced_id or 0,
+            **self._request_core_facts(email_from),
+        )
+
+    @api.model
+    def _users_by_email(self, emails):
+        """Active internal users by their normalised e-mail, in one statement.
+
+        :param emails: From headers or addresses
+        :return: ``{normalised e-mail: res.users}``, only e-mails that users have
+        """
+        normalized = {tools.email_normalize(email) for email in emails} - {False}
+        users = self.env["res.users"].sudo()
+        found = {}
+        if normalized:
+            for user in users.search(
+                [
+                    ("partner_id.email_normalized", "in", list(normalized)),
+                    ("share", "=", False),
+                ],
+                order="id",
+            ).filtered(self._may_be_sender):
+                email = user.partner_id.email_normalized
+                found[email] = found.get(email, users) | user
+        return found
+
+    # ------------------------------------------------------------------
+    # Decision
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _route(self, email_from, mail_servers=None, forced_id=0):
+        """The route for a From, whoever asks: the one door to the decision.
+
+        A From that was routed before keeps its route, so that the queue, the
+        connection and the message cannot disagree.
+
+        :param str email_from: a plain From header, a :class:`RequestFrom` that
+            carries the facts of a mail, or a :class:`RoutedFrom`
+        :param mail_servers: candidates, ``None`` for all servers
+        :param int forced_id: server that the caller insists on
+        :rtype: RoutedFrom
+        """
+        if isinstance(email_from, RoutedFrom):
+            return email_from
+        if isinstance(email_from, RequestFrom):
+            request, directory = email_from.request, email_from.directory
+        else:
+            request = self._message_request(email_from, mail_servers, forced_id)
+            directory = self._get_directory()
+        if mail_servers is not None:
+            directory = directory.subset(mail_servers.ids)
+        return self._decide(request, directory)
+
+    @api.model
+    def _decide(self, request, directory):
+        """The decision of ``routing/`` and the From header that it asks for.
+
+        :rtype: RoutedFrom
+        """
+        decision = decide(request, directory)
+        if not decision.rewritten:
+            return RoutedFrom(decision.email_from, decision)
+        name = clean_name(decision.from_name)
+        return RoutedFrom(tools.formataddr((name, decision.from_email)), decision)
+
+    @api.model
+    def _plan_message_headers(self, message, routed):
+        """What the route sets in the headers of a message about to be sent.
+
+        :param email.message.EmailMessage message: as core built it
+        :param RoutedFrom routed: the From of the session it is sent over
+        :rtype: routing.HeaderPlan
+        """
+        bounce_email = (
+            self.env.context.get("domain_bounce_address")
+            or message["Return-Path"]
+            or self.env["ir.mail_server"]._get_default_bounce_address()
+        )
+        reply_to = message["Reply-To"] or message["From"]
+        return plan_headers(
+            routed.decision,
+            HeaderFacts(
+                email=tools.email_normalize(message["From"]) or "",
+                final_from=str(routed),
+                reply_to=reply_to or "",
+                reply_to_email=tools.email_normalize(reply_to) or "",
+                bounce_email=tools.email_normalize(bounce_email) or "",
+                collected=self._is_collected,
+            ),
+        )
+
+    @api.model
+    def _is_collected(self, email):
+        """Whether Odoo itself receives an address: a catchall or an alias."""
+        local, _at, domain = (email or "").rpartition("@")
+        if not local:
+            return False
+        Domain = self.env["mail.alias.domain"].sudo()
+        if Domain.search_count(
+            [("name", "=", domain), ("catchall_alias", "=", local)], limit=1
+        ):
+            return True
+        Alias = self.env["mail.alias"].sudo()
+        return bool(Alias.search_count([("alias_full_name", "=", email)], limit=1))
+
+    # ------------------------------------------------------------------
+    # Explanation
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _explain(self, routed, message):
+        """The route of a message as it would be sent, without sending it.
+
+        Runs the very code that prepares a message for its SMTP session.
+
+        :param RoutedFrom routed: the decision
+        :param email.message.EmailMessage message: From, To, Reply-To and Return-Path
+            as core would build them
+        :rtype: MailRoute
+        """
+        decision = routed.decision
+        server = self.env["ir.mail_server"].browse(
+            decision.profile.id if decision.profile else ()
+        )
+        session = SimpleNamespace(smtp_from=routed, from_filter=server.sudo().from_filter)
+        if not server:
+            session.from_filter = server.sudo()._get_default_from_filter()
+        envelope_sender, _to, message = server.sudo()._prepare_email_message__(
+            message, session
+        )
+        return MailRoute(
+            rule=decision.rule.value,
+            mail_server=server,
+            email_from=str(message["From"] or ""),
+            reply_to=str(message["Reply-To"] or ""),
+            return_path=str(message["Return-Path"] or ""),
+            envelope_sender=envelope_sender,
+            refused=decision.refused,
+            steps=tuple(self._sentence(step) for step in decision.steps),
+        )
+
+    @api.model
+    def _sentence(self, step):
+        """A step's reason in the reader's language."""
+        # the text is marked for translation in routing/reasons.py
+        return self.env._(step.reason.value, **dict(step.values))
+
+
+def clean_name(name):
+    """A display name on one line: RFC 5322 forbids line breaks and controls in it.
+
+    >>> clean_name("Anna\\r\\nBcc: all@a.example")
+    'Anna Bcc: all@a.example'
+    """
+    printable = "".join(char if char.isprintable() else " " for char in name or "")
+    return " ".join(printable.split())

@@ -1,0 +1,86 @@
+from odoo import api, fields, models
+
+from ..routing import Request
+
+
+class ResUsers(models.Model):
+    _inherit = "res.users"
+
+    own_mail_server_ids = fields.Many2many(
+        comodel_name="ir.mail_server",
+        relation="ir_mail_server_own_user_rel",
+        column1="user_id",
+        column2="mail_server_id",
+        string="Own Mail Servers",
+        domain="[('owner_user_id', '=', False)]",
+        copy=False,
+        groups="base.group_system",
+        help="Outgoing mail servers this user's mail leaves through, in the order of "
+        "their priority. They go before the servers of the company.",
+    )
+    use_own_mail_servers = fields.Boolean(
+        string="Send Through Own Mail Servers",
+        default=True,
+        groups="base.group_system",
+        help="Switch it off to send this user's mail through the servers of the company "
+        "for a while; the assigned servers are kept.",
+    )
+    outgoing_mail_summary = fields.Text(
+        string="Your Mail Leaves",
+        compute="_compute_outgoing_mail_summary",
+        compute_sudo=True,
+        help="The outgoing mail server your own messages leave through and the address "
+        "they are sent as. Ask your administrator to change it.",
+    )
+
+    @api.constrains("own_mail_server_ids", "company_ids")
+    def _check_own_mail_servers(self):
+        self.sudo().own_mail_server_ids._check_assignments()
+
+    @api.constrains("own_mail_server_ids", "share")
+    def _check_own_mail_servers_internal(self):
+        self.sudo().own_mail_server_ids._check_own_users_internal()
+
+    @property
+    def SELF_READABLE_FIELDS(self):
+        return super().SELF_READABLE_FIELDS + ["outgoing_mail_summary"]
+
+    @api.depends("own_mail_server_ids", "use_own_mail_servers", "email", "company_ids")
+    @api.depends_context("uid", "lang")
+    def _compute_outgoing_mail_summary(self):
+        """One line a company; to others than the user and administrators, nothing."""
+        reader = self.env["res.users"].browse(self.env.uid)
+        may_read_all = reader.has_group("base.group_system")
+        for user in self:
+            may_read = may_read_all or user._origin == reader
+            lines = user._get_outgoing_mail_lines() if may_read else ()
+            user.outgoing_mail_summary = "\n".join(lines) or False
+
+    def _get_outgoing_mail_lines(self):
+        """Where the user's own messages leave from each of their companies."""
+        self.ensure_one()
+        routing = self.env["mail.routing"]
+        directory = routing._get_directory()
+        lines = []
+        for company in self.company_ids if self.email_normalized else ():
+            facts = routing.with_company(company)._request_core_facts(
+                self.email_formatted
+            )
+            routed = routing._decide(
+                Request(
+                    sender=routing._person(self),
+                    company=routing._company(company),
+                    **facts,
+                ),
+                directory,
+            )
+            profile = routed.decision.profile
+            lines.append(
+                self.env._(
+                    "%(company)s: through %(server)s as %(address)s",
+                    company=company.name,
+                    server=profile.name if profile else self.env._("the default server"),
+                    address=routed.decision.from_email,
+                )
+            )
+        return lines

@@ -1,0 +1,42 @@
+"""The decision, without Odoo.
+
+Which outgoing mail server carries a mail and which From, Reply-To and Return-Path
+it leaves with, decided from plain facts. Nothing in this package imports Odoo: the
+models feed it (``models/mail_routing.py``, ``models/mail_mail.py``) and act on its
+answer, and the same functions serve sending and explaining.
+"""
+
+from .directory import Directory
+from .headers import plan_headers, session_key
+from .policy import decide
+from .reasons import Reason
+from .types import (
+    Company,
+    Decision,
+    FromFilter,
+    HeaderFacts,
+    HeaderPlan,
+    Person,
+    Request,
+    Rule,
+    ServerProfile,
+    Step,
+)
+
+__all__ = [
+    "Company",
+    "Decision",
+    "Directory",
+    "FromFilter",
+    "HeaderFacts",
+    "HeaderPlan",
+    "Person",
+    "Reason",
+    "Request",
+    "Rule",
+    "ServerProfile",
+    "Step",
+    "decide",
+    "plan_headers",
+    "session_key",
+]

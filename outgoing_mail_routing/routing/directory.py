@@ -1,0 +1,159 @@
+"""The index of all mail servers: every question of the rules is one look-up.
+
+Built once from the servers' profiles and then only read, so one directory serves a
+whole queue, and any number of threads. Nothing here grows with the number of mails,
+and no look-up walks over all servers.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from .types import ServerProfile, domain_of
+
+_ANY_COMPANY = 0
+
+
+class _FallbackPool:
+    """The first server, and the first without a FROM filter, open to a company.
+
+    A server restricted to companies is filed under each of them, any other under
+    ``_ANY_COMPANY``: the first open to a company is the better of two entries.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[bool, int], int] = {}
+
+    def add(self, rank: int, profile: ServerProfile) -> None:
+        for company_id in profile.company_ids or (_ANY_COMPANY,):
+            self._first.setdefault((False, company_id), rank)
+            if not profile.from_filter:
+                self._first.setdefault((True, company_id), rank)
+
+    def first(self, company_id: int, unfiltered: bool) -> int | None:
+        ranks = (
+            self._first.get((unfiltered, _ANY_COMPANY)),
+            self._first.get((unfiltered, company_id)),
+        )
+        return min((rank for rank in ranks if rank is not None), default=None)
+
+
+class Directory:
+    """All servers, in the order in which core asks them (``sequence, id``).
+
+    >>> from .types import FromFilter
+    >>> directory = Directory([
+    ...     ServerProfile(7, "Shop", from_filter=FromFilter("shop@a.example",
+    ...         addresses=("shop@a.example",))),
+    ...     ServerProfile(8, "Relay", default_company_ids=frozenset({1}),
+    ...         from_filter=FromFilter("a.example", domains=("a.example",))),
+    ... ])
+    >>> [profile.name for profile in directory.matching("shop@a.example")]
+    ['Shop', 'Relay']
+    >>> [profile.name for profile in directory.of_company(1)]
+    ['Relay']
+    >>> directory.first_unassigned(company_id=1, unfiltered=False).name
+    'Shop'
+    """
+
+    def __init__(self, profiles: Iterable[ServerProfile]) -> None:
+        self._profiles = tuple(profiles)
+        self._rank = {profile.id: rank for rank, profile in enumerate(self._profiles)}
+        self._of_user: dict[int, list[ServerProfile]] = defaultdict(list)
+        self._of_company: dict[int, list[ServerProfile]] = defaultdict(list)
+        self._by_owner: dict[int, ServerProfile] = {}
+        self._by_filter: dict[str, list[ServerProfile]] = defaultdict(list)
+        self._unassigned = _FallbackPool()
+        self._of_other_companies = _FallbackPool()
+        self.configured = any(profile.configured for profile in self._profiles)
+        for rank, profile in enumerate(self._profiles):
+            self._file(rank, profile)
+
+    def _file(self, rank: int, profile: ServerProfile) -> None:
+        """Put one profile under everything that it is looked up by."""
+        if profile.owner_id:
+            if profile.active:
+                self._by_owner.setdefault(profile.owner_id, profile)
+            return
+        for user_id in profile.user_ids:
+            self._of_user[user_id].append(profile)
+        for company_id in profile.default_company_ids:
+            self._of_company[company_id].append(profile)
+        if not profile.active:
+            return
+        for part in {*profile.from_filter.addresses, *profile.from_filter.domains}:
+            self._by_filter[part].append(profile)
+        if profile.reserved or profile.user_ids:
+            return
+        if profile.default_company_ids:
+            self._of_other_companies.add(rank, profile)
+        else:
+            self._unassigned.add(rank, profile)
+
+    def __len__(self) -> int:
+        return len(self._profiles)
+
+    def get(self, server_id: int) -> ServerProfile | None:
+        """The profile of a server, ``None`` where the directory lacks it."""
+        rank = self._rank.get(server_id)
+        return None if rank is None else self._profiles[rank]
+
+    def rank(self, profile: ServerProfile) -> int:
+        """The place of a profile in the order of all servers; 0 comes first."""
+        return self._rank[profile.id]
+
+    def subset(self, server_ids: Iterable[int]) -> Directory:
+        """A directory of these servers only, in the order given."""
+        profiles = (self.get(server_id) for server_id in server_ids)
+        return Directory(profile for profile in profiles if profile is not None)
+
+    def of_user(self, user_id: int) -> list[ServerProfile]:
+        """The servers assigned to a user, archived ones too, first one first."""
+        return self._of_user.get(user_id, [])
+
+    def of_company(self, company_id: int) -> list[ServerProfile]:
+        """The servers assigned to a company, archived ones too, first one first."""
+        return self._of_company.get(company_id, [])
+
+    @property
+    def owner_ids(self) -> frozenset[int]:
+        """The users who connected a personal server of core's."""
+        return frozenset(self._by_owner)
+
+    def personal(self, owner_id: int) -> ServerProfile | None:
+        """The active personal server of a user, ``None`` where they have none."""
+        return self._by_owner.get(owner_id)
+
+    def matching(self, email: str) -> list[ServerProfile]:
+        """Active servers whose FROM filter names the address, then its domain.
+
+        Personal servers are never among them.
+        """
+        if not email:
+            return []
+        by_address = self._by_filter.get(email, [])
+        seen = {profile.id for profile in by_address}
+        by_domain = self._by_filter.get(domain_of(email), [])
+        return [*by_address, *(p for p in by_domain if p.id not in seen)]
+
+    def first_unassigned(
+        self, company_id: int, unfiltered: bool
+    ) -> ServerProfile | None:
+        """The first server that is assigned to nobody and open to the company.
+
+        ``unfiltered`` asks for the first one without a FROM filter.
+        """
+        return self._at(self._unassigned.first(company_id, unfiltered))
+
+    def first_of_other_companies(
+        self, company_id: int, unfiltered: bool
+    ) -> ServerProfile | None:
+        """The first server of another company that is open to this one.
+
+        Servers that are reserved or assigned to users are never the answer.
+        """
+        return self._at(self._of_other_companies.first(company_id, unfiltered))
+
+    def _at(self, rank: int | None) -> ServerProfile | None:
+        return None if rank is None else self._profiles[rank]

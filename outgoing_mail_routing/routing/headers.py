@@ -1,0 +1,79 @@
+"""Reply-To, Return-Path and the envelope sender of a routed message.
+
+RFC 5322, section 3.6.2 (Reply-To), RFC 5321, section 4.4 (Return-Path holds the
+envelope sender, so the two are always set to one value).
+"""
+
+from __future__ import annotations
+
+from .policy import decides_header, may_send_as
+from .types import Decision, HeaderFacts, HeaderPlan, Rule, ServerProfile
+
+
+def plan_headers(decision: Decision, facts: HeaderFacts) -> HeaderPlan:
+    """What the route sets in the headers; what is ``None`` stays as core made it.
+
+    >>> mailbox = ServerProfile(1, "Mailbox", user_ids=frozenset({5}),
+    ...                         sender_email="office@a.example")
+    >>> plan_headers(
+    ...     Decision(Rule.USER, mailbox, "", "office@a.example"),
+    ...     HeaderFacts("anna@a.example", '"Anna" <office@a.example>',
+    ...                 reply_to="anna@a.example", reply_to_email="anna@a.example",
+    ...                 bounce_email="bounce@a.example"))
+    HeaderPlan(reply_to='"Anna" <office@a.example>', return_path='office@a.example')
+    """
+    profile = decision.profile
+    if profile is None:
+        return HeaderPlan()
+    reply_to = return_path = None
+    if decides_header(decision.rule, profile, profile.reply_to_policy):
+        reply_to = _reply_to(decision, profile, facts)
+    if decides_header(decision.rule, profile, profile.bounce_policy):
+        return_path = _return_path(decision, profile, facts)
+    return HeaderPlan(reply_to, return_path)
+
+
+def session_key(decision: Decision) -> tuple[str, bool]:
+    """What mails must have in common, besides server and From, to share a session.
+
+    Mails whose headers core decides may share one whatever rule sent them there.
+
+    >>> session_key(Decision(Rule.PRIORITY, ServerProfile(1, "Shared"), "", ""))
+    ('', False)
+    """
+    profile = decision.profile
+    ours = profile is not None and any(
+        decides_header(decision.rule, profile, policy)
+        for policy in (profile.reply_to_policy, profile.bounce_policy)
+    )
+    return decision.rule.value if ours else "", decision.refused
+
+
+def _reply_to(
+    decision: Decision, profile: ServerProfile, facts: HeaderFacts
+) -> str | None:
+    """The Reply-To header; ``None`` for the one that Odoo computed."""
+    if profile.reply_to_policy == "odoo":
+        return None
+    if profile.reply_to_policy == "from":
+        return facts.final_from
+    if profile.reply_to_policy == "custom":
+        return profile.reply_to_email or None
+    if profile.collects_replies:
+        return facts.final_from
+    answers_to_from = bool(facts.email) and facts.reply_to_email == facts.email
+    if decision.rule is not Rule.USER or not answers_to_from:
+        return None
+    return None if facts.collected(facts.reply_to_email) else facts.final_from
+
+
+def _return_path(
+    decision: Decision, profile: ServerProfile, facts: HeaderFacts
+) -> str | None:
+    """The address that bounces go to; ``None`` where there is none to be had."""
+    bounce_email = facts.bounce_email
+    if profile.bounce_policy == "from" or (
+        profile.bounce_policy != "odoo" and not may_send_as(profile, bounce_email)
+    ):
+        bounce_email = ""
+    return bounce_email or decision.from_email or None

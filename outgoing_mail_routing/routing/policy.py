@@ -1,0 +1,514 @@
+"""Which server carries a mail, and as which address it may send.
+
+The rules are asked in two passes, user, company, FROM filter, then, where no server
+may send as the From, user, company, default From, priority, system. Each rule is one
+function: it takes a server or passes, and notes every server that it looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .directory import Directory
+from .reasons import Reason
+from .types import (
+    AUTO,
+    Decision,
+    Person,
+    Request,
+    Rule,
+    ServerProfile,
+    Step,
+    frozen_values,
+)
+
+
+def may_send_as(profile: ServerProfile, email: str) -> bool:
+    """Whether the server is allowed to put ``email`` into From.
+
+    ``from_policy`` ``auto`` acts as ``filter`` where a FROM filter is set, else as
+    ``login`` on an assigned server that has a sender address, else as ``any``.
+
+    >>> mailbox = ServerProfile(1, "Mailbox", user_ids=frozenset({5}),
+    ...                         sender_email="office@a.example")
+    >>> may_send_as(mailbox, "anna@a.example")
+    False
+    >>> may_send_as(mailbox, "office@a.example")
+    True
+    >>> may_send_as(ServerProfile(2, "Shared"), "anna@a.example")
+    True
+    """
+    if not email:
+        return False
+    policy = profile.from_policy
+    if policy == AUTO:
+        if profile.from_filter:
+            policy = "filter"
+        elif profile.assigned and profile.sender_email:
+            policy = "login"
+        else:
+            policy = "any"
+    if policy == "filter":
+        return profile.from_filter.admits(email)
+    if policy == "login":
+        return email == profile.sender_email
+    return True
+
+
+def sender_address(profile: ServerProfile, request: Request) -> str:
+    """The address the server sends as where it may not send as F, or ``""``.
+
+    Its sender address; else the default From of the mail's company where the FROM
+    filter admits it; else ``notifications@`` the filter's first domain; else the
+    filter's first address.
+
+    >>> from .types import FromFilter
+    >>> relay = ServerProfile(1, "Relay",
+    ...                       from_filter=FromFilter("b.example", (), ("b.example",)))
+    >>> sender_address(relay, Request("", notifications_email="news@a.example"))
+    'notifications@b.example'
+    """
+    if profile.sender_email:
+        return profile.sender_email
+    company_default = request.company.default_from if request.company else ""
+    for default_from in (company_default, request.notifications_email):
+        if default_from and profile.from_filter.admits(default_from):
+            return default_from
+    if profile.from_filter.domains:
+        return f"notifications@{profile.from_filter.domains[0]}"
+    return next(iter(profile.from_filter.addresses), "")
+
+
+def decide(request: Request, directory: Directory) -> Decision:
+    """The route of one mail; it always has an answer.
+
+    Asks the rules in order and lets the first that takes a server conclude. Where
+    nothing is configured the answer is that of core's ``_find_mail_server``.
+
+    >>> mailbox = ServerProfile(1, "Mailbox", user_ids=frozenset({5}),
+    ...                         sender_email="office@a.example")
+    >>> anna = Person(5, "Anna", "anna@a.example")
+    >>> decision = decide(
+    ...     Request('"Anna" <anna@a.example>', "anna@a.example", "Anna", sender=anna),
+    ...     Directory([mailbox]))
+    >>> decision.rule.value, decision.from_name, decision.from_email
+    ('user', 'Anna', 'office@a.example')
+    >>> print(decision.steps[-1])
+    Mailbox is the first server of Anna and none of them may send as anna@a.example.
+    """
+    search = _Search(request, directory)
+    for rule in _RULES:
+        if taken := rule(search):
+            return _conclude(search, taken)
+    return _conclude(search, _system(search))
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What a rule chose; ``core_from`` is the From that core gives the route."""
+
+    rule: Rule
+    profile: ServerProfile | None
+    core_from: str
+    core_email: str
+    refused: bool = False
+
+
+class _Search:
+    """One question to the directory: its facts and the steps noted so far."""
+
+    def __init__(self, request: Request, directory: Directory) -> None:
+        self.request = request
+        self.directory = directory
+        self.steps: list[Step] = []
+        self.company_id = request.company.id if request.company else 0
+        sender = request.sender
+        self.own_from = bool(sender and _is_address_of(sender, request, directory))
+
+    def note(
+        self,
+        rule: Rule,
+        reason: Reason,
+        profile: ServerProfile | None = None,
+        taken: bool = False,
+        **values: Any,
+    ) -> None:
+        """Write down one step, with the values its sentence speaks of."""
+        request = self.request
+        values = {
+            "server": profile.name if profile else "",
+            "email": request.email or request.email_from,
+            "company": request.company.name if request.company else "",
+            **values,
+        }
+        self.steps.append(
+            Step(rule, taken, reason, profile.id if profile else 0, frozen_values(values))
+        )
+
+    def take(
+        self, rule: Rule, reason: Reason, profile: ServerProfile, **values: Any
+    ) -> _Taken:
+        """Choose a server that carries the mail with its own From."""
+        self.note(rule, reason, profile, taken=True, **values)
+        return _Taken(rule, profile, self.request.email_from, self.request.email)
+
+    def take_default(
+        self, rule: Rule, reason: Reason, profile: ServerProfile | None, **values: Any
+    ) -> _Taken:
+        """Choose a server for which core puts the default From instead of F."""
+        self.note(rule, reason, profile, taken=True, **values)
+        default_from = self.request.notifications_email
+        return _Taken(
+            rule,
+            profile,
+            default_from or self.request.email_from,
+            default_from or self.request.email,
+        )
+
+    def bars(self, profile: ServerProfile) -> bool:
+        """Whether the server is restricted to other companies."""
+        return bool(profile.company_ids) and self.company_id not in profile.company_ids
+
+    def open_servers(
+        self, rule: Rule, profiles: Iterable[ServerProfile]
+    ) -> list[ServerProfile]:
+        """Those of the servers that are active and not barred for the company."""
+        candidates = []
+        for profile in profiles:
+            if not profile.active:
+                self.note(rule, Reason.ARCHIVED, profile)
+            elif self.bars(profile):
+                self.note(rule, Reason.BARRED, profile)
+            else:
+                candidates.append(profile)
+        return candidates
+
+    def best_for_from(self, profiles: Iterable[ServerProfile]) -> ServerProfile | None:
+        """The first that may send as F; one that names F goes before a domain."""
+        email = self.request.email
+        fitting = [profile for profile in profiles if may_send_as(profile, email)]
+        return min(fitting, key=lambda p: not _names(p, email), default=None)
+
+
+def _is_address_of(person: Person, request: Request, directory: Directory) -> bool:
+    """Whether F is the person's e-mail or the sender address of a server of theirs."""
+    return bool(request.email) and (
+        request.email == person.email
+        or any(
+            profile.sender_email == request.email
+            for profile in directory.of_user(person.id)
+        )
+    )
+
+
+def _names(profile: ServerProfile, email: str) -> bool:
+    return email == profile.sender_email or email in profile.from_filter.addresses
+
+
+def _strictly_may_send_as(profile: ServerProfile, email: str) -> bool:
+    """May send as F by a FROM filter or its sender address, not as anybody."""
+    by_filter = bool(profile.from_filter) and profile.from_filter.admits(email)
+    return may_send_as(profile, email) and (
+        by_filter or email == profile.sender_email
+    )
+
+
+def _forced(search: _Search) -> _Taken | None:
+    """A server set on the mail wins, but never past its allowed companies."""
+    profile = search.directory.get(search.request.forced_id)
+    if profile is None:
+        return None
+    taken = search.take(Rule.FORCED, Reason.FORCED, profile)
+    refusal = None
+    if search.bars(profile):
+        refusal = Reason.FORCED_BARRED
+    elif not profile.active:
+        refusal = Reason.FORCED_ARCHIVED
+    if refusal is None:
+        return taken
+    search.steps.pop()
+    search.note(Rule.FORCED, refusal, profile)
+    return replace(taken, refused=True)
+
+
+def _user_for_from(search: _Search) -> _Taken | None:
+    """Pass 1 of ``user``: a server of the sender's, or lent by a colleague."""
+    if taken := _personal(search):
+        return taken
+    sender = search.request.sender
+    if sender is None:
+        search.note(Rule.USER, Reason.NO_SENDER)
+        return None
+    if taken := _own(search, sender, search.own_from):
+        return taken
+    if search.own_from:
+        return None
+    for colleague in search.request.colleagues:
+        if taken := _lent(search, colleague):
+            return taken
+    return None
+
+
+def _personal(search: _Search) -> _Taken | None:
+    """Core's personal server of the user who made the mail, if its filter is F.
+
+    With nothing configured it has to stand where core finds it: behind a public
+    server of lower sequence that names the same address.
+    """
+    request, directory = search.request, search.directory
+    profile = directory.get(request.personal_id)
+    if profile is None or profile.from_filter.addresses != (request.email,):
+        return None
+    if not directory.configured:
+        rank = directory.rank(profile)
+        for rival in directory.matching(request.email):
+            named = request.email in rival.from_filter.addresses
+            if named and directory.rank(rival) < rank:
+                return None
+    return search.take(Rule.USER, Reason.PERSONAL, profile)
+
+
+def _own(search: _Search, person: Person, own_from: bool) -> _Taken | None:
+    """A server of the sender's that may send as F; for their own From any will do."""
+    profiles = search.directory.of_user(person.id)
+    if not profiles:
+        search.note(Rule.USER, Reason.NO_OWN_SERVERS, user=person.name)
+        return None
+    if not person.uses_own_servers:
+        search.note(Rule.USER, Reason.OWN_SERVERS_OFF, user=person.name)
+        return None
+    candidates = search.open_servers(Rule.USER, profiles)
+    best, reason = _choose(search, candidates, own_from)
+    for profile in candidates:
+        if profile is not best:
+            missed = Reason.OWN_LATER if best else Reason.OWN_NOT_FOR_FROM
+            search.note(Rule.USER, missed, profile, user=person.name)
+    return best and search.take(Rule.USER, reason, best, user=person.name)
+
+
+def _choose(
+    search: _Search, candidates: list[ServerProfile], own_from: bool
+) -> tuple[ServerProfile | None, Reason]:
+    """The server of one person for F, and why."""
+    email = search.request.email
+    if not own_from:
+        strict = [p for p in candidates if _strictly_may_send_as(p, email)]
+        return search.best_for_from(strict), Reason.OWN_MAY_SEND
+    for profile in candidates:
+        if may_send_as(profile, email):
+            return profile, Reason.OWN_MAY_SEND
+    return next(iter(candidates), None), Reason.OWN_FIRST
+
+
+def _lent(search: _Search, colleague: Person) -> _Taken | None:
+    """A server of the colleague in whose name the sender writes."""
+    if not colleague.uses_own_servers:
+        return None
+    values = {"user": colleague.name}
+    profiles = search.directory.of_user(colleague.id)
+    lent = []
+    for profile in search.open_servers(Rule.USER, profiles):
+        if profile.allow_delegation:
+            lent.append(profile)
+        else:
+            search.note(Rule.USER, Reason.NOT_DELEGATED, profile, **values)
+    own_from = _is_address_of(colleague, search.request, search.directory)
+    best, _reason = _choose(search, lent, own_from)
+    return best and search.take(Rule.USER, Reason.DELEGATED, best, **values)
+
+
+def _company_for_from(search: _Search) -> _Taken | None:
+    """Pass 1 of ``company``: a server that may send as F; for an own From any."""
+    profiles = search.directory.of_company(search.company_id)
+    if not profiles:
+        search.note(Rule.COMPANY, Reason.NO_COMPANY_SERVERS)
+        return None
+    candidates = search.open_servers(Rule.COMPANY, profiles)
+    reason = Reason.COMPANY_MAY_SEND
+    if search.own_from:
+        email = search.request.email
+        best = next((p for p in candidates if may_send_as(p, email)), None)
+        if best is None and candidates:
+            best, reason = candidates[0], Reason.COMPANY_FIRST
+    else:
+        best = search.best_for_from(candidates)
+    for profile in candidates:
+        if profile is not best:
+            missed = Reason.COMPANY_LATER if best else Reason.COMPANY_NOT_FOR_FROM
+            search.note(Rule.COMPANY, missed, profile)
+    return best and search.take(Rule.COMPANY, reason, best)
+
+
+def _from_filter(search: _Search) -> _Taken | None:
+    """Core's step 1: a FROM filter that names the address, then its domain."""
+    email = search.request.email
+    best, best_key = None, None
+    for profile in search.directory.matching(email):
+        if not may_send_as(profile, email):
+            continue
+        if obstacle := _obstacle(search, profile):
+            search.note(Rule.FROM_FILTER, obstacle, profile)
+            continue
+        by_domain = email not in profile.from_filter.addresses
+        key = (by_domain, _distance(search, profile), search.directory.rank(profile))
+        if best_key is None or key < best_key:
+            best, best_key = profile, key
+    if best is None:
+        search.note(Rule.FROM_FILTER, Reason.FILTER_NOWHERE)
+        return None
+    return search.take(Rule.FROM_FILTER, Reason.FILTER_MATCHES, best)
+
+
+def _obstacle(search: _Search, profile: ServerProfile) -> Reason | None:
+    """Why a FROM filter may not attract this mail.
+
+    A server assigned to users carries nobody else's mail, whatever its filter says,
+    unless it allows colleagues to send through it.
+    """
+    if search.bars(profile):
+        return Reason.BARRED
+    if search.company_id in profile.default_company_ids:
+        return None
+    if profile.reserved:
+        return Reason.RESERVED
+    if profile.user_ids and not (profile.allow_delegation and search.request.sender):
+        return Reason.OTHERS_OWN
+    return None
+
+
+def _distance(search: _Search, profile: ServerProfile) -> int:
+    """0 for the company's own servers, 1 for unassigned ones, 2 for all others."""
+    if search.company_id in profile.default_company_ids:
+        return 0
+    return 2 if profile.assigned else 1
+
+
+def _user_at_all(search: _Search) -> _Taken | None:
+    """Pass 2 of ``user``: the sender's first server."""
+    sender = search.request.sender
+    if sender is None or not sender.uses_own_servers:
+        return None
+    for profile in search.directory.of_user(sender.id):
+        if profile.active and not search.bars(profile):
+            return search.take(
+                Rule.USER, Reason.OWN_FALLBACK, profile, user=sender.name
+            )
+    return None
+
+
+def _company_at_all(search: _Search) -> _Taken | None:
+    """Pass 2 of ``company``: the company's first server."""
+    for profile in search.directory.of_company(search.company_id):
+        if profile.active and not search.bars(profile):
+            return search.take(Rule.COMPANY, Reason.COMPANY_FALLBACK, profile)
+    return None
+
+
+def _fallback_is_unassigned(search: _Search) -> bool | None:
+    """Whether core's fallback asks unassigned servers or those of other companies.
+
+    ``None`` where neither are left. Servers assigned to users are never asked.
+    """
+    if search.directory.first_unassigned(search.company_id, unfiltered=False):
+        return True
+    if search.directory.first_of_other_companies(search.company_id, unfiltered=False):
+        return False
+    return None
+
+
+def _default_from(search: _Search) -> _Taken | None:
+    """Core's step 2: a FROM filter that admits the default From address."""
+    default_from = search.request.notifications_email
+    if not default_from:
+        search.note(Rule.DEFAULT_FROM, Reason.NO_DEFAULT_FROM)
+        return None
+    unassigned = _fallback_is_unassigned(search)
+    for profile in search.directory.matching(default_from):
+        in_pool = (
+            not profile.reserved
+            and not profile.user_ids
+            and unassigned is not profile.assigned
+            and not search.bars(profile)
+        )
+        if in_pool and may_send_as(profile, default_from):
+            return search.take_default(
+                Rule.DEFAULT_FROM, Reason.DEFAULT_FROM, profile, email=default_from
+            )
+    search.note(Rule.DEFAULT_FROM, Reason.DEFAULT_FROM_NOWHERE, email=default_from)
+    return None
+
+
+def _priority(search: _Search) -> _Taken | None:
+    """Core's steps 3 and 4: the first server without a filter, else the first."""
+    unassigned = _fallback_is_unassigned(search)
+    if unassigned is None:
+        search.note(Rule.PRIORITY, Reason.NOTHING_LEFT)
+        return None
+    first = (
+        search.directory.first_unassigned
+        if unassigned
+        else search.directory.first_of_other_companies
+    )
+    if profile := first(search.company_id, unfiltered=True):
+        return search.take_default(Rule.PRIORITY, Reason.PRIORITY_UNFILTERED, profile)
+    return search.take_default(
+        Rule.PRIORITY, Reason.PRIORITY_FIRST, first(search.company_id, unfiltered=False)
+    )
+
+
+def _system(search: _Search) -> _Taken:
+    """Core's step 5: the command line's server, with F if its filter admits F."""
+    request = search.request
+    if request.system_from_filter.admits(request.email):
+        search.note(Rule.SYSTEM, Reason.SYSTEM, taken=True)
+        return _Taken(Rule.SYSTEM, None, request.email_from, request.email)
+    return search.take_default(Rule.SYSTEM, Reason.SYSTEM, None)
+
+
+_RULES = (
+    _forced,
+    _user_for_from,
+    _company_for_from,
+    _from_filter,
+    _user_at_all,
+    _company_at_all,
+    _default_from,
+    _priority,
+)
+
+
+def _conclude(search: _Search, taken: _Taken) -> Decision:
+    """The decision with its final From (section 5 of the rules: may it send as F?)."""
+    request, profile = search.request, taken.profile
+    email_from, from_email = taken.core_from, taken.core_email
+    from_name, rewritten = "", False
+    if profile is not None and decides_header(taken.rule, profile, profile.from_policy):
+        if may_send_as(profile, request.email):
+            email_from, from_email = request.email_from, request.email
+        elif address := sender_address(profile, request):
+            from_email, rewritten = address, True
+            from_name = request.name or (request.sender.name if request.sender else "")
+    return Decision(
+        rule=taken.rule,
+        profile=profile,
+        email_from=email_from,
+        from_email=from_email,
+        from_name=from_name,
+        rewritten=rewritten,
+        refused=taken.refused,
+        steps=tuple(search.steps),
+    )
+
+
+def decides_header(rule: Rule, profile: ServerProfile, policy: str) -> bool:
+    """Whether the server's policy decides a header, or core does.
+
+    It does on a route by assignment to a user or company, and on any route through
+    a server on which the administrator set that policy by hand. Core's personal
+    servers keep core's headers.
+    """
+    if policy != AUTO:
+        return True
+    return rule in (Rule.USER, Rule.COMPANY) and not profile.owner_id

@@ -1,0 +1,225 @@
+"""The facts that routing works on and the answers it gives.
+
+Every address in here is *normalised*: the bare ``local@domain``, lower case where
+``odoo.tools.email_normalize`` lowers it, or ``""`` where there is none. Headers
+(``email_from``, ``reply_to``) are the full text of RFC 5322, section 3.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from .reasons import Reason
+
+AUTO = "auto"
+
+
+class Rule(str, Enum):
+    """The rule that chose the server, in the order in which they are asked."""
+
+    FORCED = "forced"
+    USER = "user"
+    COMPANY = "company"
+    FROM_FILTER = "from_filter"
+    DEFAULT_FROM = "default_from"
+    PRIORITY = "priority"
+    SYSTEM = "system"
+
+
+def domain_of(email: str) -> str:
+    """The domain of an address in lower case, ``""`` where there is none.
+
+    >>> domain_of("anna@a.example")
+    'a.example'
+    >>> domain_of("")
+    ''
+    """
+    return email.rpartition("@")[2].lower() if "@" in email else ""
+
+
+@dataclass(frozen=True, slots=True)
+class FromFilter:
+    """A server's FROM filter, parsed as ``ir.mail_server._match_from_filter`` does.
+
+    ``text`` is what the administrator typed; a text without a single usable part
+    is still a filter, one that admits nothing.
+
+    >>> relay = FromFilter("a.example", domains=("a.example",))
+    >>> relay.admits("anna@a.example"), relay.admits("bob@b.example")
+    (True, False)
+    >>> FromFilter().admits("anybody@anywhere.example")
+    True
+    """
+
+    text: str = ""
+    addresses: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.text)
+
+    def admits(self, email: str) -> bool:
+        """Whether ``email`` passes; the empty filter admits every address."""
+        if not self:
+            return True
+        return bool(email) and (
+            email in self.addresses or domain_of(email) in self.domains
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProfile:
+    """What routing knows of one ``ir.mail_server`` (fields of the same names).
+
+    ``user_ids`` are ``own_user_ids``, ``owner_id`` is core's ``owner_user_id`` and
+    ``collects_replies`` says that ``fetchmail_server_id`` is set. ``0`` and the
+    empty set mean nobody.
+    """
+
+    id: int
+    name: str
+    active: bool = True
+    from_filter: FromFilter = FromFilter()
+    company_ids: frozenset[int] = frozenset()
+    user_ids: frozenset[int] = frozenset()
+    default_company_ids: frozenset[int] = frozenset()
+    owner_id: int = 0
+    reserved: bool = False
+    allow_delegation: bool = False
+    from_policy: str = AUTO
+    sender_email: str = ""
+    reply_to_policy: str = AUTO
+    reply_to_email: str = ""
+    bounce_policy: str = AUTO
+    collects_replies: bool = False
+
+    @property
+    def assigned(self) -> bool:
+        """Whether users or companies send through it by assignment."""
+        return bool(self.user_ids or self.default_company_ids)
+
+    @property
+    def configured(self) -> bool:
+        """Whether anything was set on it that core does not know."""
+        return (
+            self.assigned
+            or bool(self.company_ids)
+            or self.reserved
+            or {self.from_policy, self.reply_to_policy, self.bounce_policy} != {AUTO}
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An internal user; ``uses_own_servers`` is ``use_own_mail_servers``."""
+
+    id: int
+    name: str
+    email: str = ""
+    uses_own_servers: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """A company; ``default_from`` is its alias domain's default From address."""
+
+    id: int
+    name: str
+    default_from: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One mail, as far as the choice of its server depends on it.
+
+    ``email_from`` is the From header and ``email`` its address (F), ``name`` its
+    display name. ``personal_id`` is the one personal server that core lets this
+    mail use. ``notifications_email`` and ``system_from_filter`` are core's
+    default From and the filter of the command line or system parameter.
+    """
+
+    email_from: str
+    email: str = ""
+    name: str = ""
+    sender: Person | None = None
+    colleagues: tuple[Person, ...] = ()
+    company: Company | None = None
+    personal_id: int = 0
+    forced_id: int = 0
+    notifications_email: str = ""
+    system_from_filter: FromFilter = FromFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One server (or none) that a rule looked at, and why it was taken or not.
+
+    ``str(step)`` is the reason as one English sentence; the models translate the
+    same sentence for the reader.
+    """
+
+    rule: Rule
+    taken: bool
+    reason: Reason
+    server_id: int = 0
+    values: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        return self.reason.value % dict(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The route of a mail, apart from the headers that depend on its own text.
+
+    ``profile`` is ``None`` on the ``system`` rule: the mail leaves by the server of
+    the command line. ``from_email`` is the address of the final From. Where it is
+    ``rewritten``, the header is ``from_name`` and ``from_email``; else it is
+    ``email_from`` to the letter. ``refused``: the forced server may not carry it.
+    """
+
+    rule: Rule
+    profile: ServerProfile | None
+    email_from: str
+    from_email: str
+    from_name: str = ""
+    rewritten: bool = False
+    refused: bool = False
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderFacts:
+    """What Odoo would have put into the headers of a routed message.
+
+    ``email`` is F, ``final_from`` the From header it leaves with, ``reply_to`` (R)
+    the Reply-To header that Odoo computed and ``reply_to_email`` its address,
+    ``bounce_email`` (B) the bounce address. ``collected`` tells whether Odoo itself
+    receives an address; it is asked only where the answer depends on it.
+    """
+
+    email: str
+    final_from: str
+    reply_to: str = ""
+    reply_to_email: str = ""
+    bounce_email: str = ""
+    collected: Callable[[str], bool] = field(default=lambda email: False)
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderPlan:
+    """The Reply-To header and the Return-Path address to set.
+
+    ``None`` leaves what core computed. ``return_path`` is the envelope sender too.
+    """
+
+    reply_to: str | None = None
+    return_path: str | None = None
+
+
+def frozen_values(values: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The values of a step's sentence in hashable form."""
+    return tuple((key, str(value)) for key, value in values.items())
