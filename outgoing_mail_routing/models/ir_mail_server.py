@@ -225,11 +225,19 @@ class IrMailServer(models.Model):
             server.sender_email = server.sender_email_custom or server._propose_sender()
 
     def _inverse_sender_email(self):
+        """Keep what was typed apart from what is proposed.
+
+        Core does not compute a field again that was just written: what was emptied
+        or typed in another form takes its final value here.
+        """
         for server in self:
             typed = server.sender_email
             email = typed and self._parse_one_address(typed)
             proposed = server._propose_sender()
             server.sender_email_custom = email if email and email != proposed else False
+            final = server.sender_email_custom or proposed
+            if typed != final:
+                server.sender_email = final
 
     def _propose_sender(self):
         """The login if it is an address that the filter admits, else the filter's."""

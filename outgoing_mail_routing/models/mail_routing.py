@@ -155,14 +155,20 @@ class MailRouting(models.AbstractModel):
 
     @api.model
     def _parse_from_filter(self, text):
-        """A FROM filter as core's ``_find_mail_server`` matches its parts."""
+        """A FROM filter as core's ``_match_from_filter`` takes it apart.
+
+        A part that is no address although it has an ``@`` admits, in core, a From
+        that is no address either: it becomes the address ``""``.
+        """
         parts = self.env["ir.mail_server"]._parse_from_filter(text)
-        addresses = (tools.email_normalize(part) for part in parts)
-        domains = (tools.mail.email_domain_normalize(part) for part in parts)
         return FromFilter(
             text or "",
-            tuple(address for address in addresses if address),
-            tuple(domain for domain in domains if domain),
+            tuple(tools.email_normalize(part) or "" for part in parts if "@" in part),
+            tuple(
+                tools.mail.email_domain_normalize(part)
+                for part in parts
+                if "@" not in part
+            ),
         )
 
     # ------------------------------------------------------------------

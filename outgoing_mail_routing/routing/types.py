@@ -45,7 +45,8 @@ class FromFilter:
     """A server's FROM filter, parsed as ``ir.mail_server._match_from_filter`` does.
 
     ``text`` is what the administrator typed; a text without a single usable part
-    is still a filter, one that admits nothing.
+    is still a filter, one that admits nothing. An ``""`` among the addresses stands
+    for a part that is no address; like core's, it admits a From that is none.
 
     >>> relay = FromFilter("a.example", domains=("a.example",))
     >>> relay.admits("anna@a.example"), relay.admits("bob@b.example")
@@ -65,9 +66,7 @@ class FromFilter:
         """Whether ``email`` passes; the empty filter admits every address."""
         if not self:
             return True
-        return bool(email) and (
-            email in self.addresses or domain_of(email) in self.domains
-        )
+        return email in self.addresses or domain_of(email) in self.domains
 
 
 @dataclass(frozen=True, slots=True)

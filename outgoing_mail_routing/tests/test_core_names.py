@@ -1,0 +1,45 @@
+import inspect
+
+from odoo.tests import TransactionCase, tagged
+
+# What is overridden or relied on, with the parameters it had in 19.0
+_SIGNATURES = {
+    "ir.mail_server": {
+        "_connect__": ["smtp_from", "mail_server_id", "allow_archived"],
+        "_find_mail_server": ["email_from", "mail_servers"],
+        "_find_mail_server_allowed_domain": [],
+        "_filter_mail_servers_fallback": ["servers"],
+        "_check_forced_mail_server": ["mail_server", "allow_archived", "smtp_from"],
+        "_prepare_email_message__": ["message", "smtp_session"],
+        "_alter_message__": ["message", "smtp_from", "smtp_to_list"],
+        "_match_from_filter": ["email_from", "from_filter"],
+        "_parse_from_filter": ["from_filter"],
+        "_get_default_from_filter": [],
+        "_get_default_from_address": [],
+        "_get_default_bounce_address": [],
+        "_active_usages_compute": [],
+    },
+    "mail.mail": {
+        "_split_by_mail_configuration": [],
+        "_filter_mail_mail_servers": ["mail_servers"],
+        "_send": ["smtp_session", "alias_domain_id", "mail_server"],
+    },
+}
+
+
+@tagged("post_install", "-at_install")
+class TestCoreNames(TransactionCase):
+    def test_core_still_has_what_the_addon_builds_on(self):
+        for model, methods in _SIGNATURES.items():
+            core_classes = [
+                cls
+                for cls in type(self.env[model]).__mro__
+                if cls.__module__.startswith(("odoo.addons.base.", "odoo.addons.mail."))
+            ]
+            for name, parameters in methods.items():
+                with self.subTest(model=model, method=name):
+                    core = next(vars(c)[name] for c in core_classes if name in vars(c))
+                    core = inspect.unwrap(getattr(core, "__func__", core))
+                    self.assertLessEqual(
+                        set(parameters), set(inspect.signature(core).parameters)
+                    )

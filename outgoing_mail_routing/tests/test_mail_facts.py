@@ -1,0 +1,150 @@
+from odoo.fields import Command
+from odoo.tests import tagged
+
+from .common import RoutingCase
+
+
+@tagged("post_install", "-at_install")
+class TestSenderAndCompany(RoutingCase):
+    """For whom a mail is sent, before any server is looked at."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.root = cls.env.ref("base.user_root")
+
+    def _facts(self, mail):
+        directory = self.env["mail.routing"]._get_directory()
+        mails = mail.with_user(self.root)
+        return mails._get_mail_facts(directory, explain=True)[mail.id]
+
+    def _sender(self, mail):
+        sender = self._facts(mail).sender
+        return self.env["res.users"].browse(sender.id if sender else ())
+
+    def _company(self, mail):
+        return self.env["res.company"].browse(self._facts(mail).company.id)
+
+    def test_sender_is_who_made_the_mail_not_who_is_named_on_it(self):
+        mail = self.mail(
+            self.ben, author_id=self.anna.partner_id.id, email_from=self.anna.email
+        )
+        self.assertEqual(self._sender(mail), self.ben)
+        self.assertEqual([c.id for c in self._facts(mail).colleagues], self.anna.ids)
+
+    def test_sender_of_what_odoo_made_is_the_user_behind_the_author(self):
+        mail = self.mail(self.root, author_id=self.anna.partner_id.id)
+        self.assertEqual(self._sender(mail), self.anna)
+
+    def test_sender_of_users_sharing_a_partner_is_the_first(self):
+        twin = self._create_user("twin", self.company_a)
+        twin.partner_id = self.anna.partner_id
+        mail = self.mail(self.root, author_id=self.anna.partner_id.id)
+        self.assertEqual(self._sender(mail), min(self.anna, twin, key=lambda u: u.id))
+
+    def test_sender_without_author_is_the_one_user_with_that_address(self):
+        values = {"author_id": False, "email_from": '"A" <ANNA@a.example>'}
+        self.assertEqual(self._sender(self.mail(self.root, **values)), self.anna)
+        self._create_user("twin", self.company_a, email="anna@a.example")
+        self.assertFalse(self._sender(self.mail(self.root, **values)))
+
+    def test_sender_is_nobody_for_portal_odoobot_and_archived_users(self):
+        leaver = self._create_user("leaver", self.company_a)
+        mail_of_leaver = self.mail(leaver)
+        leaver.active = False
+        for name, mail in (
+            ("portal", self.mail(self.portal_user, author_id=self.anna.partner_id.id)),
+            ("OdooBot", self.mail(self.root, author_id=self.root.partner_id.id)),
+            ("archived", mail_of_leaver),
+        ):
+            with self.subTest(name):
+                self.assertFalse(self._sender(mail))
+
+    def test_company_is_the_one_noted_on_the_message(self):
+        mail = self.mail(
+            self.clara,
+            record_company_id=self.company_b.id,
+            model="res.partner",
+            res_id=self.customer_a.id,
+        )
+        self.assertEqual(self._company(mail), self.company_b)
+
+    def test_company_is_the_one_of_the_record(self):
+        mail = self.mail(self.clara, model="res.partner", res_id=self.customer_b.id)
+        self.assertEqual(self._company(mail), self.company_b)
+
+    def test_company_is_the_only_one_of_the_alias_domain(self):
+        domain = self.company_b.alias_domain_id
+        mail = self.mail(self.anna, record_alias_domain_id=domain.id)
+        self.assertEqual(self._company(mail), self.company_b)
+        self.company_a.alias_domain_id = domain
+        self.assertEqual(self._company(mail), self.company_a, "the sender's")
+
+    def test_company_is_the_senders_not_the_open_one(self):
+        mail = self.mail(self.clara.with_company(self.company_b))
+        self.assertEqual(self._company(mail), self.company_a)
+
+    def test_company_of_nobody_is_the_current_one(self):
+        mail = self.mail(self.root, author_id=False, email_from="x@y.example")
+        self.assertEqual(self._company(mail), self.root.company_id)
+
+    def test_company_survives_records_that_are_gone_or_never_were(self):
+        mails = self.env["mail.mail"]
+        for model in ("res.partner", "model.of.removed.addon", "mail.thread"):
+            mail = self.mail(self.anna)
+            mail.mail_message_id.write({"model": model, "res_id": 2**31 - 1})
+            mails += mail
+        for mail in mails:
+            with self.subTest(model=mail.model):
+                self.assertEqual(self._company(mail), self.company_a)
+
+    def test_template_mail_without_noted_company_takes_the_records(self):
+        template = self.env["mail.template"].create(
+            {
+                "name": "Plain",
+                "model_id": self.env.ref("base.model_res_partner").id,
+                "partner_to": "{{ object.id }}",
+                "subject": "Plain",
+                "body_html": "<p>Plain</p>",
+            }
+        )
+        sender = template.with_user(self.clara).sudo()
+        mail = self.env["mail.mail"].browse(sender.send_mail(self.customer_b.id))
+        self.assertEqual(self._company(mail), self.company_b)
+        self.assertEqual(self.deliver(mail).login, "relay-b")
+
+    def test_facts_need_no_statement_more_for_more_mails(self):
+        directory = self.env["mail.routing"]._get_directory()
+
+        def statements(count):
+            mails = self.env["mail.mail"].concat(
+                *(
+                    self.mail(
+                        self.env["res.users"].browse(
+                            (self.anna + self.ben + self.clara).ids[number % 3]
+                        ),
+                        email_from=f"x{number}@a.example",
+                        model="res.partner",
+                        res_id=self.customer_a.id,
+                    )
+                    for number in range(count)
+                )
+            ).with_user(self.root)
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            list(mails._split_by_mail_configuration())
+            return self.env.cr.sql_log_count - before
+
+        self.assertTrue(directory.configured)
+        statements(3)
+        self.assertEqual(statements(60), statements(6))
+
+    def test_company_set_on_user_has_no_say_over_the_record(self):
+        self.clara.company_ids = [Command.set(self.company_a.ids)]
+        mail = self.queue(self.anna, self.customer_a)
+        mail.record_company_id = self.company_b
+        self.assertRule(mail, "user")
+        self.mailbox.company_ids = self.company_a
+        self.assertRule(mail, "company")
+        self.assertEqual(self.deliver(mail).login, "relay-b")
