@@ -83,6 +83,7 @@ class IrMailServer(models.Model):
         "return to the proposal.",
     )
     sender_email_custom = fields.Char(
+        string="Typed Sender Address",
         groups=_SYSTEM,
         help="The sender address that was typed in, where it is not the proposed one.",
     )
@@ -340,7 +341,7 @@ class IrMailServer(models.Model):
 
     def _connect__(self, *args, smtp_from=None, mail_server_id=None, **kwargs):
         """Give a server that was asked for by its id the headers of its policies."""
-        if mail_server_id and not kwargs.get("allow_archived"):
+        if mail_server_id and smtp_from and not kwargs.get("allow_archived"):
             smtp_from = self.env["mail.routing"]._route(
                 smtp_from, forced_id=mail_server_id
             )
@@ -379,8 +380,8 @@ class IrMailServer(models.Model):
 
         :return: the envelope sender, ``None`` where core decides it
         """
-        plan = self.env["mail.routing"]._plan_message_headers(message, routed)
         headers = {}
+        plan = self.env["mail.routing"]._plan_message_headers(message, routed)
         if routed.decision.rewritten:
             # answers go by Reply-To; without one they would go to the new From
             headers["Reply-To"] = message["Reply-To"] or message["From"]

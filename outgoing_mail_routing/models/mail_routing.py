@@ -1,3 +1,4 @@
+import logging
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -11,13 +12,18 @@ from ..routing import (
     Directory,
     FromFilter,
     HeaderFacts,
+    HeaderPlan,
     Person,
+    Reason,
     Request,
     ServerProfile,
     decide,
     plan_headers,
+    plans_headers,
 )
 from .routed_from import RequestFrom, RoutedFrom
+
+_logger = logging.getLogger(__name__)
 
 # Directories by database and fingerprint: a few, since a changed one never comes back
 _directories = LRU(8)
@@ -308,6 +314,10 @@ class MailRouting(models.AbstractModel):
         :rtype: RoutedFrom
         """
         decision = decide(request, directory)
+        reason = decision.steps[-1]
+        if reason.reason is Reason.PRIORITY_FIRST:
+            # as core does: a server of another domain carries this mail
+            _logger.warning("%s It sends as %s.", reason, decision.email_from)
         if not decision.rewritten:
             return RoutedFrom(decision.email_from, decision)
         name = clean_name(decision.from_name)
@@ -321,6 +331,8 @@ class MailRouting(models.AbstractModel):
         :param RoutedFrom routed: the From of the session it is sent over
         :rtype: routing.HeaderPlan
         """
+        if not plans_headers(routed.decision):
+            return HeaderPlan()
         bounce_email = (
             self.env.context.get("domain_bounce_address")
             or message["Return-Path"]

@@ -53,12 +53,14 @@ class ResUsers(models.Model):
         may_read_all = reader.has_group("base.group_system")
         for user in self:
             may_read = may_read_all or user._origin == reader
-            lines = user._get_outgoing_mail_lines() if may_read else ()
+            lines = user._origin._get_outgoing_mail_lines() if may_read else ()
             user.outgoing_mail_summary = "\n".join(lines) or False
 
     def _get_outgoing_mail_lines(self):
-        """Where the user's own messages leave from each of their companies."""
-        self.ensure_one()
+        """Where a user's own messages leave from each of their companies.
+
+        Nothing for a user that is not saved yet.
+        """
         routing = self.env["mail.routing"]
         directory = routing._get_directory()
         lines = []

@@ -7,7 +7,7 @@ answer, and the same functions serve sending and explaining.
 """
 
 from .directory import Directory
-from .headers import plan_headers, session_key
+from .headers import plan_headers, plans_headers, session_key
 from .policy import decide
 from .reasons import Reason
 from .types import (
@@ -38,5 +38,6 @@ __all__ = [
     "Step",
     "decide",
     "plan_headers",
+    "plans_headers",
     "session_key",
 ]

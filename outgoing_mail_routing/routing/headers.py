@@ -41,12 +41,21 @@ def session_key(decision: Decision) -> tuple[str, bool]:
     >>> session_key(Decision(Rule.PRIORITY, ServerProfile(1, "Shared"), "", ""))
     ('', False)
     """
+    rule = decision.rule.value if plans_headers(decision) else ""
+    return rule, decision.refused
+
+
+def plans_headers(decision: Decision) -> bool:
+    """Whether :func:`plan_headers` has anything to say on this route.
+
+    >>> plans_headers(Decision(Rule.PRIORITY, ServerProfile(1, "Shared"), "", ""))
+    False
+    """
     profile = decision.profile
-    ours = profile is not None and any(
+    return profile is not None and any(
         decides_header(decision.rule, profile, policy)
         for policy in (profile.reply_to_policy, profile.bounce_policy)
     )
-    return decision.rule.value if ours else "", decision.refused
 
 
 def _reply_to(
@@ -59,7 +68,7 @@ def _reply_to(
         return facts.final_from
     if profile.reply_to_policy == "custom":
         return profile.reply_to_email or None
-    if profile.collects_replies:
+    if profile.collects_replies and decision.from_email == profile.sender_email:
         return facts.final_from
     answers_to_from = bool(facts.email) and facts.reply_to_email == facts.email
     if decision.rule is not Rule.USER or not answers_to_from:

@@ -261,6 +261,8 @@ def _personal(search: _Search) -> _Taken | None:
     profile = directory.get(request.personal_id)
     if profile is None or profile.from_filter.addresses != (request.email,):
         return None
+    if not search.open_servers(Rule.USER, [profile]):
+        return None
     if not directory.configured:
         rank = directory.rank(profile)
         for rival in directory.matching(request.email):

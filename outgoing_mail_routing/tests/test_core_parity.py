@@ -1,4 +1,5 @@
 import random
+from types import SimpleNamespace
 from unittest.mock import patch
 
 from odoo.tests import TransactionCase, new_test_user, tagged
@@ -10,6 +11,7 @@ from odoo.addons.mail.models.mail_mail import MailMail
 CASES = 150
 
 _DOMAINS = ("a.example", "b.example", "c.example", "ä.example")
+_HEADERS = ("From", "Reply-To", "Return-Path", "To", "Bcc", "Subject", "Message-Id")
 _LOCALS = ("anna", "ben", "shop", "notifications", "ünal")
 
 
@@ -119,6 +121,7 @@ class TestCoreParity(TransactionCase):
         return self.random.choice((False, False, *servers.ids))
 
     @mute_logger("odoo.addons.base.models.ir_mail_server")
+    @mute_logger("odoo.addons.outgoing_mail_routing.models.mail_routing")
     def test_find_mail_server_equals_core(self):
         for case in range(CASES):
             servers = self._create_random_servers()
@@ -133,6 +136,7 @@ class TestCoreParity(TransactionCase):
                     self.assertEqual(routed, expected[1] or "")
 
     @mute_logger("odoo.addons.base.models.ir_mail_server")
+    @mute_logger("odoo.addons.outgoing_mail_routing.models.mail_routing")
     def test_split_equals_core(self):
         compared = 0
         for case in range(CASES):
@@ -153,6 +157,46 @@ class TestCoreParity(TransactionCase):
                 )
             compared += len(expected)
         self.assertGreater(compared, CASES * 3)
+
+    @mute_logger("odoo.addons.base.models.ir_mail_server")
+    @mute_logger("odoo.addons.outgoing_mail_routing.models.mail_routing")
+    def test_message_prepared_for_sending_equals_core(self):
+        Server = self.env["ir.mail_server"].sudo()
+        for case in range(CASES):
+            self._create_random_servers()
+            self._set_random_parameters()
+            name = self.random.choice(("", '"A Name" '))
+            email_from = f"{name}<{self._random_address()}>"
+            found, routed = Server._find_mail_server(email_from)
+            from_filter = (found or Server).from_filter
+            return_path = self.random.choice((None, "bounce@a.example"))
+            prepared = [
+                method(
+                    Server.with_context(domain_bounce_address=return_path),
+                    self._build_message(email_from, return_path),
+                    SimpleNamespace(smtp_from=smtp_from, from_filter=from_filter),
+                )
+                for method, smtp_from in (
+                    (IrMail_Server._prepare_email_message__, str(routed)),
+                    (type(Server)._prepare_email_message__, routed),
+                )
+            ]
+            with self.subTest(case=case):
+                core, ours = (
+                    (envelope, recipients, [*map(message.get_all, _HEADERS)])
+                    for envelope, recipients, message in prepared
+                )
+                self.assertEqual(ours, core)
+
+    def _build_message(self, email_from, return_path):
+        return self.env["ir.mail_server"]._build_email__(
+            email_from,
+            ["customer@customer.example"],
+            "Subject",
+            "Body",
+            message_id="<1@a.example>",
+            headers={"Return-Path": return_path} if return_path else {},
+        )
 
     def test_installation_assigns_nothing(self):
         directory = self.env["mail.routing"]._build_directory()

@@ -43,6 +43,15 @@ class TestReplyTo(RoutingCase):
         self.mailbox.fetchmail_server_id = self._incoming_server()
         self.assertEqual(self._received_reply_to(self.anna), f"Anna <{MAILBOX}>")
 
+    def test_reply_to_auto_keeps_odoos_where_from_is_not_the_collected_address(self):
+        self.relay_a.sender_email = "desk@a.example"
+        self.relay_a.fetchmail_server_id = self._incoming_server()
+        self.assertEqual(self._received_reply_to(self.ben), "Ben <catchall@a.example>")
+        unknown = {"email_from": "press@elsewhere.example"}
+        self.assertEqual(
+            self._received_reply_to(self.ben, **unknown), "Ben <desk@a.example>"
+        )
+
     def test_reply_to_auto_where_it_was_just_the_from(self):
         """Own mailbox: answers come to it. Company's relay: to the person."""
         for user, reply_to, expected in (
