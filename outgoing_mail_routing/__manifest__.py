@@ -13,5 +13,17 @@
         "views/res_company_views.xml",
         "views/fetchmail_server_views.xml",
     ],
+    "demo": [
+        "demo/res_company_demo.xml",
+        "demo/res_partner_demo.xml",
+        "demo/res_users_demo.xml",
+        "demo/ir_mail_server_demo.xml",
+        "demo/mail_template_demo.xml",
+    ],
+    "assets": {
+        "web.assets_tests": [
+            "outgoing_mail_routing/static/tests/tours/*.js",
+        ],
+    },
     "installable": True,
 }

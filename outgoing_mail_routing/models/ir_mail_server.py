@@ -271,6 +271,7 @@ class IrMailServer(models.Model):
         "from_filter",
         "from_policy",
         "sender_email",
+        "reserved",
         "reply_to_policy",
         "fetchmail_server_id",
         "own_user_ids",
@@ -293,6 +294,13 @@ class IrMailServer(models.Model):
                     "The FROM filter does not admit the sender address %(email)s: mail "
                     "rewritten to it may be refused or taken for spam.",
                     email=self.sender_email,
+                )
+            )
+        if self.reserved and not assigned:
+            warnings.append(
+                self.env._(
+                    "It is reserved, but no user or company is assigned: only mail on "
+                    "which it is set by hand leaves through it."
                 )
             )
         if self.reply_to_policy == "from" and not self.fetchmail_server_id:

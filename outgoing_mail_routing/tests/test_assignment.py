@@ -120,6 +120,8 @@ class TestServerAddresses(RoutingCase):
         self.assertFalse(self.mailbox.routing_warning)
         self.mailbox.reply_to_policy = "from"
         self.assertIn("no incoming mail server", self.mailbox.routing_warning)
+        self.shop.reserved = True
+        self.assertIn("no user or company is assigned", self.shop.routing_warning)
         self.relay_a.sender_email = "x@elsewhere.example"
         self.assertIn("does not admit", self.relay_a.routing_warning)
         self.assertFalse(self.company_a.mail_routing_warning)

@@ -1,0 +1,137 @@
+import {registry} from "@web/core/registry";
+
+const SAVE = [
+    {
+        content: "Save the form",
+        trigger: ".o_form_button_save",
+        run: "click",
+    },
+    {
+        content: "Wait until it is saved",
+        trigger: ".o_form_saved",
+    },
+];
+
+/**
+ * Steps that choose a record in a field of tags.
+ *
+ * @param {String} field name of the field
+ * @param {String} name display name of the record
+ * @returns {Object[]}
+ */
+function chooseTag(field, name) {
+    return [
+        {
+            content: `Search ${name}`,
+            trigger: `.o_field_widget[name=${field}] input`,
+            run: `edit ${name}`,
+        },
+        {
+            content: `Choose ${name}`,
+            trigger: `.o-autocomplete--dropdown-item:contains("${name}")`,
+            run: "click",
+        },
+        {
+            content: `${name} is a tag now`,
+            trigger: `.o_field_widget[name=${field}] .o_tag:contains("${name}")`,
+        },
+    ];
+}
+
+registry.category("web_tour.tours").add("outgoing_mail_routing_assign_to_user", {
+    steps: () => [
+        {
+            content: "Open the preferences of the user",
+            trigger: ".o_notebook a[name=preferences]",
+            run: "click",
+        },
+        {
+            content: "There is nothing to switch off before a server is assigned",
+            trigger:
+                ".o_form_view:not(:has(.o_field_widget[name=use_own_mail_servers]))",
+        },
+        ...chooseTag("own_mail_server_ids", "Mailbox for the Tour"),
+        {
+            content: "Own servers are in use by default",
+            trigger: ".o_field_widget[name=use_own_mail_servers] input:checked",
+        },
+        ...SAVE,
+        {
+            content: "The line of the user names the server and its address",
+            trigger: `.o_field_widget[name=outgoing_mail_summary]:contains("Mailbox for the Tour"):contains("mailbox@tour.example")`,
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("outgoing_mail_routing_assign_to_company", {
+    steps: () => [
+        {
+            content: "A company without servers shows a warning",
+            trigger: ".o_field_widget[name=mail_routing_warning]",
+        },
+        ...chooseTag("mail_server_ids", "Mailbox for the Tour"),
+        {
+            content: "The warning is gone",
+            trigger:
+                ".o_form_view:not(:has(.o_field_widget[name=mail_routing_warning]))",
+        },
+        {
+            content: "Save the company, which loads the page anew",
+            trigger: ".o_form_button_save",
+            run: "click",
+            expectUnloadPage: true,
+        },
+        {
+            content: "The server is assigned",
+            trigger: `.o_form_saved .o_field_widget[name=mail_server_ids] .o_tag:contains("Mailbox for the Tour")`,
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("outgoing_mail_routing_server_policies", {
+    steps: () => [
+        {
+            content: "Nothing to warn about yet",
+            trigger: ".o_form_view:not(:has(.o_field_widget[name=routing_warning]))",
+        },
+        {
+            content: "Delegation is offered only where users are assigned",
+            trigger: ".o_form_view:not(:has(.o_field_widget[name=allow_delegation]))",
+        },
+        ...chooseTag("own_user_ids", "User of the Tour"),
+        {
+            content: "Let colleagues send through it",
+            trigger: ".o_field_widget[name=allow_delegation] input",
+            run: "click",
+        },
+        {
+            content: "Restrict From to the sender address",
+            trigger: ".o_field_widget[name=from_policy] input",
+            run: "click",
+        },
+        {
+            content: "Choose the sender address only",
+            trigger: `.o_select_menu_item:contains("Its sender address only")`,
+            run: "click",
+        },
+        {
+            content: "Open where replies go",
+            trigger: ".o_field_widget[name=reply_to_policy] input",
+            run: "click",
+        },
+        {
+            content: "Let answers go to From",
+            trigger: `.o_select_menu_item:contains("The address in From")`,
+            run: "click",
+        },
+        {
+            content: "Nothing collects them: a warning appears",
+            trigger: `.alert-warning .o_field_widget[name=routing_warning]:contains("no incoming mail server")`,
+        },
+        ...SAVE,
+        {
+            content: "The warning stays",
+            trigger: `.o_field_widget[name=routing_warning]:contains("no incoming mail server")`,
+        },
+    ],
+});

@@ -1,0 +1,66 @@
+from odoo.tests import HttpCase, new_test_user, tagged
+
+
+@tagged("post_install", "-at_install")
+class TestTours(HttpCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.administrator = new_test_user(
+            cls.env,
+            login="tour_administrator",
+            groups="base.group_user,base.group_system",
+        )
+        cls.user = new_test_user(
+            cls.env,
+            login="tour_user",
+            name="User of the Tour",
+            email="user@tour.example",
+            groups="base.group_user",
+        )
+        cls.mail_server = cls.env["ir.mail_server"].create(
+            {
+                "name": "Mailbox for the Tour",
+                "smtp_host": "127.0.0.1",
+                "smtp_user": "mailbox@tour.example",
+                "smtp_pass": "secret",
+            }
+        )
+
+    def test_administrator_assigns_server_to_user_is_stored(self):
+        self.start_tour(
+            f"/odoo/action-base.action_res_users/{self.user.id}",
+            "outgoing_mail_routing_assign_to_user",
+            login=self.administrator.login,
+        )
+        self.assertEqual(self.user.own_mail_server_ids, self.mail_server)
+        self.assertEqual(self.mail_server.own_user_ids, self.user)
+
+    def test_administrator_assigns_server_to_company_is_stored(self):
+        company = self.env["res.company"].create({"name": "Company of the Tour"})
+        self.administrator.company_ids += company
+        self.start_tour(
+            f"/odoo/action-base.action_res_company_form/{company.id}",
+            "outgoing_mail_routing_assign_to_company",
+            login=self.administrator.login,
+        )
+        self.assertEqual(company.mail_server_ids, self.mail_server)
+        self.assertEqual(self.mail_server.default_company_ids, company)
+
+    def test_administrator_lets_answers_go_to_uncollected_from_is_warned(self):
+        self.start_tour(
+            f"/odoo/action-base.action_ir_mail_server_list/{self.mail_server.id}",
+            "outgoing_mail_routing_server_policies",
+            login=self.administrator.login,
+        )
+        self.assertEqual(self.mail_server.own_user_ids, self.user)
+        self.assertTrue(self.mail_server.allow_delegation)
+        self.assertEqual(self.mail_server.from_policy, "login")
+        self.assertEqual(self.mail_server.reply_to_policy, "from")
+        self.assertTrue(self.mail_server.routing_warning)
+
+    def test_user_opens_own_preferences_reads_own_route_only(self):
+        self.mail_server.own_user_ids = self.user
+        self.start_tour(
+            "/odoo", "outgoing_mail_routing_own_preferences", login=self.user.login
+        )
