@@ -68,9 +68,9 @@ class IrMailServer(models.Model):
         default="auto",
         required=True,
         groups=_SYSTEM,
-        help="The addresses this server may put into From. Automatic: those of its FROM "
-        "filter; without a filter the sender address alone if users or companies are "
-        "assigned, else every address.",
+        help="The addresses this server may put into From. Automatic: those of its "
+        "FROM filter; without a filter the sender address alone if users or companies "
+        "are assigned, else every address.",
     )
     sender_email = fields.Char(
         string="Sender Address",
@@ -98,8 +98,9 @@ class IrMailServer(models.Model):
         default="auto",
         required=True,
         groups=_SYSTEM,
-        help="Where answers go. Automatic: to the address in From if an incoming server "
-        "collects it, else to Odoo's own reply address, else to the person who wrote.",
+        help="Where answers go. Automatic: to the sender address if the mail leaves as "
+        "it and an incoming server collects it, else to Odoo's own reply address, else "
+        "to the person who wrote.",
     )
     reply_to_email = fields.Char(
         string="Reply Address",
@@ -116,8 +117,8 @@ class IrMailServer(models.Model):
         default="auto",
         required=True,
         groups=_SYSTEM,
-        help="Envelope sender and Return-Path. Automatic: Odoo's bounce address if this "
-        "server may send as it, else the address in From.",
+        help="Envelope sender and Return-Path. Automatic: Odoo's bounce address if "
+        "this server may send as it, else the address in From.",
     )
     fetchmail_server_id = fields.Many2one(
         comodel_name="fetchmail.server",
@@ -125,8 +126,8 @@ class IrMailServer(models.Model):
         copy=False,
         index="btree_not_null",
         groups=_SYSTEM,
-        help="The incoming mail server that fetches what arrives at the sender address, "
-        "so that answers sent there reach the document in Odoo.",
+        help="The incoming mail server that fetches what arrives at the sender "
+        "address, so that answers sent there reach the document in Odoo.",
     )
     routing_warning = fields.Text(
         compute="_compute_routing_warning",
@@ -138,7 +139,9 @@ class IrMailServer(models.Model):
     # Constraints
     # ------------------------------------------------------------------
 
-    @api.constrains("own_user_ids", "default_company_ids", "company_ids", "owner_user_id")
+    @api.constrains(
+        "own_user_ids", "default_company_ids", "company_ids", "owner_user_id"
+    )
     def _check_assignments(self):
         """Refuse an assignment that could never carry a mail.
 
@@ -148,11 +151,13 @@ class IrMailServer(models.Model):
         """
         for server in self.sudo().with_context(active_test=False):
             allowed = server.company_ids
-            if server.owner_user_id and (server.own_user_ids or server.default_company_ids):
+            if server.owner_user_id and (
+                server.own_user_ids or server.default_company_ids
+            ):
                 raise ValidationError(
                     self.env._(
-                        "“%(server)s” is the personal mail server of %(user)s and cannot "
-                        "be assigned. Choose another server.",
+                        "“%(server)s” is the personal mail server of %(user)s and "
+                        "cannot be assigned. Choose another server.",
                         server=server.name,
                         user=server.owner_user_id.name,
                     )
@@ -166,9 +171,9 @@ class IrMailServer(models.Model):
             if barred:
                 raise ValidationError(
                     self.env._(
-                        "“%(server)s” only carries mail of %(companies)s, so it cannot "
-                        "be assigned to %(barred)s. Allow the company on the server, or "
-                        "remove the assignment.",
+                        "“%(server)s” only carries mail of %(companies)s, so it "
+                        "cannot be assigned to %(barred)s. Allow the company on the "
+                        "server, or remove the assignment.",
                         server=server.name,
                         companies=", ".join(allowed.mapped("name")),
                         barred=", ".join(barred),
@@ -246,7 +251,9 @@ class IrMailServer(models.Model):
         login = tools.email_normalize(self.smtp_user)
         if login and self._match_from_filter(login, self.from_filter):
             return login
-        addresses = map(tools.email_normalize, self._parse_from_filter(self.from_filter))
+        addresses = map(
+            tools.email_normalize, self._parse_from_filter(self.from_filter)
+        )
         return next(filter(None, addresses), False)
 
     @api.model
@@ -359,7 +366,9 @@ class IrMailServer(models.Model):
 
     def _check_forced_mail_server(self, mail_server, allow_archived, smtp_from):
         """Refuse a server that is forced on mail of a company it may not carry."""
-        result = super()._check_forced_mail_server(mail_server, allow_archived, smtp_from)
+        result = super()._check_forced_mail_server(
+            mail_server, allow_archived, smtp_from
+        )
         if isinstance(smtp_from, RoutedFrom) and smtp_from.decision.refused:
             step = smtp_from.decision.steps[-1]
             raise UserError(
@@ -398,7 +407,9 @@ class IrMailServer(models.Model):
             headers["Reply-To"] = plan.reply_to
         envelope_sender = None
         if plan.return_path:
-            envelope_sender = (extract_rfc2822_addresses(plan.return_path) or [None])[-1]
+            envelope_sender = (extract_rfc2822_addresses(plan.return_path) or [None])[
+                -1
+            ]
             headers["Return-Path"] = envelope_sender
         for name, value in headers.items():
             if value:

@@ -192,11 +192,13 @@ class MailMail(models.Model):
         """
         if not directory.owner_ids:
             return dict.fromkeys(self.ids, 0)
-        server_ids = {}; 
+        server_ids = {}
         for mail in self.sudo():
             owner = mail.mail_message_id.create_uid
             profile = directory.personal(owner.id)
-            server = self.env["ir.mail_server"].sudo().browse(profile.id if profile else ())
+            server = (
+                self.env["ir.mail_server"].sudo().browse(profile.id if profile else ())
+            )
             usable = (
                 server
                 and not mail._is_bulk()

@@ -108,11 +108,15 @@ class MailRouting(models.AbstractModel):
             else:
                 columns.append(SQL.identifier(name))
         hashes = [
-            SQL("SELECT hashtextextended(ROW(%s)::text, 0) AS hash FROM ir_mail_server",
-                SQL(", ").join(columns)),
+            SQL(
+                "SELECT hashtextextended(ROW(%s)::text, 0) AS hash FROM ir_mail_server",
+                SQL(", ").join(columns),
+            ),
             *(
-                SQL("SELECT hashtextextended(link::text, 0) AS hash FROM %s AS link",
-                    relation)
+                SQL(
+                    "SELECT hashtextextended(link::text, 0) AS hash FROM %s AS link",
+                    relation,
+                )
                 for relation in relations
             ),
         ]
@@ -202,7 +206,9 @@ class MailRouting(models.AbstractModel):
     @api.model
     def _may_be_sender(self, user):
         """Whether mail can be sent for a user: internal, active, not OdooBot."""
-        return bool(user) and user.active and not user.share and not user._is_superuser()
+        return (
+            bool(user) and user.active and not user.share and not user._is_superuser()
+        )
 
     @api.model
     def _request_core_facts(self, email_from):
@@ -384,7 +390,9 @@ class MailRouting(models.AbstractModel):
         server = self.env["ir.mail_server"].browse(
             decision.profile.id if decision.profile else ()
         )
-        session = SimpleNamespace(smtp_from=routed, from_filter=server.sudo().from_filter)
+        session = SimpleNamespace(
+            smtp_from=routed, from_filter=server.sudo().from_filter
+        )
         if not server:
             session.from_filter = server.sudo()._get_default_from_filter()
         envelope_sender, _to, message = server.sudo()._prepare_email_message__(

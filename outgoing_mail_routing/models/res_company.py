@@ -13,8 +13,8 @@ class ResCompany(models.Model):
         domain="[('owner_user_id', '=', False)]",
         copy=False,
         groups="base.group_system",
-        help="Outgoing mail servers this company's mail leaves through, in the order of "
-        "their priority, unless the user who sends it has a server of their own.",
+        help="Outgoing mail servers this company's mail leaves through, in the order "
+        "of their priority, unless the user who sends it has a server of their own.",
     )
     mail_routing_warning = fields.Text(
         compute="_compute_mail_routing_warning",

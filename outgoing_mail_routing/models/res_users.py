@@ -22,8 +22,8 @@ class ResUsers(models.Model):
         string="Send Through Own Mail Servers",
         default=True,
         groups="base.group_system",
-        help="Switch it off to send this user's mail through the servers of the company "
-        "for a while; the assigned servers are kept.",
+        help="Switch it off to send this user's mail through the servers of the "
+        "company for a while; the assigned servers are kept.",
     )
     outgoing_mail_summary = fields.Text(
         string="Your Mail Leaves",
@@ -81,7 +81,9 @@ class ResUsers(models.Model):
                 self.env._(
                     "%(company)s: through %(server)s as %(address)s",
                     company=company.name,
-                    server=profile.name if profile else self.env._("the default server"),
+                    server=profile.name
+                    if profile
+                    else self.env._("the default server"),
                     address=routed.decision.from_email,
                 )
             )

@@ -14,6 +14,10 @@ from .types import ServerProfile, domain_of
 
 _ANY_COMPANY = 0
 
+# How many servers closed to others are looked at, to explain a route: a crowd of
+# mailboxes with one domain in their FROM filters must not cost every other mail.
+_CLOSED_LOOKED_AT = 5
+
 
 class _FallbackPool:
     """The first server, and the first without a FROM filter, open to a company.
@@ -37,6 +41,18 @@ class _FallbackPool:
             self._first.get((unfiltered, company_id)),
         )
         return min((rank for rank in ranks if rank is not None), default=None)
+
+
+def _look_up(
+    by_filter: dict[str, list[ServerProfile]], email: str
+) -> list[ServerProfile]:
+    """The servers filed under the address, then those under its domain."""
+    if not email:
+        return []
+    by_address = by_filter.get(email, [])
+    seen = {profile.id for profile in by_address}
+    by_domain = by_filter.get(domain_of(email), [])
+    return [*by_address, *(p for p in by_domain if p.id not in seen)]
 
 
 class Directory:
@@ -64,6 +80,7 @@ class Directory:
         self._of_company: dict[int, list[ServerProfile]] = defaultdict(list)
         self._by_owner: dict[int, ServerProfile] = {}
         self._by_filter: dict[str, list[ServerProfile]] = defaultdict(list)
+        self._closed_by_filter: dict[str, list[ServerProfile]] = defaultdict(list)
         self._unassigned = _FallbackPool()
         self._of_other_companies = _FallbackPool()
         self.configured = any(profile.configured for profile in self._profiles)
@@ -82,8 +99,11 @@ class Directory:
             self._of_company[company_id].append(profile)
         if not profile.active:
             return
+        closed = profile.closed_to_others
+        by_filter = self._closed_by_filter if closed else self._by_filter
         for part in {*profile.from_filter.addresses, *profile.from_filter.domains}:
-            self._by_filter[part].append(profile)
+            if not closed or len(by_filter[part]) < _CLOSED_LOOKED_AT:
+                by_filter[part].append(profile)
         if profile.reserved or profile.user_ids:
             return
         if profile.default_company_ids:
@@ -128,14 +148,17 @@ class Directory:
     def matching(self, email: str) -> list[ServerProfile]:
         """Active servers whose FROM filter names the address, then its domain.
 
-        Personal servers are never among them.
+        Personal servers and those that are closed to others are never among them.
         """
-        if not email:
-            return []
-        by_address = self._by_filter.get(email, [])
-        seen = {profile.id for profile in by_address}
-        by_domain = self._by_filter.get(domain_of(email), [])
-        return [*by_address, *(p for p in by_domain if p.id not in seen)]
+        return _look_up(self._by_filter, email)
+
+    def closed_to_others(self, email: str) -> list[ServerProfile]:
+        """The first servers that would match, were they not closed to others.
+
+        They carry the mail of the users and companies that they are assigned to,
+        which never asks for a FROM filter: here they only explain a route.
+        """
+        return _look_up(self._closed_by_filter, email)
 
     def first_unassigned(
         self, company_id: int, unfiltered: bool

@@ -78,7 +78,7 @@ def sender_address(profile: ServerProfile, request: Request) -> str:
             return default_from
     if profile.from_filter.domains:
         return f"notifications@{profile.from_filter.domains[0]}"
-    return next(iter(profile.from_filter.addresses), "")
+    return next(filter(None, profile.from_filter.addresses), "")
 
 
 def decide(request: Request, directory: Directory) -> Decision:
@@ -144,7 +144,9 @@ class _Search:
             **values,
         }
         self.steps.append(
-            Step(rule, taken, reason, profile.id if profile else 0, frozen_values(values))
+            Step(
+                rule, taken, reason, profile.id if profile else 0, frozen_values(values)
+            )
         )
 
     def take(
@@ -210,9 +212,7 @@ def _names(profile: ServerProfile, email: str) -> bool:
 def _strictly_may_send_as(profile: ServerProfile, email: str) -> bool:
     """May send as F by a FROM filter or its sender address, not as anybody."""
     by_filter = bool(profile.from_filter) and profile.from_filter.admits(email)
-    return may_send_as(profile, email) and (
-        by_filter or email == profile.sender_email
-    )
+    return may_send_as(profile, email) and (by_filter or email == profile.sender_email)
 
 
 def _forced(search: _Search) -> _Taken | None:
@@ -347,14 +347,15 @@ def _from_filter(search: _Search) -> _Taken | None:
     """Core's step 1: a FROM filter that names the address, then its domain."""
     email = search.request.email
     best, best_key = None, None
-    for profile in search.directory.matching(email):
+    directory = search.directory
+    for profile in (*directory.closed_to_others(email), *directory.matching(email)):
         if not may_send_as(profile, email):
             continue
         if obstacle := _obstacle(search, profile):
             search.note(Rule.FROM_FILTER, obstacle, profile)
             continue
         by_domain = email not in profile.from_filter.addresses
-        key = (by_domain, _distance(search, profile), search.directory.rank(profile))
+        key = (by_domain, _distance(search, profile), directory.rank(profile))
         if best_key is None or key < best_key:
             best, best_key = profile, key
     if best is None:

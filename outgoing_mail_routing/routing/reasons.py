@@ -21,7 +21,9 @@ class Reason(str, Enum):
     NO_SENDER = _lt("The mail is not sent for an internal user.")
     NO_OWN_SERVERS = _lt("%(user)s has no mail servers of their own.")
     OWN_SERVERS_OFF = _lt("%(user)s does not use their own mail servers.")
-    PERSONAL = _lt("%(server)s is the personal server of the user and sends as %(email)s.")
+    PERSONAL = _lt(
+        "%(server)s is the personal server of the user and sends as %(email)s."
+    )
     OWN_MAY_SEND = _lt("%(server)s is assigned to %(user)s and may send as %(email)s.")
     OWN_FIRST = _lt(
         "%(server)s is the first server of %(user)s and none of them may send as "
@@ -62,12 +64,16 @@ class Reason(str, Enum):
     FILTER_NOWHERE = _lt("No FROM filter admits %(email)s.")
     ARCHIVED = _lt("%(server)s is archived.")
     BARRED = _lt("%(server)s may not carry mail of %(company)s.")
-    RESERVED = _lt("%(server)s is reserved for the users and companies it is assigned to.")
+    RESERVED = _lt(
+        "%(server)s is reserved for the users and companies it is assigned to."
+    )
     OTHERS_OWN = _lt("%(server)s is assigned to other users.")
     DEFAULT_FROM = _lt(
         "The FROM filter of %(server)s admits the default From address %(email)s."
     )
-    DEFAULT_FROM_NOWHERE = _lt("No FROM filter admits the default From address %(email)s.")
+    DEFAULT_FROM_NOWHERE = _lt(
+        "No FROM filter admits the default From address %(email)s."
+    )
     NO_DEFAULT_FROM = _lt("There is no default From address.")
     PRIORITY_UNFILTERED = _lt("%(server)s is the first server without a FROM filter.")
     PRIORITY_FIRST = _lt(

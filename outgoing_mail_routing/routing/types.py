@@ -101,6 +101,14 @@ class ServerProfile:
         return bool(self.user_ids or self.default_company_ids)
 
     @property
+    def closed_to_others(self) -> bool:
+        """Whether its FROM filter attracts nobody's mail but that of its own.
+
+        A user's server attracts no mail either, unless it is lent to colleagues.
+        """
+        return self.reserved or bool(self.user_ids and not self.allow_delegation)
+
+    @property
     def configured(self) -> bool:
         """Whether anything was set on it that core does not know."""
         return (

@@ -44,7 +44,7 @@ class _FreePortController(Controller):
 
     def _trigger_server(self) -> None:
         self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
+        return super()._trigger_server()
 
 
 class SmtpServer:
@@ -110,7 +110,9 @@ class SmtpServer:
         :raise TimeoutError: fewer arrived in that time
         """
         with self._arrived:
-            if not self._arrived.wait_for(lambda: len(self._received) >= count, timeout):
+            if not self._arrived.wait_for(
+                lambda: len(self._received) >= count, timeout
+            ):
                 raise TimeoutError(
                     f"{len(self._received)} of {count} mails arrived in {timeout} s"
                 )

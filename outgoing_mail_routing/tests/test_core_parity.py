@@ -129,7 +129,9 @@ class TestCoreParity(TransactionCase):
             for candidates in (None, servers.sorted(lambda s: (s.sequence, s.id))):
                 email_from = self._random_from()
                 Server = self.env["ir.mail_server"].sudo()
-                expected = IrMail_Server._find_mail_server(Server, email_from, candidates)
+                expected = IrMail_Server._find_mail_server(
+                    Server, email_from, candidates
+                )
                 found, routed = Server._find_mail_server(email_from, candidates)
                 with self.subTest(case=case, email_from=email_from):
                     self.assertEqual(found or None, expected[0] or None)
@@ -152,8 +154,14 @@ class TestCoreParity(TransactionCase):
                 expected = list(MailMail._split_by_mail_configuration(mails))
             with self.subTest(case=case):
                 self.assertEqual(
-                    [(server, domain, str(from_), ids) for server, domain, from_, ids in batches],
-                    [(server, domain, from_ or "", ids) for server, domain, from_, ids in expected],
+                    [
+                        (server, domain, str(from_), ids)
+                        for server, domain, from_, ids in batches
+                    ],
+                    [
+                        (server, domain, from_ or "", ids)
+                        for server, domain, from_, ids in expected
+                    ],
                 )
             compared += len(expected)
         self.assertGreater(compared, CASES * 3)

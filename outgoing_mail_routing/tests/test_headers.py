@@ -179,9 +179,7 @@ class TestAddresses(RoutingCase):
                         mail.send()
                     for received in self.received():
                         self.assertFalse(received.header("Bcc"))
-                        self.assertEqual(
-                            received.rcpt_tos, (self.customer_a.email,)
-                        )
+                        self.assertEqual(received.rcpt_tos, (self.customer_a.email,))
                     # cleaned and sent, or refused and kept: never lost
                     kept = mail.exists().state == "exception"
                     self.assertEqual(len(self.received()), 0 if kept else 1)

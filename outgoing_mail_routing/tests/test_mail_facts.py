@@ -117,19 +117,23 @@ class TestSenderAndCompany(RoutingCase):
         directory = self.env["mail.routing"]._get_directory()
 
         def statements(count):
-            mails = self.env["mail.mail"].concat(
-                *(
-                    self.mail(
-                        self.env["res.users"].browse(
-                            (self.anna + self.ben + self.clara).ids[number % 3]
-                        ),
-                        email_from=f"x{number}@a.example",
-                        model="res.partner",
-                        res_id=self.customer_a.id,
+            mails = (
+                self.env["mail.mail"]
+                .concat(
+                    *(
+                        self.mail(
+                            self.env["res.users"].browse(
+                                (self.anna + self.ben + self.clara).ids[number % 3]
+                            ),
+                            email_from=f"x{number}@a.example",
+                            model="res.partner",
+                            res_id=self.customer_a.id,
+                        )
+                        for number in range(count)
                     )
-                    for number in range(count)
                 )
-            ).with_user(self.root)
+                .with_user(self.root)
+            )
             self.env.flush_all()
             self.env.invalidate_all()
             before = self.env.cr.sql_log_count

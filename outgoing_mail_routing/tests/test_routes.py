@@ -22,9 +22,7 @@ class TestChatterRoutes(RoutingCase):
 
     def test_chatter_of_relay_user_leaves_through_company_with_from_untouched(self):
         received = self.post(self.ben, self.customer_a)
-        self.assertRoute(
-            received, "relay-a", "Ben <ben@a.example>", "bounce@a.example"
-        )
+        self.assertRoute(received, "relay-a", "Ben <ben@a.example>", "bounce@a.example")
 
     def test_chatter_on_record_of_other_company_leaves_through_that_company(self):
         record = self.customer_b.with_context(
