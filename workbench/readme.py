@@ -1,0 +1,89 @@
+"""Write the addon's README.rst and index.html again from its readme/ fragments."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+from pathlib import Path
+
+from . import paths
+from .steps import say
+
+NEEDS: tuple[str, ...] = ()
+#: Fragments in the order of the page, and their headings; the first has none.
+FRAGMENTS = {
+    "DESCRIPTION": "",
+    "INSTALL": "Installation",
+    "CONFIGURE": "Configuration",
+    "USAGE": "Usage",
+    "ROADMAP": "Known limits",
+    "CONTRIBUTORS": "Contributors",
+}
+MADE_FROM = ".. This file is made from the fragments in readme/: change them instead."
+IMAGES = "static/description/"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    parser.add_argument(
+        "--check", action="store_true", help="only tell whether they are current"
+    )
+
+
+def main(options: argparse.Namespace) -> int:
+    """Write both files, or with ``--check`` tell which one is out of date."""
+    stale = [path for path, text in generated().items() if _read(path) != text]
+    for path in stale:
+        if not options.check:
+            path.write_text(generated()[path])
+        verb = "is out of date:" if options.check else "written:"
+        say(f"{paths.relative(path)} {verb} made from {paths.ADDON_NAME}/readme/")
+    return 1 if stale and options.check else 0
+
+
+def generated() -> dict[Path, str]:
+    """Return the text that each generated file should have."""
+    text = readme_text()
+    index = paths.ADDON / "static" / "description" / "index.html"
+    return {paths.ADDON / "README.rst": text, index: index_text(text)}
+
+
+def readme_text() -> str:
+    """Return the README: title, then every fragment under its heading."""
+    manifest = ast.literal_eval((paths.ADDON / "__manifest__.py").read_text())
+    title = manifest["name"]
+    parts = [f"{'=' * len(title)}\n{title}\n{'=' * len(title)}\n", f"{MADE_FROM}\n"]
+    for name, heading in FRAGMENTS.items():
+        if heading:
+            parts.append(f"{heading}\n{'=' * len(heading)}\n")
+        parts.append((paths.ADDON / "readme" / f"{name}.rst").read_text())
+    return "\n".join(parts)
+
+
+def index_text(readme: str) -> str:
+    """Return the page that Odoo's list of apps shows, from the README's text.
+
+    Odoo looks for images beside the page itself.
+
+    :raise docutils.utils.SystemMessage: the text is no valid reStructuredText
+    """
+    from docutils.core import publish_parts
+
+    parts = publish_parts(
+        readme.replace(IMAGES, ""),
+        writer_name="html5",
+        settings_overrides={
+            "embed_stylesheet": False,
+            "halt_level": 2,
+            "initial_header_level": 2,
+            "table_style": "table table-bordered",
+        },
+    )
+    return (
+        '<section class="oe_container">\n'
+        f"<h1>{parts['title']}</h1>\n{parts['body'].strip()}\n</section>\n"
+    )
+
+
+def _read(path: Path) -> str:
+    return path.read_text() if path.is_file() else ""

@@ -1,0 +1,189 @@
+"""Run the linters and every test.
+
+Unknown options go to pytest; then only the tests of this repository run, without the
+linters and without Odoo's own tests:  ./test -k reply_to
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import environment, linters, locks, paths
+from .environment import Environment
+from .paths import RESULT_VARIABLE, SYSTEM_VARIABLE
+from .steps import StepFailed, say, step
+
+NEEDS = ("browser", "openssl", "git")
+ACCEPTS_MORE = True
+DATABASE = "omr_test"
+#: test_mail for Odoo's own tests, mass_mailing because its mails are routed too.
+CORE_MODULES = ("test_mail", "mass_mailing")
+#: Odoo's tests of outgoing mail, which must pass with the addon installed.
+CORE_TESTS = (
+    ("base", "TestIrMailServer"),
+    ("base", "TestIrMailServerSMTPD"),
+    ("mail", "TestIrMailServer"),
+    ("test_mail", "TestMailMail"),
+    ("test_mail", "TestMailMailServer"),
+)
+NO_TESTS = 5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one run of pytest."""
+
+    passed: int
+    failed: int
+    status: int
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    parser.add_argument("--no-lint", action="store_true", help="leave out the linters")
+    parser.add_argument(
+        "--fix",
+        action="store_true",
+        help="only let the linters correct what they can, and run nothing else",
+    )
+    parser.add_argument(
+        "--no-core", action="store_true", help="leave out Odoo's own tests"
+    )
+    parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="make the test database anew even if nothing has changed",
+    )
+
+
+def main(options: argparse.Namespace) -> int:
+    """Run what the options ask for; print the totals; return the exit status."""
+    if options.fix:
+        linters.correct_files()
+        return 0
+    quick = bool(options.more)
+    clean = True
+    if not (options.no_lint or quick):
+        clean = linters.run_linters()
+    with environment.prepare(options) as prepared, locks.exclusive("tests"):
+        outcomes = _run_all(prepared, options, quick)
+    passed = sum(outcome.passed for outcome in outcomes)
+    failed = sum(outcome.failed for outcome in outcomes)
+    broken = any(outcome.status not in (0, NO_TESTS) for outcome in outcomes)
+    say("")
+    if not clean:
+        say("The linters found something: see above.")
+    if broken and not failed:
+        say("A run of pytest ended before its time: see above.")
+    say(f"{passed} passed, {failed} failed")
+    return 0 if clean and passed and not failed and not broken else 1
+
+
+def _run_all(
+    prepared: Environment, options: argparse.Namespace, quick: bool
+) -> list[Outcome]:
+    own, odoo, arguments = split_arguments(options.more)
+    named = bool(own or odoo)
+    outcomes = []
+    if own or not named:
+        tests = own or ["workbench"]
+        plugin = ["-p", "no:odoo", "--doctest-modules"]
+        outcomes.append(_pytest("workbench", prepared, plugin, tests, arguments))
+    if not odoo and named:
+        return outcomes
+    prepared.odoo.ensure_database(
+        DATABASE, [paths.ADDON_NAME], core=CORE_MODULES, fresh=options.fresh
+    )
+    config = prepared.odoo.write_config(DATABASE)
+    plugin = [f"--odoo-config={config}", "--odoo-http"]
+    tests = odoo or [f"{paths.ADDON_NAME}/tests"]
+    outcomes.append(_pytest(paths.ADDON_NAME, prepared, plugin, tests, arguments))
+    if not (quick or options.no_core):
+        tests = core_tests(prepared)
+        plugin += ["-p", "workbench.pytest_core"]
+        outcomes.append(_pytest("odoo", prepared, plugin, tests, arguments))
+    return outcomes
+
+
+def split_arguments(
+    arguments: Sequence[str],
+) -> tuple[list[str], list[str], list[str]]:
+    """Tell test files from options, and the workbench's from those that need Odoo.
+
+    >>> split_arguments(["-k", "name"])
+    ([], [], ['-k', 'name'])
+    """
+    own: list[str] = []
+    odoo: list[str] = []
+    rest: list[str] = []
+    for argument in arguments:
+        name, separator, test = argument.partition("::")
+        found = Path.cwd() / name
+        if argument.startswith("-") or not found.exists():
+            rest.append(argument)
+            continue
+        inside = paths.REPO / "workbench" in found.resolve().parents
+        full = f"{found.resolve()}{separator}{test}"
+        (own if inside else odoo).append(full)
+    return own, odoo, rest
+
+
+def core_tests(prepared: Environment) -> list[str]:
+    """Return pytest's names for Odoo's own tests.
+
+    :raise StepFailed: Odoo has no such test class any more
+    """
+    return [_find_class(prepared, addon, name) for addon, name in CORE_TESTS]
+
+
+def _find_class(prepared: Environment, addon: str, name: str) -> str:
+    pattern = re.compile(rf"^class {name}\(", re.M)
+    folder = prepared.source.addon(addon) / "tests"
+    for file in sorted(folder.glob("test_*.py")):
+        if pattern.search(file.read_text()):
+            return f"{file}::{name}"
+    raise StepFailed(
+        "Find Odoo's own tests of outgoing mail",
+        f"{folder} has no class {name}",
+        "Use a complete Odoo 19.0, or correct CORE_TESTS in workbench/run_tests.py.",
+    )
+
+
+def _pytest(
+    name: str,
+    prepared: Environment,
+    plugin: Sequence[str],
+    tests: Sequence[str],
+    arguments: Sequence[str],
+) -> Outcome:
+    """Run pytest in a process of its own; its output is shown as it comes."""
+    result = paths.RESULTS / f"{name}.json"
+    result.unlink(missing_ok=True)
+    configuration = str(paths.REPO / "workbench" / "pytest.ini")
+    command = [
+        *(str(prepared.python), "-m", "pytest", "-c", configuration),
+        *(f"--rootdir={paths.REPO}", "-o", f"cache_dir={paths.WORK / 'pytest-cache'}"),
+        *("-p", "workbench.pytest_report", *plugin, *arguments, *tests),
+    ]
+    variables = {
+        RESULT_VARIABLE: str(result),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str(paths.WORK / "hypothesis"),
+        SYSTEM_VARIABLE: "1" if prepared.odoo.users_lock < 0 else "",
+    }
+    with step(f"Run the tests of {name}"):
+        status = subprocess.run(
+            command,
+            cwd=paths.REPO,
+            env={**os.environ, **variables},
+            stdin=subprocess.DEVNULL,
+            check=False,
+        ).returncode
+    counts = json.loads(result.read_text()) if result.is_file() else {}
+    return Outcome(counts.get("passed", 0), counts.get("failed", 0), status)
