@@ -201,7 +201,12 @@ class MailRouting(models.AbstractModel):
     @api.model
     def _company(self, company):
         """The facts of a company."""
-        return Company(company.id, company.name, company.default_from_email or "")
+        return Company(
+            company.id,
+            company.name,
+            company.default_from_email or "",
+            company.bounce_email or "",
+        )
 
     @api.model
     def _may_be_sender(self, user):
@@ -339,11 +344,7 @@ class MailRouting(models.AbstractModel):
         """
         if not plans_headers(routed.decision):
             return HeaderPlan()
-        bounce_email = (
-            self.env.context.get("domain_bounce_address")
-            or message["Return-Path"]
-            or self.env["ir.mail_server"]._get_default_bounce_address()
-        )
+        bounce_email = self._get_bounce_email(message, routed.decision.company)
         reply_to = message["Reply-To"] or message["From"]
         return plan_headers(
             routed.decision,
@@ -355,6 +356,27 @@ class MailRouting(models.AbstractModel):
                 bounce_email=tools.email_normalize(bounce_email) or "",
                 collected=self._is_collected,
             ),
+        )
+
+    @api.model
+    def _get_bounce_email(self, message, company):
+        """The bounce address that Odoo computed for a message.
+
+        Core gives mail without an alias domain of its own that of the company which
+        happens to run the queue; the company it is sent for takes its place.
+
+        :param routing.Company company: of the decision, ``None`` where unknown
+        """
+        context = self.env.context
+        of_message = message["Return-Path"]
+        of_current = self.env.company.bounce_email
+        if company and "domain_notifications_email" not in context:
+            if not of_message or of_message == of_current:
+                of_message = company.bounce_email
+        return (
+            context.get("domain_bounce_address")
+            or of_message
+            or self.env["ir.mail_server"]._get_default_bounce_address()
         )
 
     @api.model

@@ -33,16 +33,18 @@ def plan_headers(decision: Decision, facts: HeaderFacts) -> HeaderPlan:
     return HeaderPlan(reply_to, return_path)
 
 
-def session_key(decision: Decision) -> tuple[str, bool]:
+def session_key(decision: Decision) -> tuple[str, int, bool]:
     """What mails must have in common, besides server and From, to share a session.
 
     Mails whose headers core decides may share one whatever rule sent them there.
 
     >>> session_key(Decision(Rule.PRIORITY, ServerProfile(1, "Shared"), "", ""))
-    ('', False)
+    ('', 0, False)
     """
-    rule = decision.rule.value if plans_headers(decision) else ""
-    return rule, decision.refused
+    if not plans_headers(decision):
+        return "", 0, decision.refused
+    company_id = decision.company.id if decision.company else 0
+    return decision.rule.value, company_id, decision.refused
 
 
 def plans_headers(decision: Decision) -> bool:

@@ -500,6 +500,7 @@ def _conclude(search: _Search, taken: _Taken) -> Decision:
         from_email=from_email,
         from_name=from_name,
         rewritten=rewritten,
+        company=request.company,
         refused=taken.refused,
         steps=tuple(search.steps),
     )

@@ -131,11 +131,12 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """A company; ``default_from`` is its alias domain's default From address."""
+    """A company, with the default From and the bounce address of its alias domain."""
 
     id: int
     name: str
     default_from: str = ""
+    bounce_email: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,8 @@ class Decision:
     ``profile`` is ``None`` on the ``system`` rule: the mail leaves by the server of
     the command line. ``from_email`` is the address of the final From. Where it is
     ``rewritten``, the header is ``from_name`` and ``from_email``; else it is
-    ``email_from`` to the letter. ``refused``: the forced server may not carry it.
+    ``email_from`` to the letter. ``company`` is the one the mail was decided for, and
+    ``refused`` says that the forced server may not carry it.
     """
 
     rule: Rule
@@ -194,6 +196,7 @@ class Decision:
     from_email: str
     from_name: str = ""
     rewritten: bool = False
+    company: Company | None = None
     refused: bool = False
     steps: tuple[Step, ...] = ()
 

@@ -102,6 +102,24 @@ class TestReturnPath(RoutingCase):
                 self.assertEqual(received.mail_from, expected)
                 self.assertEqual(received.header("Return-Path"), expected)
 
+    def test_bounces_of_mail_without_noted_domain_go_to_its_company(self):
+        """As of a template: the queue is run by OdooBot, for another company."""
+        root = self.env.ref("base.user_root")
+        root.company_id = self._create_company("C", "c.example")
+        for model, record in (("res.partner", self.customer_a), (False, None)):
+            with self.subTest(model=model):
+                self.setUp()
+                mail = self.mail(
+                    self.ben,
+                    email_from=self.ben.email_formatted,
+                    model=model,
+                    res_id=record and record.id,
+                )
+                self.assertFalse(mail.record_alias_domain_id)
+                received = self.deliver(mail)
+                self.assertEqual(received.mail_from, BOUNCE)
+                self.assertEqual(received.header("Return-Path"), BOUNCE)
+
     def test_policy_set_by_hand_applies_on_every_route_to_the_server(self):
         shop = {"email_from": "shop@shop.example"}
         mail = self.queue(self.ben, self.customer_a, **shop)

@@ -1,0 +1,401 @@
+"""What holds for every mail and every set of servers.
+
+``ROUTING_EXAMPLES`` in the environment sets the number of random cases a property.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ...routing import (
+    Decision,
+    Directory,
+    HeaderFacts,
+    Request,
+    Rule,
+    ServerProfile,
+    decide,
+    plan_headers,
+)
+from ...routing.policy import decides_header, may_send_as, sender_address
+from .core_model import core_answer
+from .scenario import (
+    ANNA,
+    BEN,
+    MAILBOX,
+    RELAY_B,
+    SERVERS,
+    SHARED,
+    UNKNOWN,
+    from_filter,
+    written_by,
+)
+from .worlds import (
+    COMPANY_IDS,
+    FOREIGN_COMPANY_ID,
+    FOREIGN_USER_ID,
+    USER_IDS,
+    any_case,
+    core_case,
+    emails,
+    server_lists,
+    unrelated_servers,
+)
+
+Case = tuple[Request, list[ServerProfile]]
+
+thorough = settings(
+    max_examples=int(os.environ.get("ROUTING_EXAMPLES", "100")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+def answer(decision: Decision) -> Decision:
+    """The decision without what was asked and the steps that led to it."""
+    return replace(decision, company=None, steps=())
+
+
+# ----------------------------------------------------------------------
+# Who may carry it
+# ----------------------------------------------------------------------
+
+
+@thorough
+@given(any_case)
+def test_decision_never_names_an_archived_or_barred_server(case: Case) -> None:
+    request, servers = case
+    decision = decide(request, Directory(servers))
+    profile = decision.profile
+    if profile is None:
+        assert decision.rule is Rule.SYSTEM
+        return
+    company_id = request.company.id if request.company else 0
+    barred = bool(profile.company_ids) and company_id not in profile.company_ids
+    unfit = barred or not profile.active
+    assert decision.refused == unfit
+    assert not unfit or decision.rule is Rule.FORCED
+
+
+@thorough
+@given(any_case)
+def test_decision_never_names_a_foreign_server(case: Case) -> None:
+    request, servers = case
+    decision = decide(request, Directory(servers))
+    profile = decision.profile
+    if profile is None or decision.rule is Rule.FORCED:
+        return
+    sender_id = request.sender.id if request.sender else 0
+    company_id = request.company.id if request.company else 0
+    if profile.owner_id:
+        assert profile.id == request.personal_id
+        assert profile.owner_id == sender_id
+        return
+    of_company = company_id in profile.default_company_ids
+    of_sender = sender_id in profile.user_ids
+    named = {colleague.id for colleague in request.colleagues}
+    lent = profile.allow_delegation and bool(profile.user_ids & named)
+    borrowed = profile.allow_delegation and bool(sender_id)
+    if profile.user_ids:
+        assert of_sender or of_company or lent or borrowed
+    if profile.reserved:
+        assert of_sender or of_company or lent
+
+
+@thorough
+@given(any_case)
+def test_decision_by_assignment_names_a_server_of_that_assignment(case: Case) -> None:
+    request, servers = case
+    decision = decide(request, Directory(servers))
+    profile = decision.profile
+    if decision.rule is Rule.COMPANY:
+        assert profile and request.company
+        assert request.company.id in profile.default_company_ids
+    if decision.rule is Rule.USER:
+        assert profile and request.sender
+        people = (request.sender, *request.colleagues)
+        users = {person.id for person in people if person.uses_own_servers}
+        assert profile.owner_id or profile.user_ids & users
+    if decision.rule in (Rule.DEFAULT_FROM, Rule.PRIORITY):
+        assert profile and not profile.user_ids and not profile.reserved
+
+
+@thorough
+@given(any_case)
+def test_company_rule_rewrites_an_explicit_from_only_where_none_fits(
+    case: Case,
+) -> None:
+    request, servers = case
+    directory = Directory(servers)
+    decision = decide(request, directory)
+    sender, company = request.sender, request.company
+    if decision.rule is not Rule.COMPANY or not decision.rewritten or not company:
+        return
+    own = {
+        profile.sender_email
+        for profile in directory.of_user(sender.id if sender else 0)
+    }
+    if request.email in own or (sender and request.email == sender.email):
+        return
+    for profile in directory.of_company(company.id):
+        is_open = not profile.company_ids or company.id in profile.company_ids
+        usable = profile.active and is_open
+        assert not (usable and may_send_as(profile, request.email))
+
+
+# ----------------------------------------------------------------------
+# The steps
+# ----------------------------------------------------------------------
+
+
+@thorough
+@given(any_case)
+def test_steps_end_in_the_decision(case: Case) -> None:
+    request, servers = case
+    decision = decide(request, Directory(servers))
+    taken = [step for step in decision.steps if step.taken]
+    last = decision.steps[-1]
+    assert taken == ([] if decision.refused else [last])
+    assert last.rule is decision.rule
+    assert last.server_id == (decision.profile.id if decision.profile else 0)
+
+
+@thorough
+@given(any_case)
+def test_steps_sentences_are_whole(case: Case) -> None:
+    request, servers = case
+    by_id = {profile.id: profile for profile in servers}
+    for step in decide(request, Directory(servers)).steps:
+        sentence = str(step)
+        assert sentence and "%(" not in sentence
+        names_server = "%(server)s" in step.reason.value
+        assert names_server == bool(step.server_id)
+        if names_server:
+            assert by_id[step.server_id].name in sentence
+
+
+@thorough
+@given(any_case)
+def test_decision_asked_twice_is_the_same(case: Case) -> None:
+    request, servers = case
+    directory = Directory(servers)
+    assert decide(request, directory) == decide(request, directory)
+    assert decide(request, Directory(servers)) == decide(request, directory)
+
+
+@thorough
+@given(any_case)
+def test_directory_subset_of_all_decides_the_same(case: Case) -> None:
+    request, servers = case
+    subset = Directory(servers).subset([profile.id for profile in servers])
+    assert decide(request, subset) == decide(request, Directory(servers))
+
+
+# ----------------------------------------------------------------------
+# From, Return-Path
+# ----------------------------------------------------------------------
+
+
+@thorough
+@given(any_case)
+def test_final_from_is_one_that_the_server_may_send_as(case: Case) -> None:
+    request, servers = case
+    decision = decide(request, Directory(servers))
+    profile = decision.profile
+    if profile is None or not decides_header(
+        decision.rule, profile, profile.from_policy
+    ):
+        default_from = request.notifications_email or request.email
+        assert decision.from_email in (request.email, default_from)
+        assert not decision.rewritten
+        return
+    if may_send_as(profile, request.email):
+        assert decision.email_from == request.email_from
+        assert decision.from_email == request.email
+        assert not decision.rewritten
+    elif address := sender_address(profile, request):
+        assert decision.rewritten
+        assert decision.from_email == address
+        assert "\n" not in decision.from_name
+
+
+@thorough
+@given(any_case)
+def test_sender_address_is_one_that_the_filter_admits(case: Case) -> None:
+    request, servers = case
+    for profile in servers:
+        address = sender_address(profile, request)
+        if not profile.sender_email and address:
+            assert profile.from_filter.admits(address)
+        if any(profile.from_filter.addresses) or profile.from_filter.domains:
+            assert address
+
+
+@thorough
+@given(any_case, emails, emails)
+def test_return_path_is_the_bounce_address_or_the_final_from(
+    case: Case, reply_to: str, bounce: str
+) -> None:
+    request, servers = case
+    decision = decide(request, Directory(servers))
+    facts = HeaderFacts(request.email, decision.email_from, reply_to, reply_to, bounce)
+    plan = plan_headers(decision, facts)
+    assert plan.return_path in (None, bounce, decision.from_email)
+    profile = decision.profile
+    if profile and profile.bounce_policy == "auto" and plan.return_path == bounce:
+        assert may_send_as(profile, bounce) or bounce == decision.from_email
+
+
+# ----------------------------------------------------------------------
+# Core, where nothing is configured
+# ----------------------------------------------------------------------
+
+
+@thorough
+@given(core_case)
+def test_nothing_configured_server_and_from_are_cores(case: Case) -> None:
+    request, servers = case
+    directory = Directory(servers)
+    assert not directory.configured
+    decision = decide(request, directory)
+    server_id = decision.profile.id if decision.profile else 0
+    assert (server_id, decision.email_from) == core_answer(request, servers)
+
+
+@thorough
+@given(core_case)
+def test_nothing_configured_sender_and_company_change_nothing(case: Case) -> None:
+    request, servers = case
+    directory = Directory(servers)
+    bare = replace(request, sender=None, colleagues=(), company=None)
+    decision = replace(decide(request, directory), company=None)
+    assert answer(decide(bare, directory)) == answer(decision)
+
+
+@thorough
+@given(core_case)
+def test_nothing_configured_headers_are_cores(case: Case) -> None:
+    request, servers = case
+    decision = decide(request, Directory(servers))
+    facts = HeaderFacts(request.email, decision.email_from, "r@x", "r@x", "b@x")
+    assert plan_headers(decision, facts) == type(plan_headers(decision, facts))()
+    assert not decision.rewritten
+
+
+# ----------------------------------------------------------------------
+# Servers that have nothing to do with the mail
+# ----------------------------------------------------------------------
+
+
+@thorough
+@given(any_case, server_lists(unrelated_servers, unrelated_servers, 4), st.data())
+def test_unrelated_servers_never_change_a_decision(
+    case: Case, unrelated: list[ServerProfile], data: st.DataObject
+) -> None:
+    request, servers = case
+    # one assigned server on both sides: the addon is in use with and without them
+    in_use = ServerProfile(
+        900, "In use", user_ids=frozenset({FOREIGN_USER_ID}), reserved=True
+    )
+    added = [replace(profile, id=profile.id + 100) for profile in unrelated]
+    everything = data.draw(st.permutations([*servers, *added]))
+    kept_order = sorted(
+        everything,
+        key=lambda p: (0, servers.index(p)) if p in servers else (1, p.id),
+    )
+    expected = answer(decide(request, Directory([*servers, in_use])))
+    for order in ([*added, *servers, in_use], [*kept_order, in_use]):
+        assert answer(decide(request, Directory(order))) == expected
+
+
+class CountingDirectory(Directory):
+    """Counts the profiles that its look-ups hand out."""
+
+    visits = 0
+
+    def _counted(self, found: list[ServerProfile]) -> list[ServerProfile]:
+        self.visits += len(found)
+        return found
+
+    def of_user(self, user_id: int) -> list[ServerProfile]:
+        return self._counted(super().of_user(user_id))
+
+    def of_company(self, company_id: int) -> list[ServerProfile]:
+        return self._counted(super().of_company(company_id))
+
+    def matching(self, email: str) -> list[ServerProfile]:
+        return self._counted(super().matching(email))
+
+    def closed_to_others(self, email: str) -> list[ServerProfile]:
+        return self._counted(super().closed_to_others(email))
+
+    def _at(self, rank: int | None) -> ServerProfile | None:
+        found = super()._at(rank)
+        self._counted([found] if found else [])
+        return found
+
+
+def _crowd(make: Callable[[int], ServerProfile], size: int) -> list[ServerProfile]:
+    return [make(number) for number in range(1000, 1000 + size)]
+
+
+def _mailbox_of_somebody(number: int) -> ServerProfile:
+    address = f"user{number}@a.example"
+    return ServerProfile(
+        number,
+        address,
+        user_ids=frozenset({number}),
+        from_filter=from_filter(address),
+        sender_email=address,
+    )
+
+
+def _mailbox_with_filter_of_the_domain(number: int) -> ServerProfile:
+    mailbox = _mailbox_of_somebody(number)
+    return replace(
+        mailbox, from_filter=from_filter("a.example"), reserved=number % 2 == 0
+    )
+
+
+def _relay_of_some_company(number: int) -> ServerProfile:
+    return ServerProfile(
+        number,
+        f"Relay {number}",
+        company_ids=frozenset({number}),
+        default_company_ids=frozenset({number}),
+        reserved=number % 2 == 0,
+    )
+
+
+CROWDS = (
+    _mailbox_of_somebody,
+    _mailbox_with_filter_of_the_domain,
+    _relay_of_some_company,
+)
+
+
+@pytest.mark.parametrize("make", CROWDS, ids=lambda make: make.__name__.strip("_"))
+@pytest.mark.parametrize("email", ["sales@a.example", ANNA.email, UNKNOWN, ""])
+@pytest.mark.parametrize("servers", [(), SERVERS, (SHARED,), (MAILBOX, RELAY_B)])
+def test_cost_number_of_other_servers_changes_no_step(
+    email: str,
+    servers: tuple[ServerProfile, ...],
+    make: Callable[[int], ServerProfile],
+) -> None:
+    few = CountingDirectory([*_crowd(make, 10), *servers])
+    many = CountingDirectory([*_crowd(make, 5000), *servers])
+    for request in (written_by(ANNA, email=email), written_by(BEN, email=email)):
+        assert decide(request, few) == decide(request, many)
+    assert few.visits == many.visits
+
+
+def test_foreign_ids_are_nobodys() -> None:
+    """The unrelated servers really belong to nobody that a mail is sent for."""
+    assert FOREIGN_USER_ID not in USER_IDS
+    assert FOREIGN_COMPANY_ID not in COMPANY_IDS
