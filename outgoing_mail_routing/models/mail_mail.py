@@ -168,7 +168,9 @@ class MailMail(models.Model):
             ["create_uid", "author_id", "email_from", "model", "res_id"]
             + ["record_company_id", "record_alias_domain_id"]
         )
-        by_email = routing._users_by_email(self.sudo().mapped("email_from"))
+        emails = self.sudo().mapped("email_from")
+        by_email = routing._users_by_email(emails)
+        by_sender = routing._users_by_sender_address(emails, directory)
         senders = {mail.id: mail.sudo()._get_sender(by_email) for mail in self}
         companies = self._get_companies(senders)
         return {
@@ -176,7 +178,9 @@ class MailMail(models.Model):
                 sender=routing._person(senders[mail.id]),
                 colleagues=tuple(
                     routing._person(user)
-                    for user in mail.sudo()._get_colleagues(senders[mail.id], by_email)
+                    for user in mail.sudo()._get_colleagues(
+                        senders[mail.id], by_email, by_sender
+                    )
                 ),
                 company=routing._company(companies[mail.id]),
                 personal_id=personal_ids[mail.id],
@@ -242,12 +246,19 @@ class MailMail(models.Model):
         users = self.mail_message_id.author_id.user_ids
         return users.filtered(self.env["mail.routing"]._may_be_sender).sorted("id")[:1]
 
-    def _get_colleagues(self, sender, users_by_email):
-        """Other internal users whose address is the From, or who are its author."""
+    def _get_colleagues(self, sender, *users_by_address):
+        """Other internal users whose address is the From, or who are its author.
+
+        :param res.users sender: nobody has no colleagues
+        :param dict users_by_address: internal users by normalised address
+        """
         if not sender:
             return sender
         email = tools.email_normalize(self.mail_message_id.email_from)
-        return (users_by_email.get(email, sender) | self._get_author_user()) - sender
+        named = self._get_author_user()
+        for users in users_by_address:
+            named |= users.get(email, sender)
+        return named - sender
 
     def _get_companies(self, senders):
         """The company each mail is sent for: the record's, not the one left open.

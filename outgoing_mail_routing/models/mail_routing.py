@@ -238,13 +238,14 @@ class MailRouting(models.AbstractModel):
         }
 
     @api.model
-    def _message_request(self, email_from, mail_servers=None, forced_id=0):
+    def _message_request(self, email_from, directory, mail_servers=None, forced_id=0):
         """The request of a message that no ``mail.mail`` stands behind.
 
         It is sent for the calling user. A personal server is open to it only where
         the caller names it among its candidates, as core's queue does.
 
         :param str email_from: the From header of the message
+        :param routing.Directory directory: all servers
         :param mail_servers: the candidates that the caller allows, ``None`` for all
         :param int forced_id: the server that the caller insists on
         :rtype: routing.Request
@@ -253,15 +254,14 @@ class MailRouting(models.AbstractModel):
         sender = user if self._may_be_sender(user) else user.browse()
         company = sender.company_id or self.env.company.sudo()
         personal = mail_servers.filtered("owner_user_id") if mail_servers else ()
+        email = tools.email_normalize(email_from)
+        named = self._users_by_email([email_from]).get(email, user.browse())
+        named |= self._users_by_sender_address([email_from], directory).get(
+            email, named
+        )
         return Request(
             sender=self._person(sender),
-            colleagues=tuple(
-                self._person(colleague)
-                for colleague in self._users_by_email([email_from]).get(
-                    tools.email_normalize(email_from), ()
-                )
-                if sender and colleague != sender
-            ),
+            colleagues=tuple(map(self._person, sender and named - sender)),
             company=self._company(company),
             personal_id=personal.id if len(personal) == 1 else 0,
             forced_id=forced_id or 0,
@@ -290,6 +290,28 @@ class MailRouting(models.AbstractModel):
                 found[email] = found.get(email, users) | user
         return found
 
+    @api.model
+    def _users_by_sender_address(self, emails, directory):
+        """Active internal users by the sender address of a server of their own.
+
+        :param emails: From headers or addresses
+        :param routing.Directory directory: all servers
+        :return: ``{normalised address: res.users}``, only addresses that users have
+        """
+        normalized = {tools.email_normalize(email) for email in emails} - {False}
+        ids_by_address = {
+            email: ids
+            for email in normalized
+            if (ids := directory.users_sending_as(email))
+        }
+        users = self.env["res.users"].sudo()
+        users = users.browse({id_ for ids in ids_by_address.values() for id_ in ids})
+        known = frozenset(users.filtered(self._may_be_sender).ids)
+        return {
+            email: users.browse(sorted(ids & known))
+            for email, ids in ids_by_address.items()
+        }
+
     # ------------------------------------------------------------------
     # Decision
     # ------------------------------------------------------------------
@@ -312,8 +334,10 @@ class MailRouting(models.AbstractModel):
         if isinstance(email_from, RequestFrom):
             request, directory = email_from.request, email_from.directory
         else:
-            request = self._message_request(email_from, mail_servers, forced_id)
             directory = self._get_directory()
+            request = self._message_request(
+                email_from, directory, mail_servers, forced_id
+            )
         if mail_servers is not None:
             directory = directory.subset(mail_servers.ids)
         return self._decide(request, directory)

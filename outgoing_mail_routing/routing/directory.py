@@ -78,6 +78,7 @@ class Directory:
         self._rank = {profile.id: rank for rank, profile in enumerate(self._profiles)}
         self._of_user: dict[int, list[ServerProfile]] = defaultdict(list)
         self._of_company: dict[int, list[ServerProfile]] = defaultdict(list)
+        self._users_by_sender: dict[str, set[int]] = defaultdict(set)
         self._by_owner: dict[int, ServerProfile] = {}
         self._by_filter: dict[str, list[ServerProfile]] = defaultdict(list)
         self._closed_by_filter: dict[str, list[ServerProfile]] = defaultdict(list)
@@ -95,6 +96,8 @@ class Directory:
             return
         for user_id in profile.user_ids:
             self._of_user[user_id].append(profile)
+        if profile.sender_email:
+            self._users_by_sender[profile.sender_email].update(profile.user_ids)
         for company_id in profile.default_company_ids:
             self._of_company[company_id].append(profile)
         if not profile.active:
@@ -104,7 +107,7 @@ class Directory:
         for part in {*profile.from_filter.addresses, *profile.from_filter.domains}:
             if not closed or len(by_filter[part]) < _CLOSED_LOOKED_AT:
                 by_filter[part].append(profile)
-        if profile.reserved or profile.user_ids:
+        if closed:
             return
         if profile.default_company_ids:
             self._of_other_companies.add(rank, profile)
@@ -131,6 +134,10 @@ class Directory:
     def of_user(self, user_id: int) -> list[ServerProfile]:
         """The servers assigned to a user, archived ones too, first one first."""
         return self._of_user.get(user_id, [])
+
+    def users_sending_as(self, email: str) -> frozenset[int]:
+        """The users one of whose servers has this sender address."""
+        return frozenset(self._users_by_sender.get(email, ()))
 
     def of_company(self, company_id: int) -> list[ServerProfile]:
         """The servers assigned to a company, archived ones too, first one first."""

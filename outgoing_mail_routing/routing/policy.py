@@ -173,19 +173,33 @@ class _Search:
         """Whether the server is restricted to other companies."""
         return bool(profile.company_ids) and self.company_id not in profile.company_ids
 
+    def obstacle(self, profile: ServerProfile) -> Reason | None:
+        """Why a server cannot carry this mail at all, whoever it is assigned to."""
+        if not profile.active:
+            return Reason.ARCHIVED
+        if self.bars(profile):
+            return Reason.BARRED
+        if not may_send_as(profile, self.request.email) and not sender_address(
+            profile, self.request
+        ):
+            return Reason.NO_SENDER_ADDRESS
+        return None
+
     def open_servers(
         self, rule: Rule, profiles: Iterable[ServerProfile]
     ) -> list[ServerProfile]:
-        """Those of the servers that are active and not barred for the company."""
+        """Those of the servers that can carry this mail; the others are noted."""
         candidates = []
         for profile in profiles:
-            if not profile.active:
-                self.note(rule, Reason.ARCHIVED, profile)
-            elif self.bars(profile):
-                self.note(rule, Reason.BARRED, profile)
+            if reason := self.obstacle(profile):
+                self.note(rule, reason, profile)
             else:
                 candidates.append(profile)
         return candidates
+
+    def first_open(self, profiles: Iterable[ServerProfile]) -> ServerProfile | None:
+        """The first of servers that were looked at before and can carry this mail."""
+        return next((p for p in profiles if self.obstacle(p) is None), None)
 
     def best_for_from(self, profiles: Iterable[ServerProfile]) -> ServerProfile | None:
         """The first that may send as F; one that names F goes before a domain."""
@@ -287,7 +301,9 @@ def _own(search: _Search, person: Person, own_from: bool) -> _Taken | None:
         if profile is not best:
             missed = Reason.OWN_LATER if best else Reason.OWN_NOT_FOR_FROM
             search.note(Rule.USER, missed, profile, user=person.name)
-    return best and search.take(Rule.USER, reason, best, user=person.name)
+    if best is None:
+        return None
+    return search.take(Rule.USER, reason, best, user=person.name)
 
 
 def _choose(
@@ -308,24 +324,26 @@ def _lent(search: _Search, colleague: Person) -> _Taken | None:
     """A server of the colleague in whose name the sender writes."""
     if not colleague.uses_own_servers:
         return None
-    values = {"user": colleague.name}
     profiles = search.directory.of_user(colleague.id)
     lent = []
     for profile in search.open_servers(Rule.USER, profiles):
         if profile.allow_delegation:
             lent.append(profile)
         else:
-            search.note(Rule.USER, Reason.NOT_DELEGATED, profile, **values)
+            search.note(Rule.USER, Reason.NOT_DELEGATED, profile, user=colleague.name)
     own_from = _is_address_of(colleague, search.request, search.directory)
     best, _reason = _choose(search, lent, own_from)
-    return best and search.take(Rule.USER, Reason.DELEGATED, best, **values)
+    if best is None:
+        return None
+    return search.take(Rule.USER, Reason.DELEGATED, best, user=colleague.name)
 
 
 def _company_for_from(search: _Search) -> _Taken | None:
     """Pass 1 of ``company``: a server that may send as F; for an own From any."""
     profiles = search.directory.of_company(search.company_id)
     if not profiles:
-        search.note(Rule.COMPANY, Reason.NO_COMPANY_SERVERS)
+        if search.request.company:
+            search.note(Rule.COMPANY, Reason.NO_COMPANY_SERVERS)
         return None
     candidates = search.open_servers(Rule.COMPANY, profiles)
     reason = Reason.COMPANY_MAY_SEND
@@ -340,52 +358,37 @@ def _company_for_from(search: _Search) -> _Taken | None:
         if profile is not best:
             missed = Reason.COMPANY_LATER if best else Reason.COMPANY_NOT_FOR_FROM
             search.note(Rule.COMPANY, missed, profile)
-    return best and search.take(Rule.COMPANY, reason, best)
+    return None if best is None else search.take(Rule.COMPANY, reason, best)
 
 
 def _from_filter(search: _Search) -> _Taken | None:
-    """Core's step 1: a FROM filter that names the address, then its domain."""
-    email = search.request.email
-    best, best_key = None, None
-    directory = search.directory
-    for profile in (*directory.closed_to_others(email), *directory.matching(email)):
-        if not may_send_as(profile, email):
-            continue
-        if obstacle := _obstacle(search, profile):
-            search.note(Rule.FROM_FILTER, obstacle, profile)
-            continue
-        by_domain = email not in profile.from_filter.addresses
-        key = (by_domain, _distance(search, profile), directory.rank(profile))
-        if best_key is None or key < best_key:
-            best, best_key = profile, key
+    """Core's step 1: a FROM filter that names the address, then its domain.
+
+    The company's own servers were asked before; unassigned ones go before those of
+    other companies. Servers closed to others are only named, to explain the route.
+    """
+    email, directory = search.request.email, search.directory
+    if not email:
+        search.note(Rule.FROM_FILTER, Reason.NO_FROM)
+        return None
+    for profile in directory.closed_to_others(email):
+        closed = Reason.OTHERS_OWN if profile.user_ids else Reason.RESERVED
+        search.note(Rule.FROM_FILTER, closed, profile)
+    candidates = []
+    for profile in search.open_servers(Rule.FROM_FILTER, directory.matching(email)):
+        if may_send_as(profile, email):
+            candidates.append(profile)
+        else:
+            search.note(Rule.FROM_FILTER, Reason.FILTER_NOT_ALLOWED, profile)
+    best = min(
+        candidates,
+        key=lambda p: (email not in p.from_filter.addresses, p.assigned),
+        default=None,
+    )
     if best is None:
         search.note(Rule.FROM_FILTER, Reason.FILTER_NOWHERE)
         return None
     return search.take(Rule.FROM_FILTER, Reason.FILTER_MATCHES, best)
-
-
-def _obstacle(search: _Search, profile: ServerProfile) -> Reason | None:
-    """Why a FROM filter may not attract this mail.
-
-    A server assigned to users carries nobody else's mail, whatever its filter says,
-    unless it allows colleagues to send through it.
-    """
-    if search.bars(profile):
-        return Reason.BARRED
-    if search.company_id in profile.default_company_ids:
-        return None
-    if profile.reserved:
-        return Reason.RESERVED
-    if profile.user_ids and not (profile.allow_delegation and search.request.sender):
-        return Reason.OTHERS_OWN
-    return None
-
-
-def _distance(search: _Search, profile: ServerProfile) -> int:
-    """0 for the company's own servers, 1 for unassigned ones, 2 for all others."""
-    if search.company_id in profile.default_company_ids:
-        return 0
-    return 2 if profile.assigned else 1
 
 
 def _user_at_all(search: _Search) -> _Taken | None:
@@ -393,20 +396,18 @@ def _user_at_all(search: _Search) -> _Taken | None:
     sender = search.request.sender
     if sender is None or not sender.uses_own_servers:
         return None
-    for profile in search.directory.of_user(sender.id):
-        if profile.active and not search.bars(profile):
-            return search.take(
-                Rule.USER, Reason.OWN_FALLBACK, profile, user=sender.name
-            )
-    return None
+    profile = search.first_open(search.directory.of_user(sender.id))
+    if profile is None:
+        return None
+    return search.take(Rule.USER, Reason.OWN_FALLBACK, profile, user=sender.name)
 
 
 def _company_at_all(search: _Search) -> _Taken | None:
     """Pass 2 of ``company``: the company's first server."""
-    for profile in search.directory.of_company(search.company_id):
-        if profile.active and not search.bars(profile):
-            return search.take(Rule.COMPANY, Reason.COMPANY_FALLBACK, profile)
-    return None
+    profile = search.first_open(search.directory.of_company(search.company_id))
+    if profile is None:
+        return None
+    return search.take(Rule.COMPANY, Reason.COMPANY_FALLBACK, profile)
 
 
 def _fallback_is_unassigned(search: _Search) -> bool | None:
@@ -429,12 +430,7 @@ def _default_from(search: _Search) -> _Taken | None:
         return None
     unassigned = _fallback_is_unassigned(search)
     for profile in search.directory.matching(default_from):
-        in_pool = (
-            not profile.reserved
-            and not profile.user_ids
-            and unassigned is not profile.assigned
-            and not search.bars(profile)
-        )
+        in_pool = unassigned is not profile.assigned and not search.bars(profile)
         if in_pool and may_send_as(profile, default_from):
             return search.take_default(
                 Rule.DEFAULT_FROM, Reason.DEFAULT_FROM, profile, email=default_from

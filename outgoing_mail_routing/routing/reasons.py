@@ -36,7 +36,9 @@ class Reason(str, Enum):
         "%(server)s is assigned to %(user)s, but neither its FROM filter nor its "
         "sender address is %(email)s."
     )
-    OWN_LATER = _lt("%(server)s is assigned to %(user)s, but another one fits better.")
+    OWN_LATER = _lt(
+        "%(server)s is assigned to %(user)s, but another one goes before it."
+    )
     DELEGATED = _lt("%(server)s is assigned to %(user)s and allows delegation.")
     NOT_DELEGATED = _lt(
         "%(server)s is assigned to %(user)s and does not allow colleagues to send "
@@ -58,7 +60,7 @@ class Reason(str, Enum):
         "%(server)s is assigned to %(company)s, but may not send as %(email)s."
     )
     COMPANY_LATER = _lt(
-        "%(server)s is assigned to %(company)s, but another one fits better."
+        "%(server)s is assigned to %(company)s, but another one goes before it."
     )
     FILTER_MATCHES = _lt("The FROM filter of %(server)s admits %(email)s.")
     FILTER_NOWHERE = _lt("No FROM filter admits %(email)s.")
@@ -67,7 +69,15 @@ class Reason(str, Enum):
     RESERVED = _lt(
         "%(server)s is reserved for the users and companies it is assigned to."
     )
-    OTHERS_OWN = _lt("%(server)s is assigned to other users.")
+    OTHERS_OWN = _lt("%(server)s only carries mail of its own users.")
+    NO_SENDER_ADDRESS = _lt(
+        "%(server)s may not send as %(email)s and has no sender address instead."
+    )
+    FILTER_NOT_ALLOWED = _lt(
+        "The FROM filter of %(server)s admits %(email)s, but its policy does not let "
+        "it send as that address."
+    )
+    NO_FROM = _lt("The mail has no valid From address.")
     DEFAULT_FROM = _lt(
         "The FROM filter of %(server)s admits the default From address %(email)s."
     )

@@ -102,11 +102,12 @@ class ServerProfile:
 
     @property
     def closed_to_others(self) -> bool:
-        """Whether its FROM filter attracts nobody's mail but that of its own.
+        """Whether its FROM filter attracts nobody's mail.
 
-        A user's server attracts no mail either, unless it is lent to colleagues.
+        That of a user's server never does, lent to colleagues or not: they have to
+        write in the user's name.
         """
-        return self.reserved or bool(self.user_ids and not self.allow_delegation)
+        return self.reserved or bool(self.user_ids)
 
     @property
     def configured(self) -> bool:

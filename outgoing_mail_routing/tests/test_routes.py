@@ -205,11 +205,34 @@ class TestColleagues(RoutingCase):
         received = self.post(self.ben, self.customer_a, **self.in_annas_name)
         self.assertRoute(received, MAILBOX, f"Anna <{MAILBOX}>", MAILBOX)
 
-    def test_from_of_mailbox_with_filter_is_not_for_colleagues(self):
-        self.mailbox.from_filter = MAILBOX
-        mail = self.queue(self.ben, self.customer_a, email_from=MAILBOX)
-        self.assertRule(mail, "company")
-        self.assertEqual(self.deliver(mail).login, "relay-a")
+    def test_from_of_mailbox_is_for_colleagues_only_if_they_may(self):
+        for from_filter in (False, MAILBOX):
+            with self.subTest(from_filter=from_filter):
+                self.setUp()
+                self.mailbox.write(
+                    {"from_filter": from_filter, "allow_delegation": False}
+                )
+                mail = self.queue(self.ben, self.customer_a, email_from=MAILBOX)
+                self.assertRule(mail, "company")
+                self.assertEqual(self.deliver(mail).login, "relay-a")
+                self.setUp()
+                self.mailbox.allow_delegation = True
+                mail = self.queue(self.ben, self.customer_a, email_from=MAILBOX)
+                self.assertRule(mail, "user")
+                self.assertEqual(self.deliver(mail).login, MAILBOX)
+
+    def test_lent_mailbox_attracts_no_mail_in_other_names(self):
+        self.mailbox.write({"from_filter": "a.example", "allow_delegation": True})
+        self.company_a.mail_server_ids = False
+        self.relay_a.active = False
+        mail = self.queue(self.ben, self.customer_a)
+        self.assertNotEqual(self.deliver(mail).login, MAILBOX)
+
+    def test_colleague_who_switched_their_servers_off_lends_none(self):
+        self.mailbox.allow_delegation = True
+        self.anna.use_own_mail_servers = False
+        received = self.post(self.ben, self.customer_a, **self.in_annas_name)
+        self.assertEqual(received.login, "relay-a")
 
     def test_portal_customer_leaves_through_company_under_its_address(self):
         with self.sending():

@@ -117,11 +117,7 @@ def test_matching_filter_with_address_and_domain_names_the_server_once() -> None
         ({}, False),
         ({"reserved": True}, True),
         ({"user_ids": frozenset({5})}, True),
-        ({"user_ids": frozenset({5}), "allow_delegation": True}, False),
-        (
-            {"user_ids": frozenset({5}), "allow_delegation": True, "reserved": True},
-            True,
-        ),
+        ({"user_ids": frozenset({5}), "allow_delegation": True}, True),
         ({"default_company_ids": ONLY_B}, False),
         ({"default_company_ids": ONLY_B, "reserved": True}, True),
     ],
@@ -137,6 +133,14 @@ def test_matching_server_closed_to_others_is_looked_up_apart(
     assert found == ([profile] if closed else [])
     archived = Directory([but(profile, active=False)])
     assert archived.closed_to_others("shop@shop.example") == []
+
+
+def test_users_sending_as_knows_the_sender_address_of_their_servers() -> None:
+    mailbox = but(SHOP, user_ids=frozenset({5, 6}), sender_email="office@x.example")
+    directory = Directory([mailbox, but(SHOP, id=9, sender_email="shop@x.example")])
+    assert directory.users_sending_as("office@x.example") == {5, 6}
+    assert directory.users_sending_as("shop@x.example") == frozenset()
+    assert directory.users_sending_as("") == frozenset()
 
 
 def test_closed_to_others_crowd_names_the_first_few() -> None:

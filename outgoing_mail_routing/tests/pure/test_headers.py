@@ -334,6 +334,12 @@ def test_session_key_where_routing_decides_tells_companies_apart() -> None:
     assert len(keys) == 2
 
 
+def test_session_key_where_core_decides_companies_share_as_in_core() -> None:
+    routed = decision(Rule.PRIORITY, SHARED)
+    keys = {session_key(but(routed, company=Company(id_, "C"))) for id_ in (1, 2)}
+    assert keys == {("", 0, False)}
+
+
 def test_session_key_refused_mail_shares_with_no_other() -> None:
     fine = decision(Rule.FORCED, SHARED)
     assert session_key(but(fine, refused=True)) != session_key(fine)

@@ -237,11 +237,13 @@ def test_from_on_a_core_route_follows_a_policy_set_by_hand(
     assert (decision.rewritten, decision.from_email) == (rewritten, address)
 
 
-def test_from_without_any_sender_address_stays() -> None:
-    """A relay that may send as nothing: there is no address to put instead."""
+def test_from_without_any_sender_address_passes_the_server_over() -> None:
+    """A relay that may send as nothing never gets the customer's address to send."""
     relay = server(2, "Comma", ",", companies=[A])
+    decision = route(mail(UNKNOWN, "Press"), relay, SHARED)
+    assert (decision.rule.value, decision.from_email) == ("priority", A.default_from)
     decision = route(mail(UNKNOWN, "Press"), relay)
-    assert (decision.rewritten, decision.from_email) == (False, UNKNOWN)
+    assert decision.from_email == A.default_from
 
 
 def test_personal_server_keeps_core_from() -> None:

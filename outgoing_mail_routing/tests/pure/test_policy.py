@@ -635,12 +635,6 @@ SHOP_MAIL = written_by(BEN, email=SHOP_EMAIL)
     (
         "a user's server that is lent",
         SHOP_MAIL,
-        (but(ADDRESS, user_ids=frozenset({ANNA.id}), allow_delegation=True),),
-        ("from_filter", "Address", SHOP_EMAIL),
-    ),
-    (
-        "a user's server that is lent, but nobody sends",
-        mail(SHOP_EMAIL),
         (
             but(ADDRESS, user_ids=frozenset({ANNA.id}), allow_delegation=True),
             SHARED,

@@ -92,7 +92,7 @@ EXAMPLES: dict[Reason, tuple[Request, tuple[ServerProfile, ...], str]] = {
     Reason.OWN_LATER: (
         written_by(ANNA),
         (MAILBOX, SECOND),
-        "Second mailbox is assigned to Anna, but another one fits better.",
+        "Second mailbox is assigned to Anna, but another one goes before it.",
     ),
     Reason.DELEGATED: (
         AS_ANNA,
@@ -135,7 +135,7 @@ EXAMPLES: dict[Reason, tuple[Request, tuple[ServerProfile, ...], str]] = {
     Reason.COMPANY_LATER: (
         written_by(BEN),
         (RELAY_A, SECOND_A),
-        "Second A is assigned to Company A, but another one fits better.",
+        "Second A is assigned to Company A, but another one goes before it.",
     ),
     Reason.FILTER_MATCHES: (
         TEMPLATE,
@@ -165,8 +165,21 @@ EXAMPLES: dict[Reason, tuple[Request, tuple[ServerProfile, ...], str]] = {
     Reason.OTHERS_OWN: (
         TEMPLATE,
         (but(SHOP, user_ids=frozenset({BEN.id})),),
-        "Shop is assigned to other users.",
+        "Shop only carries mail of its own users.",
     ),
+    Reason.NO_SENDER_ADDRESS: (
+        STRANGER,
+        (server(8, "Comma", ",", companies=[A]),),
+        "Comma may not send as press@elsewhere.example and has no sender address "
+        "instead.",
+    ),
+    Reason.FILTER_NOT_ALLOWED: (
+        TEMPLATE,
+        (but(SHOP, from_policy="login", sender_email="x@y.example"),),
+        "The FROM filter of Shop admits shop@shop.example, but its policy does not let "
+        "it send as that address.",
+    ),
+    Reason.NO_FROM: (mail(""), (SHARED,), "The mail has no valid From address."),
     Reason.DEFAULT_FROM: (
         STRANGER,
         (DEFAULT,),
