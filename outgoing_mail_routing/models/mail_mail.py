@@ -21,6 +21,7 @@ class MailFacts:
     colleagues: tuple[Person, ...] = ()
     company: Company | None = None
     personal_id: int = 0
+    collected: bool = False
 
 
 class MailMail(models.Model):
@@ -146,6 +147,7 @@ class MailMail(models.Model):
             colleagues=facts.colleagues,
             company=facts.company,
             personal_id=facts.personal_id,
+            collected=facts.collected,
             forced_id=forced_id,
             **routing._request_core_facts(email_from),
         )
@@ -173,6 +175,7 @@ class MailMail(models.Model):
         by_sender = routing._users_by_sender_address(emails, directory)
         senders = {mail.id: mail.sudo()._get_sender(by_email) for mail in self}
         companies = self._get_companies(senders)
+        collected = routing._collected_among(emails)
         return {
             mail.id: MailFacts(
                 sender=routing._person(senders[mail.id]),
@@ -184,6 +187,7 @@ class MailMail(models.Model):
                 ),
                 company=routing._company(companies[mail.id]),
                 personal_id=personal_ids[mail.id],
+                collected=tools.email_normalize(mail.email_from) in collected,
             )
             for mail in self
         }

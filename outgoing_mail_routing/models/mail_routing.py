@@ -260,6 +260,7 @@ class MailRouting(models.AbstractModel):
             email, named
         )
         return Request(
+            collected=bool(self._collected_among([email_from])),
             sender=self._person(sender),
             colleagues=tuple(map(self._person, sender and named - sender)),
             company=self._company(company),
@@ -311,6 +312,23 @@ class MailRouting(models.AbstractModel):
             email: users.browse(sorted(ids & known))
             for email, ids in ids_by_address.items()
         }
+
+    @api.model
+    def _collected_among(self, emails):
+        """Those of some addresses that Odoo itself receives, in two statements.
+
+        :param emails: From headers or addresses
+        :return: the normalised addresses that are a catchall or an alias
+        """
+        normalized = {tools.email_normalize(email) for email in emails} - {False}
+        domains = self.env["mail.alias.domain"].sudo().search([])
+        aliases = self.env["mail.alias"].sudo()
+        aliases = aliases.search([("alias_full_name", "in", list(normalized))])
+        collected = (
+            *domains.mapped("catchall_email"),
+            *aliases.mapped("alias_full_name"),
+        )
+        return normalized.intersection(collected)
 
     # ------------------------------------------------------------------
     # Decision
@@ -378,7 +396,6 @@ class MailRouting(models.AbstractModel):
                 reply_to=reply_to or "",
                 reply_to_email=tools.email_normalize(reply_to) or "",
                 bounce_email=tools.email_normalize(bounce_email) or "",
-                collected=self._is_collected,
             ),
         )
 
@@ -402,20 +419,6 @@ class MailRouting(models.AbstractModel):
             or of_message
             or self.env["ir.mail_server"]._get_default_bounce_address()
         )
-
-    @api.model
-    def _is_collected(self, email):
-        """Whether Odoo itself receives an address: a catchall or an alias."""
-        local, _at, domain = (email or "").rpartition("@")
-        if not local:
-            return False
-        Domain = self.env["mail.alias.domain"].sudo()
-        if Domain.search_count(
-            [("name", "=", domain), ("catchall_alias", "=", local)], limit=1
-        ):
-            return True
-        Alias = self.env["mail.alias"].sudo()
-        return bool(Alias.search_count([("alias_full_name", "=", email)], limit=1))
 
     # ------------------------------------------------------------------
     # Explanation

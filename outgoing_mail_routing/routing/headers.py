@@ -75,7 +75,7 @@ def _reply_to(
     answers_to_from = bool(facts.email) and facts.reply_to_email == facts.email
     if decision.rule is not Rule.USER or not answers_to_from:
         return None
-    return None if facts.collected(facts.reply_to_email) else facts.final_from
+    return None if decision.collected else facts.final_from
 
 
 def _return_path(

@@ -497,6 +497,7 @@ def _conclude(search: _Search, taken: _Taken) -> Decision:
         from_name=from_name,
         rewritten=rewritten,
         company=request.company,
+        collected=request.collected,
         refused=taken.refused,
         steps=tuple(search.steps),
     )

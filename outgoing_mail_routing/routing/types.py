@@ -7,8 +7,7 @@ Every address in here is *normalised*: the bare ``local@domain``, lower case whe
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -145,9 +144,10 @@ class Request:
     """One mail, as far as the choice of its server depends on it.
 
     ``email_from`` is the From header and ``email`` its address (F), ``name`` its
-    display name. ``personal_id`` is the one personal server that core lets this
-    mail use. ``notifications_email`` and ``system_from_filter`` are core's
-    default From and the filter of the command line or system parameter.
+    display name. ``personal_id`` is the one personal server that core lets this mail
+    use. ``notifications_email`` and ``system_from_filter`` are core's default From and
+    the filter of the command line or system parameter. ``collected`` says that Odoo
+    itself receives F: it is a catchall or an alias.
     """
 
     email_from: str
@@ -160,6 +160,7 @@ class Request:
     forced_id: int = 0
     notifications_email: str = ""
     system_from_filter: FromFilter = FromFilter()
+    collected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +188,8 @@ class Decision:
     ``profile`` is ``None`` on the ``system`` rule: the mail leaves by the server of
     the command line. ``from_email`` is the address of the final From. Where it is
     ``rewritten``, the header is ``from_name`` and ``from_email``; else it is
-    ``email_from`` to the letter. ``company`` is the one the mail was decided for, and
-    ``refused`` says that the forced server may not carry it.
+    ``email_from`` to the letter. ``company`` and ``collected`` are the request's, and
+    ``refused`` says that the forced server may not carry the mail.
     """
 
     rule: Rule
@@ -198,6 +199,7 @@ class Decision:
     from_name: str = ""
     rewritten: bool = False
     company: Company | None = None
+    collected: bool = False
     refused: bool = False
     steps: tuple[Step, ...] = ()
 
@@ -208,8 +210,7 @@ class HeaderFacts:
 
     ``email`` is F, ``final_from`` the From header it leaves with, ``reply_to`` (R)
     the Reply-To header that Odoo computed and ``reply_to_email`` its address,
-    ``bounce_email`` (B) the bounce address. ``collected`` tells whether Odoo itself
-    receives an address; it is asked only where the answer depends on it.
+    ``bounce_email`` (B) the bounce address.
     """
 
     email: str
@@ -217,7 +218,6 @@ class HeaderFacts:
     reply_to: str = ""
     reply_to_email: str = ""
     bounce_email: str = ""
-    collected: Callable[[str], bool] = field(default=lambda email: False)
 
 
 @dataclass(frozen=True, slots=True)

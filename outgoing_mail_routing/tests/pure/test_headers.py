@@ -55,7 +55,6 @@ def facts(reply_to: str = F, bounce: str = B) -> HeaderFacts:
         reply_to=f"Anna <{reply_to}>" if reply_to else "",
         reply_to_email=reply_to,
         bounce_email=bounce,
-        collected=lambda email: email == CATCHALL,
     )
 
 
@@ -152,34 +151,14 @@ def test_reply_to_custom_without_address_stays() -> None:
 
 
 def test_reply_to_auto_from_that_odoo_collects_stays() -> None:
-    alias = but(facts(), email=CATCHALL, reply_to_email=CATCHALL)
-    assert plan_headers(decision(Rule.USER, MAILBOX), alias).reply_to is None
+    routed = decision(Rule.USER, MAILBOX)
+    assert plan_headers(routed, facts()).reply_to == FINAL_FROM
+    assert plan_headers(but(routed, collected=True), facts()).reply_to is None
 
 
 def test_reply_to_auto_without_from_and_reply_to_stays() -> None:
     nothing = HeaderFacts("", FINAL_FROM)
     assert plan_headers(decision(Rule.USER, MAILBOX), nothing).reply_to is None
-
-
-def test_reply_to_collected_is_asked_only_where_the_answer_depends_on_it() -> None:
-    asked: list[str] = []
-
-    def collected(email: str) -> bool:
-        asked.append(email)
-        return False
-
-    for rule, policy, linked in product(
-        Rule, ("odoo", "from", "custom"), (True, False)
-    ):
-        profile = but(MAILBOX, reply_to_policy=policy, collects_replies=linked)
-        plan_headers(decision(rule, profile), but(facts(), collected=collected))
-    plan_headers(decision(Rule.COMPANY, RELAY_A), but(facts(), collected=collected))
-    plan_headers(
-        decision(Rule.USER, MAILBOX), but(facts(ELSEWHERE), collected=collected)
-    )
-    assert asked == []
-    plan_headers(decision(Rule.USER, MAILBOX), but(facts(), collected=collected))
-    assert asked == [F]
 
 
 # ----------------------------------------------------------------------
