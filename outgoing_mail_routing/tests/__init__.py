@@ -4,4 +4,5 @@ from . import test_core_parity
 from . import test_headers
 from . import test_mail_facts
 from . import test_routes
+from . import test_rpc
 from . import test_tours
