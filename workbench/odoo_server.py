@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import time
 import urllib.error
@@ -16,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import locks, paths, stamps
+from . import locks, paths, processes, stamps
 from .odoo_source import OdooSource
 from .postgres import Databases, free_port, literal
 from .steps import StepFailed, run, say, step, tail
@@ -48,13 +47,7 @@ class RunningOdoo:
     @property
     def alive(self) -> bool:
         """Whether the process still runs (and its number was not given to another)."""
-        with contextlib.suppress(OSError):
-            state = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2]
-            line = Path(f"/proc/{self.pid}/cmdline").read_bytes()
-            named = str(config_path(self.database)).encode() in line
-            # One that is ending has no command line any more, but its files are open.
-            return (named or not line) and state.split()[0] != "Z"
-        return False
+        return processes.is_running(self.pid, str(config_path(self.database)))
 
     def wait_until_ready(self, timeout: float = READY_SECONDS) -> None:
         """Wait until it answers HTTP.
@@ -81,15 +74,8 @@ class RunningOdoo:
 
     def stop(self) -> None:
         """End the process: politely first. One that is gone already is fine."""
-        for signal_number in (signal.SIGTERM, signal.SIGKILL):
-            deadline = time.monotonic() + STOP_SECONDS
-            with contextlib.suppress(ProcessLookupError):
-                if self.alive:
-                    os.kill(self.pid, signal_number)
-            while self.alive and time.monotonic() < deadline:
-                time.sleep(0.1)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, os.WNOHANG)
+        known_by = str(config_path(self.database))
+        processes.end(self.pid, known_by, seconds=STOP_SECONDS)
         _pid_file(self.database).unlink(missing_ok=True)
 
 

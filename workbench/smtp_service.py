@@ -27,7 +27,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from . import paths
+from . import paths, processes
 from .steps import StepFailed, step, tail
 
 MODULE = "workbench.smtp_service"
@@ -63,12 +63,7 @@ class SmtpService:
     @property
     def alive(self) -> bool:
         """Whether the process still runs (and its number was not given to another)."""
-        with contextlib.suppress(OSError):
-            state = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2]
-            line = Path(f"/proc/{self.pid}/cmdline").read_bytes().split(b"\0")
-            ours = {MODULE.encode(), str(self.folder).encode()}.issubset(line)
-            return ours and state.split()[0] != "Z"
-        return False
+        return processes.is_running(self.pid, MODULE, str(self.folder))
 
     def received(self) -> list[ReceivedMail]:
         """Return all mails received since the start, in their order."""
@@ -79,15 +74,8 @@ class SmtpService:
 
     def stop(self) -> None:
         """End the process; one that is gone already is fine. The mails are kept."""
-        for signal_number in (signal.SIGTERM, signal.SIGKILL):
-            deadline = time.monotonic() + STOP_SECONDS
-            with contextlib.suppress(ProcessLookupError):
-                if self.alive:
-                    os.kill(self.pid, signal_number)
-            while self.alive and time.monotonic() < deadline:
-                time.sleep(0.05)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, os.WNOHANG)
+        known_by = (MODULE, str(self.folder))
+        processes.end(self.pid, *known_by, seconds=STOP_SECONDS)
         (self.folder / "service.json").unlink(missing_ok=True)
 
 

@@ -405,12 +405,9 @@ class IrMailServer(models.Model):
             headers["From"] = str(routed)
         if plan.reply_to:
             headers["Reply-To"] = plan.reply_to
-        envelope_sender = None
-        if plan.return_path:
-            envelope_sender = (extract_rfc2822_addresses(plan.return_path) or [None])[
-                -1
-            ]
-            headers["Return-Path"] = envelope_sender
+        addresses = extract_rfc2822_addresses(plan.return_path)
+        envelope_sender = addresses[-1] if addresses else None
+        headers["Return-Path"] = envelope_sender
         for name, value in headers.items():
             if value:
                 del message[name]
