@@ -1,0 +1,101 @@
+"""Measure what the addon costs, beside Odoo without it.
+
+Two databases from one template, one with the module mail alone and one with the addon,
+are worked on in turns by two Odoo processes, and the queues are really sent, to
+postfix's smtp-sink. The table of the results is kept in .workbench/benchmark.rst.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Iterator
+
+from workbench import environment, paths
+from workbench.environment import Environment
+from workbench.steps import say, step
+
+from . import measures, sink
+from .figures import MISSED, Result, rst_table, text_table
+from .measures import Bench
+
+NEEDS = ("smtp-sink",)
+CORE, ADDON = "benchmark_core", "benchmark_addon"
+COPIES = ("run", "run_many")
+MEASURES = {
+    "split": measures.split,
+    "servers": measures.servers,
+    "sql": measures.sql,
+    "queue": measures.whole_queue,
+}
+RESULT = paths.WORK / "benchmark.rst"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="two minutes instead of ten; too short to tell 3 %% for certain",
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=sorted(MEASURES),
+        help="measure this alone (may be given several times)",
+    )
+    parser.add_argument(
+        "--control",
+        action="store_true",
+        help="compare Odoo without the addon to itself: how far apart equals measure",
+    )
+    parser.add_argument(
+        "--no-fail",
+        action="store_true",
+        help="exit with 0 even if a target is missed",
+    )
+
+
+def main(options: argparse.Namespace) -> int:
+    """Measure, print and keep the table; return 1 if a target is missed."""
+    names = options.only or list(MEASURES)
+    results: list[Result] = []
+    with environment.prepare(options) as prepared:
+        with _databases(prepared, options.control) as copies, sink.running() as port:
+            effort = measures.QUICK if options.quick else measures.FULL
+            core, addon, core_many, addon_many = copies
+            bench = Bench(
+                prepared.odoo, core, addon, core_many, addon_many, port, effort
+            )
+            for name in names:
+                for result in MEASURES[name](bench):
+                    say(f"    {' | '.join(result.cells)}")
+                    results.append(result)
+    say(f"\n{text_table(results)}\n")
+    if not options.control:
+        RESULT.write_text(rst_table(results))
+        say(f"The same as reStructuredText: {paths.relative(RESULT)}")
+    missed = [result.measure for result in results if result.verdict == MISSED]
+    for measure in missed:
+        say(f"Missed: {measure}")
+    return 1 if missed and not options.no_fail else 0
+
+
+@contextlib.contextmanager
+def _databases(prepared: Environment, control: bool) -> Iterator[list[str]]:
+    """Copies of the two databases to work on, two of each; dropped at the end."""
+    odoo = prepared.odoo
+    addons = [] if control else [paths.ADDON_NAME]
+    odoo.ensure_database(CORE, [])
+    odoo.ensure_database(ADDON, addons)
+    copies = [f"{name}_{use}" for use in COPIES for name in (CORE, ADDON)]
+    try:
+        with step("Copy the databases"):
+            for copy in copies:
+                origin = ADDON if copy.startswith(ADDON) else CORE
+                prepared.databases.drop(copy)
+                prepared.databases.create(copy, origin)
+        yield copies
+    finally:
+        for copy in copies:
+            odoo.drop_database(copy)
