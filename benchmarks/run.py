@@ -11,7 +11,7 @@ import argparse
 import contextlib
 from collections.abc import Iterator
 
-from workbench import environment, paths
+from workbench import environment, locks, paths
 from workbench.environment import Environment
 from workbench.steps import say, step
 
@@ -22,6 +22,8 @@ from .measures import Bench
 NEEDS = ("smtp-sink",)
 CORE, ADDON = "benchmark_core", "benchmark_addon"
 COPIES = ("run", "run_many")
+#: Two benchmarks at once would use the same databases, and measure each other.
+LOCK = "benchmark"
 MEASURES = {
     "split": measures.split,
     "servers": measures.servers,
@@ -60,7 +62,7 @@ def main(options: argparse.Namespace) -> int:
     """Measure, print and keep the table; return 1 if a target is missed."""
     names = options.only or list(MEASURES)
     results: list[Result] = []
-    with environment.prepare(options) as prepared:
+    with environment.prepare(options) as prepared, locks.exclusive(LOCK):
         with _databases(prepared, options.control) as copies, sink.running() as port:
             effort = measures.QUICK if options.quick else measures.FULL
             core, addon, core_many, addon_many = copies

@@ -2,11 +2,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
+from functools import cache
 
 from odoo import models, tools
 from odoo.tools.mail import email_split_and_format_normalize
 
 from ..routing import Company, Person, Request, session_key
+from .addresses import email_of
 from .routed_from import RequestFrom
 
 # The recipient of a message that is prepared to be explained, and never sent
@@ -134,14 +136,17 @@ class MailMail(models.Model):
                 facts[values["id"]],
             )
             groups[key].append(values["id"])
+        defaults = {
+            id_: self._routing_servers(id_).env["mail.routing"]._default_facts()
+            for id_ in {alias_domain_id for alias_domain_id, *_key in groups}
+        }
         return [
-            (key[0], self._request_from(directory, *key), mail_ids)
-            for key, mail_ids in groups.items()
+            (id_, self._request_from(directory, defaults[id_], *key), mail_ids)
+            for (id_, *key), mail_ids in groups.items()
         ]
 
-    def _request_from(self, directory, alias_domain_id, email_from, forced_id, facts):
+    def _request_from(self, directory, defaults, email_from, forced_id, facts):
         """The From of a group of mails, with all that its route depends on."""
-        routing = self._routing_servers(alias_domain_id).env["mail.routing"]
         request = Request(
             sender=facts.sender,
             colleagues=facts.colleagues,
@@ -149,7 +154,7 @@ class MailMail(models.Model):
             personal_id=facts.personal_id,
             collected=facts.collected,
             forced_id=forced_id,
-            **routing._request_core_facts(email_from),
+            **self.env["mail.routing"]._request_core_facts(email_from, defaults),
         )
         return RequestFrom(request, directory)
 
@@ -176,18 +181,19 @@ class MailMail(models.Model):
         senders = {mail.id: mail.sudo()._get_sender(by_email) for mail in self}
         companies = self._get_companies(senders)
         collected = routing._collected_among(emails)
+        person, company = cache(routing._person), cache(routing._company)
         return {
             mail.id: MailFacts(
-                sender=routing._person(senders[mail.id]),
+                sender=person(senders[mail.id]),
                 colleagues=tuple(
-                    routing._person(user)
+                    person(user)
                     for user in mail.sudo()._get_colleagues(
                         senders[mail.id], by_email, by_sender
                     )
                 ),
-                company=routing._company(companies[mail.id]),
+                company=company(companies[mail.id]),
                 personal_id=personal_ids[mail.id],
-                collected=tools.email_normalize(mail.email_from) in collected,
+                collected=email_of(mail.email_from) in collected,
             )
             for mail in self
         }
@@ -242,7 +248,7 @@ class MailMail(models.Model):
             return maker.browse()
         if message.author_id:
             return self._get_author_user()
-        users = users_by_email.get(tools.email_normalize(message.email_from), maker)
+        users = users_by_email.get(email_of(message.email_from), maker)
         return users if len(users) == 1 and users != maker else maker.browse()
 
     def _get_author_user(self):
@@ -258,8 +264,10 @@ class MailMail(models.Model):
         """
         if not sender:
             return sender
-        email = tools.email_normalize(self.mail_message_id.email_from)
-        named = self._get_author_user()
+        email = email_of(self.mail_message_id.email_from)
+        named = sender
+        if self.mail_message_id.author_id != sender.partner_id:
+            named = self._get_author_user()
         for users in users_by_address:
             named |= users.get(email, sender)
         return named - sender

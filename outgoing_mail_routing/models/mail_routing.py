@@ -5,7 +5,6 @@ from types import SimpleNamespace
 from odoo import api, models, tools
 from odoo.tools import SQL
 from odoo.tools.lru import LRU
-from odoo.tools.mail import email_split_tuples
 
 from ..routing import (
     Company,
@@ -21,12 +20,13 @@ from ..routing import (
     plan_headers,
     plans_headers,
 )
+from .addresses import clean_name, email_of, name_of
 from .routed_from import RequestFrom, RoutedFrom
 
 _logger = logging.getLogger(__name__)
 
 # Directories by database and fingerprint: a few, since a changed one never comes back
-_directories = LRU(8)
+_directories = LRU(32)
 
 # Every column of a server that a directory is built from
 _SERVER_FIELDS = (
@@ -82,49 +82,73 @@ class MailRouting(models.AbstractModel):
     def _get_directory(self):
         """The directory of all servers as this transaction sees them.
 
-        Called once per batch. It is kept by the fingerprint of the rows it is built
-        from, so there is nothing to invalidate: one statement tells whether a
-        directory of this process still stands, whoever changed what and by whatever
-        means, in this transaction too.
+        Called once per batch. It is kept by the rows it is built from, so there is
+        nothing to invalidate: one statement tells whether a directory of this process
+        still stands, whoever changed what and by whatever means, in this transaction
+        too. Rows that changed where it does not matter (core counts the mails of
+        personal servers) are told by a second one.
 
         :rtype: routing.Directory
         """
-        key = (self.env.cr.dbname, self._directory_fingerprint())
-        directory = _directories.get(key)
+        self.env["ir.mail_server"].sudo().flush_model(_SERVER_FIELDS)
+        versions = (self.env.cr.dbname, self._row_versions())
+        directory = _directories.get(versions)
         if directory is None:
-            directory = _directories[key] = self._build_directory()
+            content = (self.env.cr.dbname, self._row_contents())
+            directory = _directories.get(content) or self._build_directory()
+            _directories[versions] = _directories[content] = directory
         return directory
 
     @api.model
-    def _directory_fingerprint(self):
-        """Count and hash of every row that a directory depends on."""
-        Server = self.env["ir.mail_server"].sudo()
-        Server.flush_model(_SERVER_FIELDS)
-        columns, relations = [SQL.identifier("id")], []
-        for name in _SERVER_FIELDS:
-            field = Server._fields[name]
-            if field.type == "many2many":
-                relations.append(SQL.identifier(field.relation))
-            else:
-                columns.append(SQL.identifier(name))
-        hashes = [
-            SQL(
-                "SELECT hashtextextended(ROW(%s)::text, 0) AS hash FROM ir_mail_server",
-                SQL(", ").join(columns),
-            ),
-            *(
-                SQL(
-                    "SELECT hashtextextended(link::text, 0) AS hash FROM %s AS link",
-                    relation,
-                )
-                for relation in relations
-            ),
-        ]
-        counted = SQL(", ").join(
-            SQL("(SELECT concat(count(*), ':', sum(hash)) FROM (%s) AS rows)", rows)
-            for rows in hashes
+    def _row_versions(self):
+        """Count and hash of the versions of all rows that a directory depends on.
+
+        PostgreSQL never changes a row in place: each change writes a new version, known
+        by its place (``ctid``) and its transaction (``xmin``), and these cost a third
+        of what the content does.
+        """
+        version = SQL("concat(line.ctid, line.xmin)")
+        tables = ("ir_mail_server", *self._relation_tables())
+        return self._count_and_hash(dict.fromkeys(tables, version))
+
+    @api.model
+    def _row_contents(self):
+        """Count and hash of the content of all rows that a directory depends on."""
+        fields = self.env["ir.mail_server"]._fields
+        columns = SQL(", ").join(
+            SQL.identifier("line", name)
+            for name in ("id", *_SERVER_FIELDS)
+            if fields[name].column_type
         )
-        return self.env.execute_query(SQL("SELECT %s", counted))[0]
+        return self._count_and_hash(
+            {
+                "ir_mail_server": SQL("ROW(%s)::text", columns),
+                **dict.fromkeys(self._relation_tables(), SQL("line::text")),
+            }
+        )
+
+    @api.model
+    def _relation_tables(self):
+        """The tables that link servers to users and companies."""
+        fields = map(self.env["ir.mail_server"]._fields.get, _SERVER_FIELDS)
+        return [field.relation for field in fields if field.type == "many2many"]
+
+    @api.model
+    def _count_and_hash(self, hashed):
+        """How many rows some tables have, and a hash of something in each of them.
+
+        :param dict hashed: by table, the SQL of a text, with the row as ``line``
+        """
+        counted = (
+            SQL(
+                "(SELECT concat(count(*), ':', sum(hashtextextended(%s, 0)))"
+                " FROM %s AS line)",
+                text,
+                SQL.identifier(table),
+            )
+            for table, text in hashed.items()
+        )
+        return self.env.execute_query(SQL("SELECT %s", SQL(", ").join(counted)))[0]
 
     @api.model
     def _build_directory(self):
@@ -156,7 +180,7 @@ class MailRouting(models.AbstractModel):
             reserved=values["reserved"],
             allow_delegation=values["allow_delegation"],
             from_policy=values["from_policy"],
-            sender_email=tools.email_normalize(values["sender_email"]) or "",
+            sender_email=email_of(values["sender_email"]),
             reply_to_policy=values["reply_to_policy"],
             reply_to_email=values["reply_to_email"] or "",
             bounce_policy=values["bounce_policy"],
@@ -173,7 +197,7 @@ class MailRouting(models.AbstractModel):
         parts = self.env["ir.mail_server"]._parse_from_filter(text)
         return FromFilter(
             text or "",
-            tuple(tools.email_normalize(part) or "" for part in parts if "@" in part),
+            tuple(email_of(part) for part in parts if "@" in part),
             tuple(
                 tools.mail.email_domain_normalize(part)
                 for part in parts
@@ -216,22 +240,28 @@ class MailRouting(models.AbstractModel):
         )
 
     @api.model
-    def _request_core_facts(self, email_from):
+    def _request_core_facts(self, email_from, defaults=None):
         """What core's ``_find_mail_server`` itself looks at, as request arguments.
 
         The alias domain reaches it by context, as it reaches core.
 
         :param str email_from: the From header
+        :param dict defaults: ``_default_facts()``, where they are known already
         """
-        Server = self.env["ir.mail_server"].sudo()
-        contacts = email_split_tuples(email_from)
         return {
             "email_from": email_from or "",
-            "email": tools.email_normalize(email_from) or "",
-            "name": clean_name(contacts[0][0]) if len(contacts) == 1 else "",
+            "email": email_of(email_from),
+            "name": name_of(email_from),
+            **(defaults or self._default_facts()),
+        }
+
+    @api.model
+    def _default_facts(self):
+        """The part of core's facts that all mails of an alias domain share."""
+        Server = self.env["ir.mail_server"].sudo()
+        return {
             "notifications_email": self.env.context.get("domain_notifications_email")
-            or tools.email_normalize(Server._get_default_from_address())
-            or "",
+            or email_of(Server._get_default_from_address()),
             "system_from_filter": self._parse_from_filter(
                 Server._get_default_from_filter()
             ),
@@ -254,7 +284,7 @@ class MailRouting(models.AbstractModel):
         sender = user if self._may_be_sender(user) else user.browse()
         company = sender.company_id or self.env.company.sudo()
         personal = mail_servers.filtered("owner_user_id") if mail_servers else ()
-        email = tools.email_normalize(email_from)
+        email = email_of(email_from)
         named = self._users_by_email([email_from]).get(email, user.browse())
         named |= self._users_by_sender_address([email_from], directory).get(
             email, named
@@ -276,7 +306,7 @@ class MailRouting(models.AbstractModel):
         :param emails: From headers or addresses
         :return: ``{normalised e-mail: res.users}``, only e-mails that users have
         """
-        normalized = {tools.email_normalize(email) for email in emails} - {False}
+        normalized = {email_of(email) for email in emails} - {""}
         users = self.env["res.users"].sudo()
         found = {}
         if normalized:
@@ -299,7 +329,7 @@ class MailRouting(models.AbstractModel):
         :param routing.Directory directory: all servers
         :return: ``{normalised address: res.users}``, only addresses that users have
         """
-        normalized = {tools.email_normalize(email) for email in emails} - {False}
+        normalized = {email_of(email) for email in emails} - {""}
         ids_by_address = {
             email: ids
             for email in normalized
@@ -320,7 +350,7 @@ class MailRouting(models.AbstractModel):
         :param emails: From headers or addresses
         :return: the normalised addresses that are a catchall or an alias
         """
-        normalized = {tools.email_normalize(email) for email in emails} - {False}
+        normalized = {email_of(email) for email in emails} - {""}
         domains = self.env["mail.alias.domain"].sudo().search([])
         aliases = self.env["mail.alias"].sudo()
         aliases = aliases.search([("alias_full_name", "in", list(normalized))])
@@ -391,11 +421,11 @@ class MailRouting(models.AbstractModel):
         return plan_headers(
             routed.decision,
             HeaderFacts(
-                email=tools.email_normalize(message["From"]) or "",
+                email=email_of(message["From"]),
                 final_from=str(routed),
                 reply_to=reply_to or "",
-                reply_to_email=tools.email_normalize(reply_to) or "",
-                bounce_email=tools.email_normalize(bounce_email) or "",
+                reply_to_email=email_of(reply_to),
+                bounce_email=email_of(bounce_email),
             ),
         )
 
@@ -463,13 +493,3 @@ class MailRouting(models.AbstractModel):
         """A step's reason in the reader's language."""
         # the text is marked for translation in routing/reasons.py
         return self.env._(step.reason.value, **dict(step.values))
-
-
-def clean_name(name):
-    """A display name on one line: RFC 5322 forbids line breaks and controls in it.
-
-    >>> clean_name("Anna\\r\\nBcc: all@a.example")
-    'Anna Bcc: all@a.example'
-    """
-    printable = "".join(char if char.isprintable() else " " for char in name or "")
-    return " ".join(printable.split())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from .directory import Directory
 from .reasons import Reason
@@ -21,7 +20,6 @@ from .types import (
     Rule,
     ServerProfile,
     Step,
-    frozen_values,
 )
 
 
@@ -124,6 +122,10 @@ class _Search:
         self.directory = directory
         self.steps: list[Step] = []
         self.company_id = request.company.id if request.company else 0
+        self._known_values = (
+            ("email", request.email or request.email_from),
+            ("company", request.company.name if request.company else ""),
+        )
         sender = request.sender
         self.own_from = bool(sender and _is_address_of(sender, request, directory))
 
@@ -133,31 +135,24 @@ class _Search:
         reason: Reason,
         profile: ServerProfile | None = None,
         taken: bool = False,
-        **values: Any,
+        **values: str,
     ) -> None:
         """Write down one step, with the values its sentence speaks of."""
-        request = self.request
-        values = {
-            "server": profile.name if profile else "",
-            "email": request.email or request.email_from,
-            "company": request.company.name if request.company else "",
-            **values,
-        }
+        server_id, server = (profile.id, profile.name) if profile else (0, "")
+        known = (("server", server), *self._known_values)
         self.steps.append(
-            Step(
-                rule, taken, reason, profile.id if profile else 0, frozen_values(values)
-            )
+            Step(rule, taken, reason, server_id, (*known, *values.items()))
         )
 
     def take(
-        self, rule: Rule, reason: Reason, profile: ServerProfile, **values: Any
+        self, rule: Rule, reason: Reason, profile: ServerProfile, **values: str
     ) -> _Taken:
         """Choose a server that carries the mail with its own From."""
         self.note(rule, reason, profile, taken=True, **values)
         return _Taken(rule, profile, self.request.email_from, self.request.email)
 
     def take_default(
-        self, rule: Rule, reason: Reason, profile: ServerProfile | None, **values: Any
+        self, rule: Rule, reason: Reason, profile: ServerProfile | None, **values: str
     ) -> _Taken:
         """Choose a server for which core puts the default From instead of F."""
         self.note(rule, reason, profile, taken=True, **values)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from .reasons import Reason
 
@@ -229,8 +228,3 @@ class HeaderPlan:
 
     reply_to: str | None = None
     return_path: str | None = None
-
-
-def frozen_values(values: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    """The values of a step's sentence in hashable form."""
-    return tuple((key, str(value)) for key, value in values.items())
