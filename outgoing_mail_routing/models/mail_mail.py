@@ -123,11 +123,14 @@ class MailMail(models.Model):
         """
         routing = self.env["mail.routing"]
         directory = routing._get_directory()
-        facts = self._get_mail_facts(directory, explain)
-        groups = defaultdict(list)
-        for values in self.with_context(prefetch_fields=False).read(
+        values_list = self.with_context(prefetch_fields=False).read(
             ["id", "email_from", "mail_server_id", "record_alias_domain_id"], load=None
-        ):
+        )
+        # read() leaves out mails that another process has sent and deleted
+        mails = self.browse(values["id"] for values in values_list)
+        facts = mails._get_mail_facts(directory, explain)
+        groups = defaultdict(list)
+        for values in values_list:
             formatted = email_split_and_format_normalize(values["email_from"])
             key = (
                 values["record_alias_domain_id"],

@@ -87,6 +87,16 @@ class TestChatterRoutes(RoutingCase):
         )
         self.assertFalse(mails.exists().filtered(lambda mail: mail.state != "sent"))
 
+    def test_mail_deleted_by_another_process_does_not_stop_the_queue(self):
+        gone = self.queue(self.anna, self.customer_a)
+        mail = self.queue(self.ben, self.customer_a)
+        gone_id = gone.id
+        gone.unlink()
+        mails = self.env["mail.mail"].browse([gone_id, mail.id])
+        self.assertEqual(
+            [ids for *_key, ids in mails._split_by_mail_configuration()], [(mail.id,)]
+        )
+
 
 @tagged("post_install", "-at_install")
 class TestOwnServers(RoutingCase):
