@@ -60,6 +60,26 @@ class TestSenderAndCompany(RoutingCase):
             with self.subTest(name):
                 self.assertFalse(self._sender(mail))
 
+    def test_sender_of_bulk_mail_is_nobody(self):
+        if "mailing.mailing" not in self.env:
+            self.skipTest("needs the module mass_mailing")
+        mailing = self.env["mailing.mailing"].create(
+            {
+                "subject": "News",
+                "mailing_model_id": self.env.ref("base.model_res_partner").id,
+            }
+        )
+        mail = self.mail(
+            self.anna,
+            mailing_id=mailing.id,
+            email_from=self.anna.email_formatted,
+            model="res.partner",
+            res_id=self.customer_a.id,
+        )
+        self.assertFalse(self._sender(mail))
+        self.assertRule(mail, "company")
+        self.assertEqual(self.deliver(mail).login, "relay-a")
+
     def test_company_is_the_one_noted_on_the_message(self):
         mail = self.mail(
             self.clara,
