@@ -4,7 +4,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from functools import cache
 
-from odoo import models, tools
+from odoo import SUPERUSER_ID, models, tools
 from odoo.tools.mail import email_split_and_format_normalize
 
 from ..routing import Company, Person, Request, session_key
@@ -178,12 +178,12 @@ class MailMail(models.Model):
             ["create_uid", "author_id", "email_from", "model", "res_id"]
             + ["record_company_id", "record_alias_domain_id"]
         )
-        emails = self.sudo().mapped("email_from")
+        emails = self._get_emails_to_look_up(explain or directory.assigned_to_users)
         by_email = routing._users_by_email(emails)
         by_sender = routing._users_by_sender_address(emails, directory)
+        collected = routing._collected_among(emails)
         senders = {mail.id: mail.sudo()._get_sender(by_email) for mail in self}
         companies = self._get_companies(senders)
-        collected = routing._collected_among(emails)
         person, company = cache(routing._person), cache(routing._company)
         return {
             mail.id: MailFacts(
@@ -200,6 +200,19 @@ class MailMail(models.Model):
             )
             for mail in self
         }
+
+    def _get_emails_to_look_up(self, users_matter):
+        """The From headers that have to be traced to users and aliases.
+
+        :param bool users_matter: where no server is assigned to users, a From only
+            tells for whom mail without an author was made by Odoo
+        """
+        return [
+            message.email_from
+            for message in self.sudo().mail_message_id
+            if users_matter
+            or (not message.author_id and message.create_uid.id == SUPERUSER_ID)
+        ]
 
     def _get_personal_server_ids(self, directory):
         """The personal server that core lets each mail use, 0 for none.
@@ -247,7 +260,7 @@ class MailMail(models.Model):
             return maker.browse()
         if routing._may_be_sender(maker):
             return maker
-        if not maker._is_superuser():
+        if maker.id != SUPERUSER_ID:
             return maker.browse()
         if message.author_id:
             return self._get_author_user()

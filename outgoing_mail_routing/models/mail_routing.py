@@ -2,7 +2,7 @@ import logging
 from dataclasses import dataclass
 from types import SimpleNamespace
 
-from odoo import api, models, tools
+from odoo import SUPERUSER_ID, api, models, tools
 from odoo.tools import SQL
 from odoo.tools.lru import LRU
 
@@ -235,9 +235,7 @@ class MailRouting(models.AbstractModel):
     @api.model
     def _may_be_sender(self, user):
         """Whether mail can be sent for a user: internal, active, not OdooBot."""
-        return (
-            bool(user) and user.active and not user.share and not user._is_superuser()
-        )
+        return bool(user) and user.active and not user.share and user.id != SUPERUSER_ID
 
     @api.model
     def _request_core_facts(self, email_from, defaults=None):
@@ -351,6 +349,8 @@ class MailRouting(models.AbstractModel):
         :return: the normalised addresses that are a catchall or an alias
         """
         normalized = {email_of(email) for email in emails} - {""}
+        if not normalized:
+            return normalized
         domains = self.env["mail.alias.domain"].sudo().search([])
         aliases = self.env["mail.alias"].sudo()
         aliases = aliases.search([("alias_full_name", "in", list(normalized))])

@@ -135,6 +135,11 @@ class Directory:
         """The servers assigned to a user, archived ones too, first one first."""
         return self._of_user.get(user_id, [])
 
+    @property
+    def assigned_to_users(self) -> bool:
+        """Whether any server is assigned to a user."""
+        return bool(self._of_user)
+
     def users_sending_as(self, email: str) -> frozenset[int]:
         """The users one of whose servers has this sender address."""
         return frozenset(self._users_by_sender.get(email, ()))

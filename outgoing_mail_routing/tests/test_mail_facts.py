@@ -48,14 +48,22 @@ class TestSenderAndCompany(RoutingCase):
         self._create_user("twin", self.company_a, email="anna@a.example")
         self.assertFalse(self._sender(self.mail(self.root, **values)))
 
-    def test_sender_is_nobody_for_portal_odoobot_and_archived_users(self):
+    def test_sender_is_nobody_for_portal_odoobot_and_former_users(self):
         leaver = self._create_user("leaver", self.company_a)
         mail_of_leaver = self.mail(leaver)
         leaver.active = False
+        mail_of_nobody = self.mail(self.anna)
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE mail_message SET create_uid = NULL WHERE id = %s",
+            mail_of_nobody.mail_message_id.ids,
+        )
+        mail_of_nobody.mail_message_id.invalidate_recordset()
         for name, mail in (
             ("portal", self.mail(self.portal_user, author_id=self.anna.partner_id.id)),
             ("OdooBot", self.mail(self.root, author_id=self.root.partner_id.id)),
             ("archived", mail_of_leaver),
+            ("deleted", mail_of_nobody),
         ):
             with self.subTest(name):
                 self.assertFalse(self._sender(mail))
