@@ -222,21 +222,14 @@ class MailMail(models.Model):
         """
         if not directory.owner_ids:
             return dict.fromkeys(self.ids, 0)
+        routing = self.env["mail.routing"]
         server_ids = {}
         for mail in self.sudo():
-            owner = mail.mail_message_id.create_uid
-            profile = directory.personal(owner.id)
-            server = (
-                self.env["ir.mail_server"].sudo().browse(profile.id if profile else ())
-            )
-            usable = (
-                server
-                and not mail._is_bulk()
-                and owner.use_own_mail_servers
-                and owner.outgoing_mail_server_id == server
-                and mail._filter_mail_mail_servers(server)
-            )
-            server_ids[mail.id] = server.id if usable else 0
+            maker = mail.mail_message_id.create_uid
+            server_id = routing._personal_server_id(maker, directory)
+            server = self.env["ir.mail_server"].sudo().browse(server_id or ())
+            allowed = mail._filter_mail_mail_servers(server) and not mail._is_bulk()
+            server_ids[mail.id] = server_id if allowed else 0
         return server_ids
 
     def _is_bulk(self):

@@ -238,6 +238,21 @@ class MailRouting(models.AbstractModel):
         return bool(user) and user.active and not user.share and user.id != SUPERUSER_ID
 
     @api.model
+    def _personal_server_id(self, user, directory):
+        """The personal server that a user connected and still uses, 0 for none.
+
+        :param res.users user: maybe empty
+        :param routing.Directory directory: all servers
+        """
+        profile = directory.personal(user.id)
+        if profile is None or not user.use_own_mail_servers:
+            return 0
+        params = self.env["ir.config_parameter"].sudo()
+        if params.get_param("mail.disable_personal_mail_servers"):
+            return 0
+        return profile.id if user.outgoing_mail_server_id.id == profile.id else 0
+
+    @api.model
     def _request_core_facts(self, email_from, defaults=None):
         """What core's ``_find_mail_server`` itself looks at, as request arguments.
 

@@ -63,6 +63,7 @@ class ResUsers(models.Model):
         """
         routing = self.env["mail.routing"]
         directory = routing._get_directory()
+        default_server = self.env._("the default server")
         lines = []
         for company in self.company_ids if self.email_normalized else ():
             facts = routing.with_company(company)._request_core_facts(
@@ -72,6 +73,7 @@ class ResUsers(models.Model):
                 Request(
                     sender=routing._person(self),
                     company=routing._company(company),
+                    personal_id=routing._personal_server_id(self, directory),
                     **facts,
                 ),
                 directory,
@@ -81,9 +83,7 @@ class ResUsers(models.Model):
                 self.env._(
                     "%(company)s: through %(server)s as %(address)s",
                     company=company.name,
-                    server=profile.name
-                    if profile
-                    else self.env._("the default server"),
+                    server=profile.name if profile else default_server,
                     address=routed.decision.from_email,
                 )
             )

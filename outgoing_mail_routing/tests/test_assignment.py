@@ -149,6 +149,23 @@ class TestAccess(RoutingCase):
         form = self.anna.with_user(self.anna).read(["outgoing_mail_summary"])
         self.assertIn("Office@", form[0]["outgoing_mail_summary"])
 
+    def test_user_sees_the_personal_server_they_connected(self):
+        self.shared.write(
+            {
+                "owner_user_id": self.ben.id,
+                "from_filter": self.ben.email,
+                "smtp_user": self.ben.email,
+            }
+        )
+        line = self.ben.with_user(self.ben).outgoing_mail_summary
+        self.assertEqual(line, "A: through Shared as ben@a.example")
+        self.env["ir.config_parameter"].set_param(
+            "mail.disable_personal_mail_servers", True
+        )
+        self.ben.invalidate_recordset()
+        line = self.ben.with_user(self.ben).outgoing_mail_summary
+        self.assertEqual(line, "A: through Relay-a as ben@a.example")
+
     def test_new_fields_are_closed_to_users(self):
         for record, fields in (
             (self.anna, ["own_mail_server_ids", "use_own_mail_servers"]),
