@@ -56,7 +56,8 @@ def test_long_step_shows_that_it_lives(
 
 
 def test_failed_command_shows_the_end_of_its_log(logs: Path) -> None:
-    program = "print(*range(100), sep='\\n', flush=True); raise SystemExit('out of luck')"
+    lines = "print(*range(100), sep='\\n', flush=True)"
+    program = f"{lines}; raise SystemExit('out of luck')"
     with pytest.raises(StepFailed) as failure:
         steps.run(
             [sys.executable, "-c", program],
