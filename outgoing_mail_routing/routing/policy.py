@@ -474,7 +474,7 @@ _RULES = (
 
 
 def _conclude(search: _Search, taken: _Taken) -> Decision:
-    """The decision with its final From (section 5 of the rules: may it send as F?)."""
+    """The decision with its final From: F, or rewritten where it may not send as F."""
     request, profile = search.request, taken.profile
     email_from, from_email = taken.core_from, taken.core_email
     from_name, rewritten = "", False
