@@ -42,7 +42,7 @@ class Person:
 
 
 ANNA = Person(
-    "user_anna", "anna", "Anna Ash", "anna@alder.example", "Alder, has her own mailbox"
+    "user_anna", "anna", "Anna Ash", "anna@alder.example", "Alder, with a mailbox"
 )
 BEN = Person(
     "user_ben", "ben", "Ben Beech", "ben@alder.example", "Alder, without a mailbox"
@@ -88,7 +88,7 @@ class Row:
     A ``template`` is sent from the composer, or, ``queued``, as code sends one; without
     a template it is a message in the chatter. ``open_companies`` are those ticked in
     the web client, the active one first. ``named`` is whom the sender gives as author
-    and From instead of himself. Who ``follows`` gets the answers to what he wrote;
+    and From in their place. Who ``follows`` gets the answers to what they wrote;
     what ``answers`` the row before goes to the followers.
     """
 

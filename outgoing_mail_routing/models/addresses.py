@@ -18,8 +18,8 @@ def email_of(header):
 
 
 def name_of(header):
-    """The display name of the one contact in a header, on one line."""
-    return clean_name(_parsed(str(header or ""))[1])
+    """The display name of the one contact in a header, as it was typed."""
+    return _parsed(str(header or ""))[1]
 
 
 def clean_name(name):

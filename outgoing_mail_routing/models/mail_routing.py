@@ -26,7 +26,7 @@ from .routed_from import RequestFrom, RoutedFrom
 _logger = logging.getLogger(__name__)
 
 # Directories by database and fingerprint: a few, since a changed one never comes back
-_directories = LRU(32)
+_directories = LRU(16)
 
 # Every column of a server that a directory is built from
 _SERVER_FIELDS = (
@@ -284,7 +284,8 @@ class MailRouting(models.AbstractModel):
     def _message_request(self, email_from, directory, mail_servers=None, forced_id=0):
         """The request of a message that no ``mail.mail`` stands behind.
 
-        It is sent for the calling user. A personal server is open to it only where
+        It is sent for the calling user, which matters only where something is
+        assigned or a policy set. A personal server is open to it only where
         the caller names it among its candidates, as core's queue does.
 
         :param str email_from: the From header of the message
@@ -293,10 +294,17 @@ class MailRouting(models.AbstractModel):
         :param int forced_id: the server that the caller insists on
         :rtype: routing.Request
         """
+        personal = mail_servers.filtered("owner_user_id") if mail_servers else ()
+        core_facts = {
+            "personal_id": personal.id if len(personal) == 1 else 0,
+            "forced_id": forced_id or 0,
+            **self._request_core_facts(email_from),
+        }
+        if not directory.configured:
+            return Request(**core_facts)
         user = self.env.user.sudo()
         sender = user if self._may_be_sender(user) else user.browse()
         company = sender.company_id or self.env.company.sudo()
-        personal = mail_servers.filtered("owner_user_id") if mail_servers else ()
         email = email_of(email_from)
         named = self._users_by_email([email_from]).get(email, user.browse())
         named |= self._users_by_sender_address([email_from], directory).get(
@@ -307,9 +315,7 @@ class MailRouting(models.AbstractModel):
             sender=self._person(sender),
             colleagues=tuple(map(self._person, sender and named - sender)),
             company=self._company(company),
-            personal_id=personal.id if len(personal) == 1 else 0,
-            forced_id=forced_id or 0,
-            **self._request_core_facts(email_from),
+            **core_facts,
         )
 
     @api.model
@@ -412,10 +418,10 @@ class MailRouting(models.AbstractModel):
         :rtype: RoutedFrom
         """
         decision = decide(request, directory)
-        reason = decision.steps[-1]
-        if reason.reason is Reason.PRIORITY_FIRST:
+        last = decision.steps[-1]
+        if last.reason is Reason.PRIORITY_FIRST:
             # as core does: a server of another domain carries this mail
-            _logger.warning("%s It sends as %s.", reason, decision.email_from)
+            _logger.warning("%s It sends as %s.", last, decision.email_from)
         if not decision.rewritten:
             return RoutedFrom(decision.email_from, decision)
         name = clean_name(decision.from_name)
@@ -438,7 +444,6 @@ class MailRouting(models.AbstractModel):
             HeaderFacts(
                 email=email_of(message["From"]),
                 final_from=str(routed),
-                reply_to=reply_to or "",
                 reply_to_email=email_of(reply_to),
                 bounce_email=email_of(bounce_email),
             ),
@@ -484,13 +489,12 @@ class MailRouting(models.AbstractModel):
         server = self.env["ir.mail_server"].browse(
             decision.profile.id if decision.profile else ()
         )
-        session = SimpleNamespace(
-            smtp_from=routed, from_filter=server.sudo().from_filter
+        server_sudo = server.sudo()
+        from_filter = (
+            server_sudo.from_filter if server else server._get_default_from_filter()
         )
-        if not server:
-            session.from_filter = server.sudo()._get_default_from_filter()
-        envelope_sender, _to, message = server.sudo()._prepare_email_message__(
-            message, session
+        envelope_sender, _to, message = server_sudo._prepare_email_message__(
+            message, SimpleNamespace(smtp_from=routed, from_filter=from_filter)
         )
         return MailRoute(
             rule=decision.rule.value,

@@ -18,7 +18,7 @@ def plan_headers(decision: Decision, facts: HeaderFacts) -> HeaderPlan:
     >>> plan_headers(
     ...     Decision(Rule.USER, mailbox, "", "office@a.example"),
     ...     HeaderFacts("anna@a.example", '"Anna" <office@a.example>',
-    ...                 reply_to="anna@a.example", reply_to_email="anna@a.example",
+    ...                 reply_to_email="anna@a.example",
     ...                 bounce_email="bounce@a.example"))
     HeaderPlan(reply_to='"Anna" <office@a.example>', return_path='office@a.example')
     """

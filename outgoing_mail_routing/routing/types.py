@@ -207,14 +207,12 @@ class Decision:
 class HeaderFacts:
     """What Odoo would have put into the headers of a routed message.
 
-    ``email`` is F, ``final_from`` the From header it leaves with, ``reply_to`` (R)
-    the Reply-To header that Odoo computed and ``reply_to_email`` its address,
-    ``bounce_email`` (B) the bounce address.
+    ``email`` is F, ``final_from`` the From header it leaves with, ``reply_to_email``
+    (R) and ``bounce_email`` (B) the reply and bounce addresses that Odoo computed.
     """
 
     email: str
     final_from: str
-    reply_to: str = ""
     reply_to_email: str = ""
     bounce_email: str = ""
 

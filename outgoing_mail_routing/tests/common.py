@@ -115,8 +115,7 @@ class RoutingCase(TransactionCase):
 
     def setUp(self):
         super().setUp()
-        for smtp in self.smtp.values():
-            smtp.clear()
+        self.forget_received()
 
     # ------------------------------------------------------------------
     # Sending
@@ -129,6 +128,11 @@ class RoutingCase(TransactionCase):
             type(self.env["ir.mail_server"]), "_disable_send", lambda self: False
         ):
             yield
+
+    def forget_received(self):
+        """Start the next case of a test without the mails of the last one."""
+        for smtp in self.smtp.values():
+            smtp.clear()
 
     def received(self):
         """All mails that arrived at any server, by login of the account."""
@@ -174,6 +178,21 @@ class RoutingCase(TransactionCase):
                 **values,
             }
         )
+
+    def template_mail(self, user, record, **values):
+        """The ``mail.mail`` of a template on a contact, sent by a user's code."""
+        template = self.env["mail.template"].create(
+            {
+                "name": "Template",
+                "model_id": self.env.ref("base.model_res_partner").id,
+                "partner_to": "{{ object.id }}",
+                "subject": "Template",
+                "body_html": "<p>Template</p>",
+                **values,
+            }
+        )
+        mail_id = template.with_user(user).sudo().send_mail(record.id)
+        return self.env["mail.mail"].browse(mail_id)
 
     def deliver(self, mails):
         """Send mails as the queue does, by OdooBot, and check the explanation.

@@ -18,7 +18,7 @@ class TestReplyTo(RoutingCase):
         )
 
     def _received_reply_to(self, user, **values):
-        self.setUp()
+        self.forget_received()
         return self.post(user, self.customer_a, **values).header("Reply-To")
 
     def test_reply_to_under_each_policy(self):
@@ -96,7 +96,7 @@ class TestReturnPath(RoutingCase):
             (self.ben, self.relay_a, "from", "ben@a.example"),
         ):
             with self.subTest(user=user.name, policy=policy):
-                self.setUp()
+                self.forget_received()
                 server.bounce_policy = policy
                 received = self.post(user, self.customer_a)
                 self.assertEqual(received.mail_from, expected)
@@ -108,7 +108,7 @@ class TestReturnPath(RoutingCase):
         root.company_id = self._create_company("C", "c.example")
         for model, record in (("res.partner", self.customer_a), (False, None)):
             with self.subTest(model=model):
-                self.setUp()
+                self.forget_received()
                 mail = self.mail(
                     self.ben,
                     email_from=self.ben.email_formatted,
@@ -126,7 +126,7 @@ class TestReturnPath(RoutingCase):
         core = self.deliver(mail)
         self.assertEqual(core.mail_from, "shop@shop.example")
         self.assertEqual(core.header("Return-Path"), BOUNCE, "core leaves it unequal")
-        self.setUp()
+        self.forget_received()
         self.shop.bounce_policy = "from"
         received = self.deliver(self.queue(self.ben, self.customer_a, **shop))
         self.assertEqual(received.mail_from, "shop@shop.example")
@@ -136,7 +136,7 @@ class TestReturnPath(RoutingCase):
         values = {"mail_server_id": self.shared.id}
         received = self.deliver(self.queue(self.ben, self.customer_a, **values))
         self.assertEqual(received.header("From"), "Ben <ben@a.example>")
-        self.setUp()
+        self.forget_received()
         self.shared.from_policy = "login"
         self.shared.sender_email = "shared@shared.example"
         received = self.deliver(self.queue(self.ben, self.customer_a, **values))
@@ -151,7 +151,7 @@ class TestAddresses(RoutingCase):
         self.shop.from_filter = " news.example ,  Shop@SHOP.example , B.Example"
         for email_from in ("SHOP@shop.example", "x@News.Example"):
             with self.subTest(email_from=email_from):
-                self.setUp()
+                self.forget_received()
                 received = self.post(self.ben, self.customer_a, email_from=email_from)
                 self.assertEqual(received.login, "shop")
 
@@ -174,7 +174,7 @@ class TestAddresses(RoutingCase):
             "a@b.example, c@d.example",
         ):
             with self.subTest(name=name):
-                self.setUp()
+                self.forget_received()
                 self.anna.partner_id.name = name
                 received = self.post(self.anna, self.customer_a)
                 address = received.message["From"].addresses
@@ -187,7 +187,7 @@ class TestAddresses(RoutingCase):
         for separator in ("\n", "\r\n", "\r", "\x0b", "\x0c", "\x85", "\u2028"):
             for user in (self.anna, self.ben):
                 with self.subTest(separator=separator, user=user.name):
-                    self.setUp()
+                    self.forget_received()
                     mail = self.queue(
                         user,
                         self.customer_a,

@@ -1,4 +1,3 @@
-from odoo.fields import Command
 from odoo.tests import tagged
 
 from .common import RoutingCase
@@ -127,17 +126,7 @@ class TestSenderAndCompany(RoutingCase):
                 self.assertEqual(self._company(mail), self.company_a)
 
     def test_template_mail_without_noted_company_takes_the_records(self):
-        template = self.env["mail.template"].create(
-            {
-                "name": "Plain",
-                "model_id": self.env.ref("base.model_res_partner").id,
-                "partner_to": "{{ object.id }}",
-                "subject": "Plain",
-                "body_html": "<p>Plain</p>",
-            }
-        )
-        sender = template.with_user(self.clara).sudo()
-        mail = self.env["mail.mail"].browse(sender.send_mail(self.customer_b.id))
+        mail = self.template_mail(self.clara, self.customer_b)
         self.assertEqual(self._company(mail), self.company_b)
         self.assertEqual(self.deliver(mail).login, "relay-b")
 
@@ -172,8 +161,7 @@ class TestSenderAndCompany(RoutingCase):
         statements(3)
         self.assertEqual(statements(60), statements(6))
 
-    def test_company_set_on_user_has_no_say_over_the_record(self):
-        self.clara.company_ids = [Command.set(self.company_a.ids)]
+    def test_company_of_the_record_bars_an_own_server_of_another(self):
         mail = self.queue(self.anna, self.customer_a)
         mail.record_company_id = self.company_b
         self.assertRule(mail, "user")

@@ -36,7 +36,7 @@ class TestChatterRoutes(RoutingCase):
     def test_template_from_of_shop_leaves_through_shop_whoever_sends(self):
         for user in (self.anna, self.ben, self.clara):
             with self.subTest(user=user.name):
-                self.setUp()
+                self.forget_received()
                 received = self.post(
                     user, self.customer_a, email_from='"Shop" <shop@shop.example>'
                 )
@@ -47,7 +47,7 @@ class TestChatterRoutes(RoutingCase):
         unknown = '"Press" <press@elsewhere.example>'
         received = self.post(self.anna, self.customer_a, email_from=unknown)
         self.assertRoute(received, MAILBOX, f"Press <{MAILBOX}>", MAILBOX)
-        self.setUp()
+        self.forget_received()
         received = self.post(self.ben, self.customer_a, email_from=unknown)
         self.assertRoute(
             received, "relay-a", "Press <notifications@a.example>", "bounce@a.example"
@@ -63,9 +63,9 @@ class TestChatterRoutes(RoutingCase):
         )
         for user, record, values in cases:
             with self.subTest(user=user.name, **values):
-                self.setUp()
+                self.forget_received()
                 at_once = self.post(user, record, **values)
-                self.setUp()
+                self.forget_received()
                 queued = self.deliver(self.queue(user, record, **values))
                 self.assertEqual(queued.login, at_once.login)
                 self.assertEqual(queued.mail_from, at_once.mail_from)
@@ -127,7 +127,7 @@ class TestOwnServers(RoutingCase):
         self.assertEqual(
             self.post(self.clara, self.customer_a).login, "clara@mailbox.example"
         )
-        self.setUp()
+        self.forget_received()
         self.assertEqual(self.post(self.clara, self.customer_b).login, "relay-b")
 
     def test_two_own_servers_serve_one_company_each(self):
@@ -140,7 +140,7 @@ class TestOwnServers(RoutingCase):
             (self.customer_b, "clara@b.example"),
         ):
             with self.subTest(address=address):
-                self.setUp()
+                self.forget_received()
                 received = self.post(self.clara, record)
                 self.assertEqual(received.login, address)
                 self.assertEqual(received.header("From"), f"Clara <{address}>")
@@ -187,7 +187,7 @@ class TestOwnServers(RoutingCase):
         self.assertRule(mail, "from_filter")
         self.shop.reserved = True
         self.assertEqual(self.deliver(mail).login, "relay-a")
-        self.setUp()
+        self.forget_received()
         mail = self.queue(self.clara, self.customer_b, **values)
         self.assertRule(mail, "company")
         self.assertEqual(self.deliver(mail).login, "shop")
@@ -218,14 +218,14 @@ class TestColleagues(RoutingCase):
     def test_from_of_mailbox_is_for_colleagues_only_if_they_may(self):
         for from_filter in (False, MAILBOX):
             with self.subTest(from_filter=from_filter):
-                self.setUp()
+                self.forget_received()
                 self.mailbox.write(
                     {"from_filter": from_filter, "allow_delegation": False}
                 )
                 mail = self.queue(self.ben, self.customer_a, email_from=MAILBOX)
                 self.assertRule(mail, "company")
                 self.assertEqual(self.deliver(mail).login, "relay-a")
-                self.setUp()
+                self.forget_received()
                 self.mailbox.allow_delegation = True
                 mail = self.queue(self.ben, self.customer_a, email_from=MAILBOX)
                 self.assertRule(mail, "user")
@@ -288,7 +288,7 @@ class TestCoreRules(RoutingCase):
         mail = self.queue(self.clara, self.customer_b, email_from="x@b.example")
         self.assertRule(mail, "from_filter")
         self.assertEqual(self.deliver(mail).login, "relay-b")
-        self.setUp()
+        self.forget_received()
         self.relay_b.from_filter = "other.example"
         mail = self.queue(self.clara, self.customer_b)
         self.assertRule(mail, "priority")
@@ -312,19 +312,12 @@ class TestCoreRules(RoutingCase):
         self.assertEqual(mail.state, "exception")
 
     def test_server_forced_by_template_wins_before_everything(self):
-        template = self.env["mail.template"].create(
-            {
-                "name": "Forced",
-                "model_id": self.env.ref("base.model_res_partner").id,
-                "email_from": "{{ user.email_formatted }}",
-                "partner_to": "{{ object.id }}",
-                "subject": "Forced",
-                "body_html": "<p>Forced</p>",
-                "mail_server_id": self.shared.id,
-            }
+        mail = self.template_mail(
+            self.anna,
+            self.customer_a,
+            email_from="{{ user.email_formatted }}",
+            mail_server_id=self.shared.id,
         )
-        mail_id = template.with_user(self.anna).sudo().send_mail(self.customer_a.id)
-        mail = self.env["mail.mail"].browse(mail_id)
         self.assertRule(mail, "forced")
         received = self.deliver(mail)
         self.assertEqual(received.login, "shared")
@@ -347,7 +340,7 @@ class TestCoreRules(RoutingCase):
     def test_message_sent_directly_is_sent_for_the_calling_user(self):
         for user, login in ((self.anna, MAILBOX), (self.ben, "relay-a")):
             with self.subTest(user=user.name), self.sending():
-                self.setUp()
+                self.forget_received()
                 servers = self.env["ir.mail_server"].with_user(user).sudo()
                 servers.send_email(
                     servers._build_email__(

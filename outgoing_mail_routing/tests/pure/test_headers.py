@@ -52,7 +52,6 @@ def facts(reply_to: str = F, bounce: str = B) -> HeaderFacts:
     return HeaderFacts(
         email=F,
         final_from=FINAL_FROM,
-        reply_to=f"Anna <{reply_to}>" if reply_to else "",
         reply_to_email=reply_to,
         bounce_email=bounce,
     )

@@ -244,7 +244,7 @@ def test_return_path_is_the_bounce_address_or_the_final_from(
 ) -> None:
     request, servers = case
     decision = decide(request, Directory(servers))
-    facts = HeaderFacts(request.email, decision.email_from, reply_to, reply_to, bounce)
+    facts = HeaderFacts(request.email, decision.email_from, reply_to, bounce)
     plan = plan_headers(decision, facts)
     assert plan.return_path in (None, bounce, decision.from_email)
     profile = decision.profile
@@ -282,7 +282,7 @@ def test_nothing_configured_sender_and_company_change_nothing(case: Case) -> Non
 def test_nothing_configured_headers_are_cores(case: Case) -> None:
     request, servers = case
     decision = decide(request, Directory(servers))
-    facts = HeaderFacts(request.email, decision.email_from, "r@x", "r@x", "b@x")
+    facts = HeaderFacts(request.email, decision.email_from, "r@x", "b@x")
     assert plan_headers(decision, facts) == type(plan_headers(decision, facts))()
     assert not decision.rewritten
 
