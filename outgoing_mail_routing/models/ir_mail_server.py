@@ -4,6 +4,7 @@ from odoo.tools.mail import email_split_tuples
 
 from odoo.addons.base.models.ir_mail_server import extract_rfc2822_addresses
 
+from ..routing import Reason
 from .routed_from import RoutedFrom
 
 _SYSTEM = "base.group_system"
@@ -365,20 +366,25 @@ class IrMailServer(models.Model):
         )
 
     def _check_forced_mail_server(self, mail_server, allow_archived, smtp_from):
-        """Refuse a server that is forced on mail of a company it may not carry."""
-        result = super()._check_forced_mail_server(
-            mail_server, allow_archived, smtp_from
-        )
+        """Refuse a server that is forced on mail it may not carry, and say why.
+
+        Before core does: core names the owner's personal server to whoever reads why
+        the mail failed.
+        """
         if isinstance(smtp_from, RoutedFrom) and smtp_from.decision.refused:
-            step = smtp_from.decision.steps[-1]
-            raise UserError(
-                self.env._(
-                    "%(reason)s Choose another server on the mail or its template, or "
-                    "allow the company on the server.",
-                    reason=self.env["mail.routing"]._sentence(step),
-                )
+            raise UserError(self._get_refusal(smtp_from.decision.steps[-1]))
+        return super()._check_forced_mail_server(mail_server, allow_archived, smtp_from)
+
+    @api.model
+    def _get_refusal(self, step):
+        """Why a forced server may not carry a mail, and what to do about it."""
+        advice = self.env._("Choose another server on the mail or its template.")
+        if step.reason is Reason.FORCED_BARRED:
+            advice = self.env._(
+                "Choose another server on the mail or its template, or allow the "
+                "company on the server."
             )
-        return result
+        return f"{self.env['mail.routing']._sentence(step)} {advice}"
 
     def _prepare_email_message__(self, message, smtp_session):
         """Set the headers of the route that the session's From carries."""

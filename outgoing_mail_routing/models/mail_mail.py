@@ -217,8 +217,8 @@ class MailMail(models.Model):
     def _get_personal_server_ids(self, directory):
         """The personal server that core lets each mail use, 0 for none.
 
-        Core's own conditions decide, and whether the owner still uses it; a campaign
-        never leaves through one.
+        Core's own conditions decide, and whether the owner still uses it. Once
+        something is configured, bulk mail is nobody's and leaves through none.
         """
         if not directory.owner_ids:
             return dict.fromkeys(self.ids, 0)
@@ -226,9 +226,12 @@ class MailMail(models.Model):
         server_ids = {}
         for mail in self.sudo():
             maker = mail.mail_message_id.create_uid
-            server_id = routing._personal_server_id(maker, directory)
+            forced_id = mail.mail_server_id.id
+            server_id = routing._personal_server_id(maker, directory, forced_id)
+            if server_id != forced_id and directory.configured and mail._is_bulk():
+                server_id = 0
             server = self.env["ir.mail_server"].sudo().browse(server_id or ())
-            allowed = mail._filter_mail_mail_servers(server) and not mail._is_bulk()
+            allowed = mail._filter_mail_mail_servers(server)
             server_ids[mail.id] = server_id if allowed else 0
         return server_ids
 

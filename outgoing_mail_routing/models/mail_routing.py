@@ -238,14 +238,17 @@ class MailRouting(models.AbstractModel):
         return bool(user) and user.active and not user.share and user.id != SUPERUSER_ID
 
     @api.model
-    def _personal_server_id(self, user, directory):
+    def _personal_server_id(self, user, directory, forced_id=0):
         """The personal server that a user connected and still uses, 0 for none.
 
         :param res.users user: maybe empty
         :param routing.Directory directory: all servers
+        :param int forced_id: server set on the mail, which wins over the user's switch
         """
         profile = directory.personal(user.id)
-        if profile is None or not user.use_own_mail_servers:
+        if profile is None:
+            return 0
+        if profile.id != forced_id and not user.use_own_mail_servers:
             return 0
         params = self.env["ir.config_parameter"].sudo()
         if params.get_param("mail.disable_personal_mail_servers"):
@@ -286,7 +289,8 @@ class MailRouting(models.AbstractModel):
 
         It is sent for the calling user, which matters only where something is
         assigned or a policy set. A personal server is open to it only where
-        the caller names it among its candidates, as core's queue does.
+        the caller names it among its candidates, as core's queue does, or asks for it
+        by its id: core checks that one itself.
 
         :param str email_from: the From header of the message
         :param routing.Directory directory: all servers
@@ -296,7 +300,7 @@ class MailRouting(models.AbstractModel):
         """
         personal = mail_servers.filtered("owner_user_id") if mail_servers else ()
         core_facts = {
-            "personal_id": personal.id if len(personal) == 1 else 0,
+            "personal_id": forced_id or (personal.id if len(personal) == 1 else 0),
             "forced_id": forced_id or 0,
             **self._request_core_facts(email_from),
         }

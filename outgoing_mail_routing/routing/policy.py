@@ -225,13 +225,15 @@ def _strictly_may_send_as(profile: ServerProfile, email: str) -> bool:
 
 
 def _forced(search: _Search) -> _Taken | None:
-    """A server set on the mail wins, but never past its allowed companies."""
+    """A server set on the mail wins, but only for mail that it may carry at all."""
     profile = search.directory.get(search.request.forced_id)
     if profile is None:
         return None
     taken = search.take(Rule.FORCED, Reason.FORCED, profile)
     refusal = None
-    if search.bars(profile):
+    if profile.owner_id and not _is_open_personal(profile, search.request):
+        refusal = Reason.FORCED_PERSONAL
+    elif search.bars(profile):
         refusal = Reason.FORCED_BARRED
     elif not profile.active:
         refusal = Reason.FORCED_ARCHIVED
@@ -268,7 +270,10 @@ def _personal(search: _Search) -> _Taken | None:
     """
     request, directory = search.request, search.directory
     profile = directory.get(request.personal_id)
-    if profile is None or profile.from_filter.addresses != (request.email,):
+    if profile is None:
+        return None
+    if not _is_open_personal(profile, request):
+        search.note(Rule.USER, Reason.PERSONAL_NOT_FOR_FROM, profile)
         return None
     if not search.open_servers(Rule.USER, [profile]):
         return None
@@ -281,14 +286,21 @@ def _personal(search: _Search) -> _Taken | None:
     return search.take(Rule.USER, Reason.PERSONAL, profile)
 
 
+def _is_open_personal(profile: ServerProfile, request: Request) -> bool:
+    """Whether core lets this mail, with its From, use that personal server."""
+    addresses = profile.from_filter.addresses
+    return profile.id == request.personal_id and addresses == (request.email,)
+
+
 def _own(search: _Search, person: Person, own_from: bool) -> _Taken | None:
     """A server of the sender's that may send as F; for their own From any will do."""
-    profiles = search.directory.of_user(person.id)
-    if not profiles:
-        search.note(Rule.USER, Reason.NO_OWN_SERVERS, user=person.name)
-        return None
     if not person.uses_own_servers:
         search.note(Rule.USER, Reason.OWN_SERVERS_OFF, user=person.name)
+        return None
+    profiles = search.directory.of_user(person.id)
+    if not profiles:
+        if not search.request.personal_id:
+            search.note(Rule.USER, Reason.NO_OWN_SERVERS, user=person.name)
         return None
     candidates = search.open_servers(Rule.USER, profiles)
     best, reason = _choose(search, candidates, own_from)
@@ -474,11 +486,18 @@ _RULES = (
 
 
 def _conclude(search: _Search, taken: _Taken) -> Decision:
-    """The decision with its final From: F, or rewritten where it may not send as F."""
+    """The decision with its final From: F, or rewritten where it may not send as F.
+
+    A personal server carries no From but its own: core refuses any other there.
+    """
     request, profile = search.request, taken.profile
     email_from, from_email = taken.core_from, taken.core_email
     from_name, rewritten = "", False
-    if profile is not None and decides_header(taken.rule, profile, profile.from_policy):
+    if (
+        profile is not None
+        and not profile.owner_id
+        and decides_header(taken.rule, profile, profile.from_policy)
+    ):
         if may_send_as(profile, request.email):
             email_from, from_email = request.email_from, request.email
         elif address := sender_address(profile, request):

@@ -18,11 +18,19 @@ class Reason(str, Enum):
         "%(company)s."
     )
     FORCED_ARCHIVED = _lt("%(server)s is set on the mail itself, but it is archived.")
+    # names no server: whoever reads why a mail failed need not be its owner
+    FORCED_PERSONAL = _lt(
+        "The server set on the mail itself is a personal server, and this mail is not "
+        "one that it may carry."
+    )
     NO_SENDER = _lt("The mail is not sent for an internal user.")
     NO_OWN_SERVERS = _lt("%(user)s has no mail servers of their own.")
     OWN_SERVERS_OFF = _lt("%(user)s does not use their own mail servers.")
     PERSONAL = _lt(
         "%(server)s is the personal server of the user and sends as %(email)s."
+    )
+    PERSONAL_NOT_FOR_FROM = _lt(
+        "%(server)s is the personal server of the user, but does not send as %(email)s."
     )
     OWN_MAY_SEND = _lt("%(server)s is assigned to %(user)s and may send as %(email)s.")
     OWN_FIRST = _lt(

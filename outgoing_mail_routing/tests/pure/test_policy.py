@@ -401,6 +401,12 @@ DOMAIN = server(22, "Domain", "a.example")
         ("user", "Personal", ANNA.email),
     ),
     (
+        "a policy that lets it send as another address",
+        HER_PERSONAL,
+        (but(PERSONAL, from_policy="login", sender_email="x@a.example"), RELAY_A),
+        ("user", "Personal", ANNA.email),
+    ),
+    (
         "its filter is not From",
         written_by(ANNA, email=SHOP_EMAIL, personal_id=PERSONAL.id),
         (PERSONAL, SHARED),
@@ -975,6 +981,25 @@ def test_forced_server_that_may_not_carry_it_is_refused(
     assert not decision.steps[-1].taken
 
 
+@pytest.mark.parametrize(
+    ("request_", "personal", "refused"),
+    [
+        (HER_PERSONAL, PERSONAL, False),
+        (but(HER_PERSONAL, email=SHOP_EMAIL), PERSONAL, True),
+        (HER_PERSONAL, but(PERSONAL, active=False), True),
+        (HER_PERSONAL, but(PERSONAL, company_ids=ONLY_B), True),
+        (written_by(ANNA), PERSONAL, True),
+    ],
+)
+def test_forced_personal_server_is_refused_unless_core_opens_it(
+    request_: Request, personal: ServerProfile, refused: bool
+) -> None:
+    decision = route(but(request_, forced_id=personal.id), MAILBOX, personal)
+    assert (decision.rule.value, decision.profile) == ("forced", personal)
+    assert decision.refused == refused
+    assert not decision.rewritten
+
+
 def test_forced_server_unknown_leaves_it_to_the_rules() -> None:
     request = written_by(ANNA, forced_id=99)
     assert outcome(request, *SERVERS) == ("user", "Mailbox", MAILBOX_EMAIL)
@@ -1003,6 +1028,15 @@ def test_steps_pass_two_tell_every_rule_that_was_asked() -> None:
         ("from_filter", "Shop", "RESERVED"),
         ("from_filter", "", "FILTER_NOWHERE"),
         ("user", "Mailbox", "OWN_FALLBACK"),
+    ]
+
+
+def test_steps_tell_why_a_personal_server_was_passed_over() -> None:
+    request = written_by(ANNA, email=SHOP_EMAIL, personal_id=PERSONAL.id)
+    assert reasons(request, PERSONAL, SHOP) == [
+        ("user", "Personal", "PERSONAL_NOT_FOR_FROM"),
+        ("company", "", "NO_COMPANY_SERVERS"),
+        ("from_filter", "Shop", "FILTER_MATCHES"),
     ]
 
 

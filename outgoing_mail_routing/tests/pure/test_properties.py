@@ -69,7 +69,7 @@ def answer(decision: Decision) -> Decision:
 
 @thorough
 @given(any_case)
-def test_decision_never_names_an_archived_or_barred_server(case: Case) -> None:
+def test_decision_never_names_an_archived_barred_or_closed_server(case: Case) -> None:
     request, servers = case
     decision = decide(request, Directory(servers))
     profile = decision.profile
@@ -78,7 +78,11 @@ def test_decision_never_names_an_archived_or_barred_server(case: Case) -> None:
         return
     company_id = request.company.id if request.company else 0
     barred = bool(profile.company_ids) and company_id not in profile.company_ids
-    unfit = barred or not profile.active
+    closed = bool(profile.owner_id) and (
+        profile.id != request.personal_id
+        or profile.from_filter.addresses != (request.email,)
+    )
+    unfit = barred or closed or not profile.active
     assert decision.refused == unfit
     assert not unfit or decision.rule is Rule.FORCED
 

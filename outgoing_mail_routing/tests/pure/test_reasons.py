@@ -47,6 +47,12 @@ EXAMPLES: dict[Reason, tuple[Request, tuple[ServerProfile, ...], str]] = {
         (but(SHOP, active=False),),
         "Shop is set on the mail itself, but it is archived.",
     ),
+    Reason.FORCED_PERSONAL: (
+        written_by(BEN, email=ANNA.email, forced_id=PERSONAL.id),
+        (PERSONAL,),
+        "The server set on the mail itself is a personal server, and this mail is not "
+        "one that it may carry.",
+    ),
     Reason.NO_SENDER: (
         STRANGER,
         (MAILBOX,),
@@ -66,6 +72,12 @@ EXAMPLES: dict[Reason, tuple[Request, tuple[ServerProfile, ...], str]] = {
         written_by(ANNA, personal_id=PERSONAL.id),
         (PERSONAL,),
         "Personal is the personal server of the user and sends as anna@a.example.",
+    ),
+    Reason.PERSONAL_NOT_FOR_FROM: (
+        but(TEMPLATE, personal_id=PERSONAL.id),
+        (PERSONAL,),
+        "Personal is the personal server of the user, but does not send as "
+        "shop@shop.example.",
     ),
     Reason.OWN_MAY_SEND: (
         written_by(ANNA, email=MAILBOX.sender_email),
