@@ -210,8 +210,14 @@ class IrMailServer(models.Model):
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_in_use(self):
-        usages = self._active_usages_compute()
-        for server in self:
+        """Refuse to delete what is assigned, or set on templates and mailings.
+
+        Not so a personal server: its owner may disconnect it at any time, and core's
+        autovacuum deletes it with all others that nobody uses any more.
+        """
+        shared = self.filtered(lambda server: not server.owner_user_id)
+        usages = shared._active_usages_compute()
+        for server in shared:
             if server.id in usages:
                 raise UserError(
                     self.env._(

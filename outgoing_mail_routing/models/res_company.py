@@ -24,7 +24,8 @@ class ResCompany(models.Model):
 
     @api.constrains("mail_server_ids")
     def _check_mail_servers(self):
-        self.sudo().mail_server_ids._check_assignments()
+        companies = self.sudo().with_context(active_test=False)
+        companies.mail_server_ids._check_assignments()
 
     @api.depends("mail_server_ids")
     def _compute_mail_routing_warning(self):
