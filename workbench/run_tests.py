@@ -23,13 +23,15 @@ from .steps import StepFailed, say, step
 NEEDS = ("browser", "openssl", "git")
 ACCEPTS_MORE = True
 DATABASE = "omr_test"
-#: test_mail for Odoo's own tests, mass_mailing because its mails are routed too.
-CORE_MODULES = ("test_mail", "mass_mailing")
+#: test_mail for Odoo's own tests; the others because their mails are routed too:
+#: mass mailings, and what leaves through accounts that users connect.
+CORE_MODULES = ("test_mail", "mass_mailing", "google_gmail", "microsoft_outlook")
 #: Odoo's tests of outgoing mail, which must pass with the addon installed.
 CORE_TESTS = (
     ("base", "TestIrMailServer"),
     ("base", "TestIrMailServerSMTPD"),
     ("mail", "TestIrMailServer"),
+    ("mail", "TestPersonalServer"),
     ("test_mail", "TestMailMail"),
     ("test_mail", "TestMailMailServer"),
 )

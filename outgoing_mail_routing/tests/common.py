@@ -216,6 +216,11 @@ class RoutingCase(TransactionCase):
             self.assertEqual(received.header(header), value, header)
         return received
 
+    def run_queue(self):
+        """Send what is queued, by the scheduled action that does it every day."""
+        with self.sending(), self.enter_registry_test_mode():
+            self.env.ref("mail.ir_cron_mail_scheduler_action").method_direct_trigger()
+
     def one_received(self):
         received = self.received()
         self.assertEqual(len(received), 1, received)

@@ -37,3 +37,59 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_own_preferences",
         },
     ],
 });
+
+registry.category("web_tour.tours").add("outgoing_mail_routing_disconnect_account", {
+    steps: () => [
+        {
+            content: "Open the user menu",
+            trigger: ".o_user_menu button",
+            run: "click",
+        },
+        {
+            content: "Open the preferences",
+            trigger: "[data-menu=preferences]",
+            run: "click",
+        },
+        {
+            content: "The line names the account that is connected",
+            trigger: `${SUMMARY}:contains("outgoing email"):contains("anna@a.example")`,
+        },
+        {
+            content: "Go back to the default server",
+            trigger: ".modal .o_field_widget[name=outgoing_mail_server_type] select",
+            run: "selectByLabel Default",
+        },
+        {
+            content: "Wait until Odoo says so",
+            trigger: ".o_notification:contains('default server')",
+        },
+        {
+            content: "Close the preferences",
+            trigger: ".modal .modal-header button.btn-close",
+            run: "click",
+        },
+        {
+            content: "Open the user menu again",
+            trigger: "body:not(:has(.modal)) .o_user_menu button",
+            run: "click",
+        },
+        {
+            content: "Open the preferences again",
+            trigger: "[data-menu=preferences]",
+            run: "click",
+        },
+        {
+            content: "The line names the server that was assigned",
+            trigger: `${SUMMARY}:contains("office@mailbox.example"):not(:contains("outgoing email"))`,
+        },
+        {
+            content: "Close the preferences",
+            trigger: `.modal button[special=cancel]`,
+            run: "click",
+        },
+        {
+            content: "Wait until they are closed",
+            trigger: "body:not(:has(.modal))",
+        },
+    ],
+});
