@@ -11,6 +11,7 @@
         "views/ir_mail_server_views.xml",
         "views/res_users_views.xml",
         "views/res_company_views.xml",
+        "views/res_config_settings_views.xml",
         "views/fetchmail_server_views.xml",
     ],
     "demo": [

@@ -21,6 +21,7 @@ class IrMailServer(models.Model):
         string="Users",
         domain="[('share', '=', False)]",
         copy=False,
+        context={"active_test": False},
         groups=_SYSTEM,
         help="Users whose mail leaves through this server. A user may have several "
         "servers: they are asked in the order of their priority.",
@@ -32,6 +33,7 @@ class IrMailServer(models.Model):
         column2="company_id",
         string="Companies",
         copy=False,
+        context={"active_test": False},
         groups=_SYSTEM,
         help="Companies whose mail leaves through this server, unless the user who "
         "sends it has a server of their own.",
@@ -42,6 +44,7 @@ class IrMailServer(models.Model):
         column1="mail_server_id",
         column2="company_id",
         string="Allowed Companies",
+        context={"active_test": False},
         groups=_SYSTEM,
         help="Only mail of these companies ever leaves through this server. Leave it "
         "empty to allow every company.",
@@ -288,7 +291,8 @@ class IrMailServer(models.Model):
         "reserved",
         "reply_to_policy",
         "fetchmail_server_id",
-        "own_user_ids",
+        "own_user_ids.active",
+        "own_user_ids.share",
         "default_company_ids",
     )
     def _compute_routing_warning(self):
@@ -298,7 +302,7 @@ class IrMailServer(models.Model):
     def _get_routing_warnings(self):
         """What can lose or misbrand mail here, a sentence each."""
         self.ensure_one()
-        warnings = []
+        warnings = self._get_assignment_warnings()
         assigned = self.own_user_ids or self.default_company_ids
         if self.sender_email and not self._match_from_filter(
             self.sender_email, self.from_filter
@@ -308,13 +312,6 @@ class IrMailServer(models.Model):
                     "The FROM filter does not admit the sender address %(email)s: mail "
                     "rewritten to it may be refused or taken for spam.",
                     email=self.sender_email,
-                )
-            )
-        if self.reserved and not assigned:
-            warnings.append(
-                self.env._(
-                    "It is reserved, but no user or company is assigned: only mail on "
-                    "which it is set by hand leaves through it."
                 )
             )
         if self.reply_to_policy == "from" and not self.fetchmail_server_id:
@@ -333,6 +330,37 @@ class IrMailServer(models.Model):
             )
         return warnings
 
+    def _get_assignment_warnings(self):
+        """Where nobody is left whose mail could leave through it."""
+        users = self.own_user_ids
+        if self.default_company_ids:
+            return []
+        if users and not any(map(self.env["mail.routing"]._may_be_sender, users)):
+            return [
+                self.env._(
+                    "It is assigned only to users who are archived or no longer "
+                    "internal: no mail leaves through it until they are back."
+                )
+            ]
+        if self.reserved and not users:
+            return [
+                self.env._(
+                    "It is reserved, but no user or company is assigned: only mail on "
+                    "which it is set by hand leaves through it."
+                )
+            ]
+        return []
+
+    def _reserve_unassigned(self):
+        """Reserve those that nobody is assigned to any more.
+
+        Called where users or companies were deleted: their servers, a mailbox among
+        them, must not become everybody's fallback by that.
+        """
+        self.filtered(
+            lambda server: not (server.own_user_ids or server.default_company_ids)
+        ).reserved = True
+
     # ------------------------------------------------------------------
     # Routing
     # ------------------------------------------------------------------
@@ -341,10 +369,13 @@ class IrMailServer(models.Model):
         usages = super()._active_usages_compute()
         for server in self.sudo():
             lines = [
-                *(self.env._("%s (User)", user.name) for user in server.own_user_ids),
+                *(
+                    self.env._("%s (User)", user.name)
+                    for user in server.own_user_ids.filtered("active")
+                ),
                 *(
                     self.env._("%s (Company)", company.name)
-                    for company in server.default_company_ids
+                    for company in server.default_company_ids.filtered("active")
                 ),
             ]
             if lines:

@@ -216,20 +216,24 @@ class MailRouting(models.AbstractModel):
             return None
         partner = user.partner_id
         return Person(
-            user.id,
-            partner.name or user.login,
+            user._origin.id or 0,
+            partner.name or user.login or "",
             partner.email_normalized or "",
             user.use_own_mail_servers,
         )
 
     @api.model
     def _company(self, company):
-        """The facts of a company."""
+        """The facts of a company, saved or not, and of those it is a branch of."""
+        parent = None
+        for ancestor in company._get_branch_of():  # the topmost first
+            parent = Company(ancestor.id, ancestor.name, parent=parent)
         return Company(
-            company.id,
-            company.name,
+            company._origin.id or 0,
+            company.name or "",
             company.default_from_email or "",
             company.bounce_email or "",
+            parent,
         )
 
     @api.model
@@ -245,7 +249,7 @@ class MailRouting(models.AbstractModel):
         :param routing.Directory directory: all servers
         :param int forced_id: server set on the mail, which wins over the user's switch
         """
-        profile = directory.personal(user.id)
+        profile = directory.personal(user._origin.id)
         if profile is None:
             return 0
         if profile.id != forced_id and not user.use_own_mail_servers:
@@ -253,7 +257,9 @@ class MailRouting(models.AbstractModel):
         params = self.env["ir.config_parameter"].sudo()
         if params.get_param("mail.disable_personal_mail_servers"):
             return 0
-        return profile.id if user.outgoing_mail_server_id.id == profile.id else 0
+        # core computes it for saved users only
+        in_use = user._origin.outgoing_mail_server_id
+        return profile.id if in_use.id == profile.id else 0
 
     @api.model
     def _request_core_facts(self, email_from, defaults=None):
@@ -430,6 +436,26 @@ class MailRouting(models.AbstractModel):
             return RoutedFrom(decision.email_from, decision)
         name = clean_name(decision.from_name)
         return RoutedFrom(tools.formataddr((name, decision.from_email)), decision)
+
+    @api.model
+    def _decide_for_form(self, email_from, company, directory, sender=None):
+        """The route of a mail that a company, or a user in it, would write now.
+
+        :param res.company company: as it stands on a form, maybe not saved yet
+        :param routing.Directory directory: with what the form assigns
+        :param res.users sender: likewise; without one the mail is nobody's
+        :rtype: routing.Decision
+        """
+        routing = self.with_company(company._origin or self.env.company).with_context(
+            domain_notifications_email=company.default_from_email
+        )
+        request = Request(
+            sender=self._person(sender),
+            company=self._company(company),
+            personal_id=self._personal_server_id(sender, directory) if sender else 0,
+            **routing._request_core_facts(email_from),
+        )
+        return decide(request, directory)
 
     @api.model
     def _plan_message_headers(self, message, routed):

@@ -1,4 +1,27 @@
-from odoo import api, fields, models
+from dataclasses import dataclass
+
+from odoo import SUPERUSER_ID, api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+from odoo.tools.mail import email_domain_extract
+
+from ..routing import Decision, Reason, Rule
+from .addresses import email_of
+
+# Why a server of the company cannot carry its mail
+_OBSTACLES = (Reason.ARCHIVED, Reason.BARRED, Reason.NO_SENDER_ADDRESS)
+
+
+@dataclass(frozen=True)
+class TypicalMail:
+    """A mail that a company sends often: in its own name, or a user's in theirs.
+
+    ``user`` is empty for the company's own, ``email`` the address in From.
+    """
+
+    user: models.BaseModel
+    email: str
+    decision: Decision
 
 
 class ResCompany(models.Model):
@@ -14,23 +37,254 @@ class ResCompany(models.Model):
         copy=False,
         groups="base.group_system",
         help="Outgoing mail servers this company's mail leaves through, in the order "
-        "of their priority, unless the user who sends it has a server of their own.",
+        "of their priority, unless the user who sends it has a server of their own. A "
+        "branch without any uses those of its parent.",
+    )
+    mail_server_placeholder = fields.Char(
+        string="Inherited Mail Servers",
+        compute="_compute_outgoing_mail",
+        groups="base.group_system",
+        help="The servers of the parent company, which are used while none is "
+        "assigned here.",
+    )
+    outgoing_mail_summary = fields.Text(
+        string="Outgoing Mail",
+        compute="_compute_outgoing_mail",
+        groups="base.group_system",
+        help="The outgoing mail servers this company's mail leaves through now, and "
+        "the addresses it is sent as.",
     )
     mail_routing_warning = fields.Text(
-        compute="_compute_mail_routing_warning",
+        compute="_compute_outgoing_mail",
         groups="base.group_system",
         help="What can lose this company's mail or send it under a wrong name.",
     )
+
+    # ------------------------------------------------------------------
+    # Constraints
+    # ------------------------------------------------------------------
 
     @api.constrains("mail_server_ids")
     def _check_mail_servers(self):
         companies = self.sudo().with_context(active_test=False)
         companies.mail_server_ids._check_assignments()
 
-    @api.depends("mail_server_ids")
-    def _compute_mail_routing_warning(self):
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_users_restricted_to_it(self):
+        """Users' servers keep their restriction: it never ends by a deletion."""
+        for server in self._get_servers_restricted_to_them():
+            if server.own_user_ids:
+                raise UserError(
+                    self.env._(
+                        "“%(server)s” of %(users)s only carries mail of "
+                        "%(companies)s. Allow another company on the server or remove "
+                        "its users, then delete the company.",
+                        server=server.name,
+                        users=", ".join(server.own_user_ids.mapped("name")),
+                        companies=", ".join(server.company_ids.mapped("name")),
+                    )
+                )
+
+    def _get_servers_restricted_to_them(self):
+        """The servers that carry no other company's mail than that of these."""
+        servers = self.env["ir.mail_server"].sudo().with_context(active_test=False)
+        restricted = servers.search([("company_ids", "in", self.ids)])
+        return restricted.filtered(lambda server: server.company_ids <= self)
+
+    def unlink(self):
+        """Reserve servers that are left to nobody, or they would be everybody's."""
+        servers = self.sudo().with_context(active_test=False).mail_server_ids
+        servers |= self._get_servers_restricted_to_them()
+        result = super().unlink()
+        servers._reserve_unassigned()
+        return result
+
+    # ------------------------------------------------------------------
+    # What forms say
+    # ------------------------------------------------------------------
+
+    @api.depends("mail_server_ids", "name", "email", "alias_domain_id", "parent_id")
+    @api.depends_context("lang")
+    def _compute_outgoing_mail(self):
+        directory = self.env["mail.routing"]._get_directory()
         for company in self:
-            company.mail_routing_warning = not company.mail_server_ids and self.env._(
-                "No outgoing mail server is assigned: mail of this company leaves "
-                "through whichever server its From address or the priority selects."
+            edited = directory
+            if not company.id:
+                edited = directory.with_servers_of_company(
+                    company._origin.id or 0, company.mail_server_ids._origin.ids
+                )
+            company.update(company.sudo()._describe_outgoing_mail(edited))
+
+    def _describe_outgoing_mail(self, directory):
+        """How this company's mail leaves, and what is wrong with that.
+
+        Called by its own form and by the general settings, which have fields of the
+        same names.
+
+        :param routing.Directory directory: with the servers that the form assigns
+        :return: values of the three computed fields
+        """
+        self.ensure_one()
+        company = self.env["mail.routing"]._company(self)
+        holder = directory.holder(company)
+        servers = directory.of_company(holder.id) if holder else []
+        names = ", ".join(profile.name for profile in servers)
+        mails = self._get_typical_mails(directory)
+        summary = [self._get_mail_sentence(mail) for mail in mails]
+        if holder and holder is not company:
+            inherited = self.env._(
+                "No server is assigned here: those of %(parent)s are used.",
+                parent=holder.name,
             )
+            summary.insert(0, inherited)
+        warnings = []
+        if not holder:
+            warnings.append(self.env._("No outgoing mail server is assigned."))
+        if not email_of(self._get_own_email()):
+            warnings.append(self.env._("It has no address to send from."))
+        for mail in mails:
+            warnings += self._get_mail_warnings(mail)
+        return {
+            "mail_server_placeholder": names or self.env._("No server assigned"),
+            "outgoing_mail_summary": "\n".join(summary) or False,
+            "mail_routing_warning": "\n".join(dict.fromkeys(warnings)) or False,
+        }
+
+    def _get_typical_mails(self, directory):
+        """The mails that stand for all of this company's on a form.
+
+        :return: list of :class:`TypicalMail`, empty where nobody has an address
+        """
+        routing = self.env["mail.routing"]
+        user = self._get_typical_user()
+        senders = [
+            (user.browse(), self._get_own_email()),
+            (user, user.email_formatted),
+        ]
+        return [
+            TypicalMail(
+                sender,
+                email_of(email_from),
+                routing._decide_for_form(email_from, self, directory, sender),
+            )
+            for sender, email_from in senders
+            if email_of(email_from)
+        ]
+
+    def _get_own_email(self):
+        """As ``email_formatted``, which does not follow what a form edits."""
+        return self.email or self.catchall_formatted
+
+    def _get_typical_user(self):
+        """The first user of the company whose mail leaves through its servers."""
+        users = self.env["res.users"].sudo()
+        no_own_servers = Domain("own_mail_server_ids", "=", False)
+        switched_off = Domain("use_own_mail_servers", "=", False)
+        return users.search(
+            Domain("company_id", "=", self._origin.id)
+            & Domain("share", "=", False)
+            & Domain("id", "!=", SUPERUSER_ID)
+            & Domain("partner_id.email_normalized", "!=", False)
+            & (no_own_servers | switched_off),
+            order="id",
+            limit=1,
+        )
+
+    def _get_mail_sentence(self, mail):
+        """Which server carries a mail, and as which address it leaves."""
+        profile = mail.decision.profile
+        values = {
+            "user": mail.user.name,
+            "email": mail.email,
+            "server": f"“{profile.name}”"
+            if profile
+            else self.env._("the default server"),
+            "address": mail.decision.from_email,
+        }
+        if mail.user:
+            return self.env._(
+                "Mail of its users, such as %(user)s (%(email)s), leaves through "
+                "%(server)s as %(address)s.",
+                **values,
+            )
+        return self.env._(
+            "Mail of the company (%(email)s) leaves through %(server)s as %(address)s.",
+            **values,
+        )
+
+    def _get_mail_warnings(self, mail):
+        """What is wrong with how a mail leaves, a sentence each."""
+        decision = mail.decision
+        warnings = [
+            self._get_obstacle_warning(step)
+            for step in decision.steps
+            if step.rule is Rule.COMPANY and step.reason in _OBSTACLES
+        ]
+        if decision.profile is None:
+            warnings.append(
+                self.env._(
+                    "No outgoing mail server may carry its mail, which is left to the "
+                    "mail server that Odoo was started with. Assign a server."
+                )
+            )
+        if companies := self._get_other_holders(decision):
+            warnings.append(
+                self.env._(
+                    "“%(server)s” is the server of %(companies)s. Assign another one "
+                    "to this company.",
+                    server=decision.profile.name,
+                    companies=", ".join(companies.mapped("name")),
+                )
+            )
+        rewritten = decision.from_email != mail.email
+        if rewritten and (companies := self._get_others_at(decision.from_email)):
+            warnings.append(
+                self.env._(
+                    "%(address)s is an address of %(companies)s: mail of this company "
+                    "is taken for theirs. Assign a server that may send as "
+                    "%(email)s.",
+                    address=decision.from_email,
+                    companies=", ".join(companies.mapped("name")),
+                    email=mail.email,
+                )
+            )
+        return warnings
+
+    def _get_obstacle_warning(self, step):
+        """Why a server of this company does not carry its mail, and what to do."""
+        reason = self.env["mail.routing"]._sentence(step)
+        if step.reason is not Reason.BARRED:
+            return reason
+        return self.env._(
+            "%(reason)s Allow this company on the server, or assign another one.",
+            reason=reason,
+        )
+
+    def _get_other_holders(self, decision):
+        """The other companies whose server carries a mail, by a rule of core's."""
+        profile = decision.profile
+        if profile is None or decision.rule in (Rule.COMPANY, Rule.USER):
+            return self.browse()
+        return self._unless_ours(self.browse(sorted(profile.default_company_ids)))
+
+    def _get_others_at(self, email):
+        """The companies at the domain of an address, if it is none of this company's."""
+        domain = email_domain_extract(email)
+        if domain in (email_domain_extract(self.email), self.alias_domain_id.name):
+            return self.browse()
+        at_domain = self.search(
+            Domain("alias_domain_id.name", "=", domain)
+            | Domain("email", "=ilike", f"%@{domain}")
+        )
+        return self._unless_ours(at_domain - self._origin)
+
+    def _unless_ours(self, companies):
+        """Some companies, none where this one or one it is a branch of is among them."""
+        ours = self._origin | self._get_branch_of()
+        return companies.browse() if companies & ours else companies
+
+    def _get_branch_of(self):
+        """The companies that this one is a branch of, the topmost first."""
+        parent = self.parent_id._origin
+        # an archived parent keeps its servers, so they are still inherited
+        return parent.with_context(active_test=False).parent_ids

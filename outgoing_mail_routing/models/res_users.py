@@ -1,7 +1,5 @@
 from odoo import api, fields, models
 
-from ..routing import Request
-
 
 class ResUsers(models.Model):
     _inherit = "res.users"
@@ -39,7 +37,7 @@ class ResUsers(models.Model):
         users = self.sudo().with_context(active_test=False)
         users.own_mail_server_ids._check_assignments()
 
-    @api.constrains("own_mail_server_ids", "share")
+    @api.constrains("own_mail_server_ids", "group_ids")
     def _check_own_mail_servers_internal(self):
         self.sudo().own_mail_server_ids._check_own_users_internal()
 
@@ -55,38 +53,41 @@ class ResUsers(models.Model):
         may_read_all = reader.has_group("base.group_system")
         for user in self:
             may_read = may_read_all or user._origin == reader
-            lines = user._origin._get_outgoing_mail_lines() if may_read else ()
+            lines = user._get_outgoing_mail_lines() if may_read else ()
             user.outgoing_mail_summary = "\n".join(lines) or False
 
     def _get_outgoing_mail_lines(self):
         """Where a user's own messages leave from each of their companies.
 
-        Nothing for a user that is not saved yet.
+        A form asks for what was edited there, too, before it is saved.
         """
         routing = self.env["mail.routing"]
         directory = routing._get_directory()
+        if not self.id:
+            directory = directory.with_servers_of_user(
+                self._origin.id or 0, self.own_mail_server_ids._origin.ids
+            )
         default_server = self.env._("the default server")
         lines = []
-        for company in self.company_ids if self.email_normalized else ():
-            facts = routing.with_company(company)._request_core_facts(
-                self.email_formatted
+        for company in self.company_ids._origin if self.email_normalized else ():
+            decision = routing._decide_for_form(
+                self.email_formatted, company, directory, sender=self
             )
-            routed = routing._decide(
-                Request(
-                    sender=routing._person(self),
-                    company=routing._company(company),
-                    personal_id=routing._personal_server_id(self, directory),
-                    **facts,
-                ),
-                directory,
-            )
-            profile = routed.decision.profile
             lines.append(
                 self.env._(
                     "%(company)s: through %(server)s as %(address)s",
                     company=company.name,
-                    server=profile.name if profile else default_server,
-                    address=routed.decision.from_email,
+                    server=decision.profile.name
+                    if decision.profile
+                    else default_server,
+                    address=decision.from_email,
                 )
             )
         return lines
+
+    def unlink(self):
+        """Reserve servers that are left without anybody, or they would be everybody's."""
+        servers = self.sudo().with_context(active_test=False).own_mail_server_ids
+        result = super().unlink()
+        servers._reserve_unassigned()
+        return result

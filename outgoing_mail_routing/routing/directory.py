@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 
-from .types import ServerProfile, domain_of
+from .types import Company, ServerProfile, domain_of
 
 _ANY_COMPANY = 0
 
@@ -55,6 +56,15 @@ def _look_up(
     return [*by_address, *(p for p in by_domain if p.id not in seen)]
 
 
+def _holders(
+    profile: ServerProfile, ids: frozenset[int], id: int, chosen: frozenset[int]
+) -> frozenset[int]:
+    """Who holds a server once ``id`` holds the chosen ones and no other active one."""
+    if not profile.active:
+        return ids
+    return ids | {id} if profile.id in chosen else ids - {id}
+
+
 class Directory:
     """All servers, in the order in which core asks them (``sequence, id``).
 
@@ -71,6 +81,11 @@ class Directory:
     ['Relay']
     >>> directory.first_unassigned(company_id=1, unfiltered=False).name
     'Shop'
+    >>> edited = directory.with_servers_of_company(1, [7])
+    >>> [profile.name for profile in edited.of_company(1)]
+    ['Shop']
+    >>> edited.holder(Company(2, "Branch", parent=Company(1, "A"))).name
+    'A'
     """
 
     def __init__(self, profiles: Iterable[ServerProfile]) -> None:
@@ -131,6 +146,35 @@ class Directory:
         profiles = (self.get(server_id) for server_id in server_ids)
         return Directory(profile for profile in profiles if profile is not None)
 
+    def with_servers_of_user(
+        self, user_id: int, server_ids: Iterable[int]
+    ) -> Directory:
+        """A copy in which these are the active servers of a user.
+
+        For forms, to decide on what was edited there and is not saved yet. They do
+        not show archived servers, so those stay whose they are.
+        """
+        chosen = frozenset(server_ids)
+        return Directory(
+            replace(p, user_ids=_holders(p, p.user_ids, user_id, chosen))
+            for p in self._profiles
+        )
+
+    def with_servers_of_company(
+        self, company_id: int, server_ids: Iterable[int]
+    ) -> Directory:
+        """A copy in which these are the active servers of a company, for forms."""
+        chosen = frozenset(server_ids)
+        return Directory(
+            replace(
+                p,
+                default_company_ids=_holders(
+                    p, p.default_company_ids, company_id, chosen
+                ),
+            )
+            for p in self._profiles
+        )
+
     def of_user(self, user_id: int) -> list[ServerProfile]:
         """The servers assigned to a user, archived ones too, first one first."""
         return self._of_user.get(user_id, [])
@@ -147,6 +191,16 @@ class Directory:
     def of_company(self, company_id: int) -> list[ServerProfile]:
         """The servers assigned to a company, archived ones too, first one first."""
         return self._of_company.get(company_id, [])
+
+    def holder(self, company: Company) -> Company | None:
+        """The company whose servers a company's mail leaves through.
+
+        Itself; else the nearest of its parents that has any; ``None`` where nobody in
+        its lineage has one. Who has servers does not inherit, not even where all of
+        them are archived or barred: what an administrator assigned is never mixed
+        with what is inherited.
+        """
+        return next((c for c in company.lineage if self.of_company(c.id)), None)
 
     @property
     def owner_ids(self) -> frozenset[int]:

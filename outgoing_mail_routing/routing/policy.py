@@ -121,10 +121,12 @@ class _Search:
         self.request = request
         self.directory = directory
         self.steps: list[Step] = []
-        self.company_id = request.company.id if request.company else 0
+        company = request.company
+        self.company_id = company.id if company else 0
+        self.holder = directory.holder(company) if company else None
         self._known_values = (
             ("email", request.email or request.email_from),
-            ("company", request.company.name if request.company else ""),
+            ("company", company.name if company else ""),
         )
         sender = request.sender
         self.own_from = bool(sender and _is_address_of(sender, request, directory))
@@ -347,11 +349,14 @@ def _lent(search: _Search, colleague: Person) -> _Taken | None:
 
 def _company_for_from(search: _Search) -> _Taken | None:
     """Pass 1 of ``company``: a server that may send as F; for an own From any."""
-    profiles = search.directory.of_company(search.company_id)
-    if not profiles:
-        if search.request.company:
+    company, holder = search.request.company, search.holder
+    if holder is None:
+        if company:
             search.note(Rule.COMPANY, Reason.NO_COMPANY_SERVERS)
         return None
+    if holder is not company:
+        search.note(Rule.COMPANY, Reason.INHERITED, parent=holder.name)
+    profiles = search.directory.of_company(holder.id)
     candidates = search.open_servers(Rule.COMPANY, profiles)
     reason = Reason.COMPANY_MAY_SEND
     if search.own_from:
@@ -364,8 +369,10 @@ def _company_for_from(search: _Search) -> _Taken | None:
     for profile in candidates:
         if profile is not best:
             missed = Reason.COMPANY_LATER if best else Reason.COMPANY_NOT_FOR_FROM
-            search.note(Rule.COMPANY, missed, profile)
-    return None if best is None else search.take(Rule.COMPANY, reason, best)
+            search.note(Rule.COMPANY, missed, profile, company=holder.name)
+    if best is None:
+        return None
+    return search.take(Rule.COMPANY, reason, best, company=holder.name)
 
 
 def _from_filter(search: _Search) -> _Taken | None:
@@ -410,11 +417,16 @@ def _user_at_all(search: _Search) -> _Taken | None:
 
 
 def _company_at_all(search: _Search) -> _Taken | None:
-    """Pass 2 of ``company``: the company's first server."""
-    profile = search.first_open(search.directory.of_company(search.company_id))
+    """Pass 2 of ``company``: the company's first server, or the first it inherits."""
+    holder = search.holder
+    if holder is None:
+        return None
+    profile = search.first_open(search.directory.of_company(holder.id))
     if profile is None:
         return None
-    return search.take(Rule.COMPANY, Reason.COMPANY_FALLBACK, profile)
+    return search.take(
+        Rule.COMPANY, Reason.COMPANY_FALLBACK, profile, company=holder.name
+    )
 
 
 def _fallback_is_unassigned(search: _Search) -> bool | None:

@@ -53,6 +53,9 @@ class Reason(str, Enum):
         "through it."
     )
     NO_COMPANY_SERVERS = _lt("%(company)s has no mail servers of its own.")
+    INHERITED = _lt(
+        "%(company)s has no mail servers of its own: those of %(parent)s are inherited."
+    )
     COMPANY_MAY_SEND = _lt(
         "%(server)s is assigned to %(company)s and may send as %(email)s."
     )

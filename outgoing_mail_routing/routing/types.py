@@ -130,12 +130,25 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """A company, with the default From and the bounce address of its alias domain."""
+    """A company, with the default From and the bounce address of its alias domain.
+
+    ``parent`` is the company that it is a branch of, ``None`` for one at the top.
+
+    >>> branch = Company(3, "Branch", parent=Company(2, "Region", parent=Company(1, "A")))
+    >>> [company.name for company in branch.lineage]
+    ['Branch', 'Region', 'A']
+    """
 
     id: int
     name: str
     default_from: str = ""
     bounce_email: str = ""
+    parent: Company | None = None
+
+    @property
+    def lineage(self) -> tuple[Company, ...]:
+        """The company itself, then its parents, the nearest first."""
+        return (self, *(self.parent.lineage if self.parent else ()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
 from . import test_assignment
+from . import test_companies
 from . import test_connected_accounts
 from . import test_core_names
 from . import test_core_parity

@@ -37,7 +37,9 @@ class TestTours(HttpCase):
         self.assertEqual(self.mail_server.own_user_ids, self.user)
 
     def test_administrator_assigns_server_to_company_is_stored(self):
-        company = self.env["res.company"].create({"name": "Company of the Tour"})
+        company = self.env["res.company"].create(
+            {"name": "Company of the Tour", "email": "company@tour.example"}
+        )
         self.administrator.company_ids += company
         self.start_tour(
             f"/odoo/action-base.action_res_company_form/{company.id}",
@@ -46,6 +48,26 @@ class TestTours(HttpCase):
         )
         self.assertEqual(company.mail_server_ids, self.mail_server)
         self.assertEqual(self.mail_server.default_company_ids, company)
+
+    def test_administrator_assigns_server_in_settings_is_stored(self):
+        parent = self.env["res.company"].create({"name": "Parent of the Tour"})
+        parent.mail_server_ids = self.mail_server.copy(
+            {"name": "Relay of the Parent", "smtp_user": "relay@tour.example"}
+        )
+        branch = self.env["res.company"].create(
+            {
+                "name": "Branch of the Tour",
+                "email": "branch@tour.example",
+                "parent_id": parent.id,
+            }
+        )
+        self.administrator.write({"company_ids": branch.ids, "company_id": branch.id})
+        self.start_tour(
+            "/odoo/settings",
+            "outgoing_mail_routing_settings",
+            login=self.administrator.login,
+        )
+        self.assertEqual(branch.mail_server_ids, self.mail_server)
 
     def test_administrator_lets_answers_go_to_uncollected_from_is_warned(self):
         self.start_tour(

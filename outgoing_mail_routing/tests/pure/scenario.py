@@ -1,4 +1,4 @@
-"""Two companies, their users and servers, and short names for facts.
+"""Two companies, a branch, their users and servers, and short names for facts.
 
 Anna has a mailbox of her own whose address is not her e-mail, Ben has none, Carl
 works for both companies. A test takes the servers it needs, in the order in which
@@ -26,6 +26,7 @@ but = replace
 
 A = Company(1, "Company A", "notifications@a.example")
 B = Company(2, "Company B", "notifications@b.example")
+BRANCH = Company(3, "Branch", "notifications@branch.example", parent=A)
 
 ANNA = Person(5, "Anna", "anna@a.example")
 BEN = Person(6, "Ben", "ben@a.example")

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from ...routing import Directory, FromFilter, ServerProfile
+from ...routing import Company, Directory, FromFilter, ServerProfile
 from .scenario import (
     ANNA,
     BEN,
+    BRANCH,
     MAILBOX,
     ONLY_A,
     ONLY_B,
@@ -61,6 +62,71 @@ def test_of_company_servers_assigned_come_in_order_archived_ones_too() -> None:
     assert names(directory.of_company(A.id)) == ["Both", "Relay A"]
     assert names(directory.of_company(B.id)) == ["Relay B", "Both"]
     assert directory.of_company(0) == []
+
+
+SUB_BRANCH = Company(4, "Sub-branch", parent=BRANCH)
+
+
+@pytest.mark.parametrize(
+    ("company", "servers", "expected"),
+    [
+        (A, SERVERS, "Company A"),
+        (BRANCH, SERVERS, "Company A"),
+        (BRANCH, (RELAY_B, SHARED), None),
+        (BRANCH, (RELAY_A, server(9, "Own", companies=[BRANCH])), "Branch"),
+        (
+            BRANCH,
+            (RELAY_A, server(9, "Own", companies=[BRANCH], active=False)),
+            "Branch",
+        ),
+        (SUB_BRANCH, SERVERS, "Company A"),
+        (SUB_BRANCH, (RELAY_A, server(9, "Its", companies=[BRANCH])), "Branch"),
+        (A, (server(9, "Own", companies=[BRANCH]),), None),
+    ],
+)
+def test_holder_nearest_company_that_has_servers(
+    company: Company, servers: tuple[ServerProfile, ...], expected: str | None
+) -> None:
+    holder = Directory(servers).holder(company)
+    assert (holder.name if holder else None) == expected
+
+
+def test_with_servers_of_user_replaces_theirs_and_nobody_elses() -> None:
+    lent = but(SHOP, user_ids=frozenset({ANNA.id, BEN.id}))
+    edited = Directory([MAILBOX, lent, SHARED]).with_servers_of_user(
+        ANNA.id, [SHARED.id, 99]
+    )
+    assert names(edited.of_user(ANNA.id)) == ["Shared"]
+    assert names(edited.of_user(BEN.id)) == ["Shop"]
+    assert edited.first_unassigned(A.id, unfiltered=False) == edited.get(MAILBOX.id)
+
+
+def test_with_servers_of_company_replaces_its_and_no_other_companys() -> None:
+    both = server(9, "Both", companies=[A, B])
+    edited = Directory([RELAY_A, both, SHARED]).with_servers_of_company(
+        A.id, [SHARED.id]
+    )
+    assert names(edited.of_company(A.id)) == ["Shared"]
+    assert names(edited.of_company(B.id)) == ["Both"]
+
+
+def test_with_servers_archived_ones_stay_whose_they_are() -> None:
+    archived = but(MAILBOX, id=9, name="Archived", active=False)
+    directory = Directory([archived, MAILBOX, but(RELAY_A, active=False)])
+    assert names(directory.with_servers_of_user(ANNA.id, []).of_user(ANNA.id)) == [
+        "Archived"
+    ]
+    edited = directory.with_servers_of_company(A.id, [])
+    assert names(edited.of_company(A.id)) == ["Relay A"]
+
+
+def test_with_servers_unchanged_is_the_same_directory() -> None:
+    directory = Directory(SERVERS)
+    for copy in (
+        directory.with_servers_of_user(ANNA.id, [MAILBOX.id]),
+        directory.with_servers_of_company(A.id, [RELAY_A.id]),
+    ):
+        assert [copy.get(profile.id) for profile in SERVERS] == [*SERVERS]
 
 
 def test_personal_server_is_found_by_its_owner_alone() -> None:

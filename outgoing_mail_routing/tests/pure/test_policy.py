@@ -8,6 +8,7 @@ from ...routing import Request, ServerProfile
 from .scenario import (
     ANNA,
     BEN,
+    BRANCH,
     CARL,
     CUSTOMER,
     MAILBOX,
@@ -546,6 +547,113 @@ def test_company_rule_takes_a_server_of_the_records_company(
     request_: Request, servers: Servers, expected: tuple[str, str, str]
 ) -> None:
     assert outcome(request_, *servers) == expected
+
+
+# ----------------------------------------------------------------------
+# company, inherited by a branch
+# ----------------------------------------------------------------------
+
+DORA = but(BEN, id=8, name="Dora", email="dora@branch.example")
+OWN_OF_BRANCH = server(9, "Own of branch", companies=[BRANCH])
+BRANCH_DEFAULT = BRANCH.default_from
+
+
+@table(
+    (
+        "own From of a user of the parent",
+        written_by(BEN, BRANCH),
+        SERVERS,
+        ("company", "Relay A", BEN.email),
+    ),
+    (
+        "own From that the parent's server may not send as",
+        written_by(DORA, BRANCH),
+        SERVERS,
+        ("company", "Relay A", RELAY_EMAIL),
+    ),
+    (
+        "explicit From that the parent's server may send as",
+        written_by(DORA, BRANCH, email="sales@a.example"),
+        SERVERS,
+        ("company", "Relay A", "sales@a.example"),
+    ),
+    (
+        "explicit From of a shop",
+        written_by(DORA, BRANCH, email=SHOP_EMAIL),
+        SERVERS,
+        ("from_filter", "Shop", SHOP_EMAIL),
+    ),
+    (
+        "explicit From that nothing may send as",
+        written_by(DORA, BRANCH, email=UNKNOWN),
+        SERVERS,
+        ("company", "Relay A", RELAY_EMAIL),
+    ),
+    (
+        "the parent's server is reserved",
+        written_by(BEN, BRANCH),
+        (but(RELAY_A, reserved=True), SHARED),
+        ("company", "Relay A", BEN.email),
+    ),
+    (
+        "a mailbox of the sender",
+        written_by(ANNA, BRANCH),
+        SERVERS,
+        ("user", "Mailbox", MAILBOX_EMAIL),
+    ),
+    (
+        "a server of its own",
+        written_by(BEN, BRANCH),
+        (RELAY_A, OWN_OF_BRANCH),
+        ("company", "Own of branch", BEN.email),
+    ),
+    (
+        "a server of its own that is archived",
+        written_by(DORA, BRANCH),
+        (RELAY_A, but(OWN_OF_BRANCH, active=False), SHARED),
+        ("priority", "Shared", BRANCH_DEFAULT),
+    ),
+    (
+        "the parent's server allowed for the parent only",
+        written_by(DORA, BRANCH),
+        (but(RELAY_A, company_ids=ONLY_A), SHARED),
+        ("priority", "Shared", BRANCH_DEFAULT),
+    ),
+    (
+        "the parent's server allowed for the branch too",
+        written_by(BEN, BRANCH),
+        (but(RELAY_A, company_ids=frozenset({A.id, BRANCH.id})), SHARED),
+        ("company", "Relay A", BEN.email),
+    ),
+    (
+        "the server allowed for the branch only",
+        written_by(BEN),
+        (but(OWN_OF_BRANCH, company_ids=frozenset({BRANCH.id})), SHARED),
+        ("priority", "Shared", DEFAULT_FROM),
+    ),
+    (
+        "a parent inherits nothing from its branch",
+        written_by(BEN),
+        (OWN_OF_BRANCH, SHARED),
+        ("priority", "Shared", DEFAULT_FROM),
+    ),
+)
+def test_company_rule_branch_takes_the_servers_of_its_parent(
+    request_: Request, servers: Servers, expected: tuple[str, str, str]
+) -> None:
+    assert outcome(request_, *servers) == expected
+
+
+def test_company_rule_branch_is_told_whose_servers_it_inherits() -> None:
+    steps = route(written_by(DORA, BRANCH), RELAY_A).steps
+    assert [str(step) for step in steps[1:]] == [
+        "Branch has no mail servers of its own: those of Company A are inherited.",
+        "Relay A is the first server of Company A and none of them may send as "
+        "dora@branch.example.",
+    ]
+    barred = but(RELAY_A, company_ids=ONLY_A)
+    steps = route(written_by(DORA, BRANCH), barred).steps
+    assert "Relay A may not carry mail of Branch." in map(str, steps)
 
 
 # ----------------------------------------------------------------------

@@ -62,6 +62,20 @@ def answer(decision: Decision) -> Decision:
     return replace(decision, company=None, steps=())
 
 
+def holder_id(request: Request, servers: list[ServerProfile]) -> int:
+    """The nearest company in the lineage to which any server is assigned, else 0."""
+    assigned = {
+        company_id
+        for profile in servers
+        if not profile.owner_id
+        for company_id in profile.default_company_ids
+    }
+    company = request.company
+    while company and company.id not in assigned:
+        company = company.parent
+    return company.id if company else 0
+
+
 # ----------------------------------------------------------------------
 # Who may carry it
 # ----------------------------------------------------------------------
@@ -96,12 +110,11 @@ def test_decision_never_names_a_foreign_server(case: Case) -> None:
     if profile is None or decision.rule is Rule.FORCED:
         return
     sender_id = request.sender.id if request.sender else 0
-    company_id = request.company.id if request.company else 0
     if profile.owner_id:
         assert profile.id == request.personal_id
         assert profile.owner_id == sender_id
         return
-    of_company = company_id in profile.default_company_ids
+    of_company = holder_id(request, servers) in profile.default_company_ids
     of_sender = sender_id in profile.user_ids
     named = {colleague.id for colleague in request.colleagues}
     lent = profile.allow_delegation and bool(profile.user_ids & named)
@@ -120,7 +133,7 @@ def test_decision_by_assignment_names_a_server_of_that_assignment(case: Case) ->
     profile = decision.profile
     if decision.rule is Rule.COMPANY:
         assert profile and request.company
-        assert request.company.id in profile.default_company_ids
+        assert holder_id(request, servers) in profile.default_company_ids
     if decision.rule is Rule.USER:
         assert profile and request.sender
         people = (request.sender, *request.colleagues)
@@ -147,10 +160,50 @@ def test_company_rule_rewrites_an_explicit_from_only_where_none_fits(
     }
     if request.email in own or (sender and request.email == sender.email):
         return
-    for profile in directory.of_company(company.id):
+    for profile in directory.of_company(holder_id(request, servers)):
         is_open = not profile.company_ids or company.id in profile.company_ids
         usable = profile.active and is_open
         assert not (usable and may_send_as(profile, request.email))
+
+
+# ----------------------------------------------------------------------
+# Branches
+# ----------------------------------------------------------------------
+
+
+@thorough
+@given(any_case)
+def test_inherited_servers_carry_what_assigned_ones_would(case: Case) -> None:
+    request, servers = case
+    company, holder = request.company, holder_id(request, servers)
+    if not company or not holder:
+        return
+    spelled_out = [
+        replace(profile, default_company_ids=profile.default_company_ids | {company.id})
+        if holder in profile.default_company_ids
+        else profile
+        for profile in servers
+    ]
+    expected = decide(request, Directory(spelled_out))
+    decision = decide(request, Directory(servers))
+    assert (decision.profile and decision.profile.id) == (
+        expected.profile and expected.profile.id
+    )
+    assert replace(answer(decision), profile=None) == replace(
+        answer(expected), profile=None
+    )
+
+
+@thorough
+@given(any_case)
+def test_company_with_servers_of_its_own_is_no_branch(case: Case) -> None:
+    request, servers = case
+    company = request.company
+    if company and holder_id(request, servers) == company.id:
+        alone = replace(request, company=replace(company, parent=None))
+        directory = Directory(servers)
+        expected = answer(decide(alone, directory))
+        assert answer(decide(request, directory)) == expected
 
 
 # ----------------------------------------------------------------------

@@ -10,6 +10,7 @@ from ...routing import Reason, Request, ServerProfile
 from .scenario import (
     ANNA,
     BEN,
+    BRANCH,
     MAILBOX,
     ONLY_B,
     RELAY_A,
@@ -120,6 +121,11 @@ EXAMPLES: dict[Reason, tuple[Request, tuple[ServerProfile, ...], str]] = {
         STRANGER,
         (SHARED,),
         "Company A has no mail servers of its own.",
+    ),
+    Reason.INHERITED: (
+        written_by(BEN, BRANCH),
+        (RELAY_A,),
+        "Branch has no mail servers of its own: those of Company A are inherited.",
     ),
     Reason.COMPANY_MAY_SEND: (
         written_by(BEN),
@@ -239,7 +245,7 @@ def test_reason_every_one_is_told_to_some_mail(reason: Reason) -> None:
 @pytest.mark.parametrize("reason", Reason, ids=lambda reason: reason.name)
 def test_reason_placeholders_are_known(reason: Reason) -> None:
     placeholders = set(re.findall(r"%\((\w+)\)s", reason.value))
-    assert placeholders <= {"server", "email", "company", "user"}
+    assert placeholders <= {"server", "email", "company", "parent", "user"}
     assert "%" not in re.sub(r"%\(\w+\)s", "", reason.value)
     assert reason.value.endswith(".")
 

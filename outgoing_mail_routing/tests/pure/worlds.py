@@ -114,10 +114,19 @@ def people(id: int) -> st.SearchStrategy[Person]:
     )
 
 
-some_company = st.builds(
-    Company, st.sampled_from(COMPANY_IDS), st.just("Company"), optional_emails
-)
-companies = st.one_of(some_company, some_company, st.none())
+@st.composite
+def lineages(draw: st.DrawFn) -> Company:
+    """A company, often a branch of one or two others."""
+    numbers = draw(st.permutations(COMPANY_IDS))
+    company = None
+    for number in numbers[: draw(st.integers(1, len(COMPANY_IDS)))]:
+        default_from = draw(optional_emails)
+        company = Company(number, f"Company {number}", default_from, parent=company)
+    assert company
+    return company
+
+
+companies = st.one_of(lineages(), lineages(), st.none())
 
 
 def _admitted(profile: ServerProfile) -> list[str]:

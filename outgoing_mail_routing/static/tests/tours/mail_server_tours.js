@@ -76,6 +76,10 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_assign_to_company
                 ".o_form_view:not(:has(.o_field_widget[name=mail_routing_warning]))",
         },
         {
+            content: "Before it is saved, the form says where mail leaves",
+            trigger: `.o_field_widget[name=outgoing_mail_summary]:contains("“Mailbox for the Tour” as mailbox@tour.example")`,
+        },
+        {
             content: "Save the company, which loads the page anew",
             trigger: ".o_form_button_save",
             run: "click",
@@ -132,6 +136,43 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_server_policies",
         {
             content: "The warning stays",
             trigger: `.o_field_widget[name=routing_warning]:contains("no incoming mail server")`,
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("outgoing_mail_routing_settings", {
+    steps: () => [
+        {
+            content: "The company inherits the server of its parent",
+            trigger: `#outgoing_mail_routing_company .o_field_widget[name=outgoing_mail_summary]:contains("“Relay of the Parent” as relay@tour.example")`,
+        },
+        {
+            content: "Its name stands where none is assigned",
+            trigger: `#outgoing_mail_routing_company .o_field_widget[name=mail_server_ids] input[placeholder="Relay of the Parent"]`,
+        },
+        ...chooseTag("mail_server_ids", "Mailbox for the Tour"),
+        {
+            content: "Before it is saved, the settings say where mail leaves",
+            trigger: `#outgoing_mail_routing_company .o_field_widget[name=outgoing_mail_summary]:contains("“Mailbox for the Tour” as mailbox@tour.example")`,
+        },
+        {
+            content: "Save the settings, which loads the page anew",
+            trigger: ".o_form_button_save",
+            run: "click",
+            expectUnloadPage: true,
+        },
+        {
+            content: "The server is assigned",
+            trigger: `#outgoing_mail_routing_company .o_field_widget[name=mail_server_ids] .o_tag:contains("Mailbox for the Tour")`,
+        },
+        {
+            content: "Go on to the companies",
+            trigger: `#outgoing_mail_routing_assignments button:contains("Companies")`,
+            run: "click",
+        },
+        {
+            content: "They are listed",
+            trigger: `.o_breadcrumb:contains("Companies")`,
         },
     ],
 });
