@@ -268,7 +268,7 @@ class ResCompany(models.Model):
         return self._unless_ours(self.browse(sorted(profile.default_company_ids)))
 
     def _get_others_at(self, email):
-        """The companies at the domain of an address, if it is none of this company's."""
+        """The companies at the domain of an address, unless it is this one's, too."""
         domain = email_domain_extract(email)
         if domain in (email_domain_extract(self.email), self.alias_domain_id.name):
             return self.browse()
@@ -279,7 +279,7 @@ class ResCompany(models.Model):
         return self._unless_ours(at_domain - self._origin)
 
     def _unless_ours(self, companies):
-        """Some companies, none where this one or one it is a branch of is among them."""
+        """These companies; none if this one, or one above it, is among them."""
         ours = self._origin | self._get_branch_of()
         return companies.browse() if companies & ours else companies
 

@@ -86,7 +86,7 @@ class ResUsers(models.Model):
         return lines
 
     def unlink(self):
-        """Reserve servers that are left without anybody, or they would be everybody's."""
+        """Reserve servers that are left to nobody, or they would be everybody's."""
         servers = self.sudo().with_context(active_test=False).own_mail_server_ids
         result = super().unlink()
         servers._reserve_unassigned()

@@ -134,7 +134,8 @@ class Company:
 
     ``parent`` is the company that it is a branch of, ``None`` for one at the top.
 
-    >>> branch = Company(3, "Branch", parent=Company(2, "Region", parent=Company(1, "A")))
+    >>> region = Company(2, "Region", parent=Company(1, "A"))
+    >>> branch = Company(3, "Branch", parent=region)
     >>> [company.name for company in branch.lineage]
     ['Branch', 'Region', 'A']
     """

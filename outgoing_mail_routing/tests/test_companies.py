@@ -8,7 +8,7 @@ MAILBOX = "office@mailbox.example"
 
 
 class BranchCase(RoutingCase):
-    """Company A has a branch with an e-mail domain, a user and a customer of its own."""
+    """Company A has a branch with its own e-mail domain, user and customer."""
 
     @classmethod
     def setUpClass(cls):
