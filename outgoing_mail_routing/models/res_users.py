@@ -37,7 +37,7 @@ class ResUsers(models.Model):
         users = self.sudo().with_context(active_test=False)
         users.own_mail_server_ids._check_assignments()
 
-    @api.constrains("own_mail_server_ids", "group_ids")
+    @api.constrains("own_mail_server_ids", "share")
     def _check_own_mail_servers_internal(self):
         self.sudo().own_mail_server_ids._check_own_users_internal()
 
