@@ -441,6 +441,8 @@ class MailRouting(models.AbstractModel):
     def _decide_for_form(self, email_from, company, directory, sender=None):
         """The route of a mail that a company, or a user in it, would write now.
 
+        The decision of :meth:`_decide`, without its warning in the log: nothing leaves.
+
         :param res.company company: as it stands on a form, maybe not saved yet
         :param routing.Directory directory: with what the form assigns
         :param res.users sender: likewise; without one the mail is nobody's
