@@ -4,11 +4,12 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from functools import cache
 
-from odoo import SUPERUSER_ID, models, tools
+from odoo import SUPERUSER_ID, api, fields, models, tools
 from odoo.tools.mail import email_split_and_format_normalize
 
 from ..routing import Company, Person, Request, session_key
 from .addresses import email_of
+from .rendered_text import NOBODYS_MODELS, RenderedText
 from .routed_from import RequestFrom
 
 # The recipient of a message that is prepared to be explained, and never sent
@@ -28,6 +29,33 @@ class MailFacts:
 
 class MailMail(models.Model):
     _inherit = "mail.mail"
+
+    sent_for_company_id = fields.Many2one(
+        comodel_name="res.company",
+        string="Sent for Company",
+        readonly=True,
+        help="The company that this mail is sent for, and nobody in particular: about "
+        "a user account, a digest, a bounce.",
+    )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Note the company of mail that is nobody's and names no record.
+
+        Always given a value, so that no client can by a ``default_`` key.
+        """
+        for vals in vals_list:
+            body = vals.get("body_html")
+            if isinstance(body, RenderedText) and body.model and not vals.get("model"):
+                record = self.env[body.model].sudo().browse(body.res_id)
+                company = record._mail_get_companies(default=self.env.company)
+                vals["sent_for_company_id"] = company[record.id].id
+            vals.setdefault("sent_for_company_id", False)
+        return super().create(vals_list)
+
+    # ------------------------------------------------------------------
+    # Batches
+    # ------------------------------------------------------------------
 
     def _split_by_mail_configuration(self):
         """Batches of mails that share server, From and the headers of their route.
@@ -218,7 +246,7 @@ class MailMail(models.Model):
         """The personal server that core lets each mail use, 0 for none.
 
         Core's own conditions decide, and whether the owner still uses it. Once
-        something is configured, bulk mail is nobody's and leaves through none.
+        something is configured, what is sent for nobody leaves through none.
         """
         if not directory.owner_ids:
             return dict.fromkeys(self.ids, 0)
@@ -228,7 +256,7 @@ class MailMail(models.Model):
             maker = mail.mail_message_id.create_uid
             forced_id = mail.mail_server_id.id
             server_id = routing._personal_server_id(maker, directory, forced_id)
-            if server_id != forced_id and directory.configured and mail._is_bulk():
+            if server_id != forced_id and directory.configured and mail._is_nobodys():
                 server_id = 0
             server = self.env["ir.mail_server"].sudo().browse(server_id or ())
             allowed = mail._filter_mail_mail_servers(server)
@@ -238,6 +266,17 @@ class MailMail(models.Model):
     def _is_bulk(self):
         """Whether the mail belongs to a mass mailing."""
         return "mailing_id" in self._fields and bool(self.mailing_id)
+
+    def _is_nobodys(self):
+        """Whether Odoo itself sends the mail, whoever made it do so.
+
+        Campaigns, and what core sends about user accounts, digests and bounces.
+        """
+        return (
+            self._is_bulk()
+            or bool(self.sent_for_company_id)
+            or self.mail_message_id.model in NOBODYS_MODELS
+        )
 
     def _get_sender(self, users_by_email):
         """The internal user the mail is sent for, or nobody.
@@ -252,7 +291,7 @@ class MailMail(models.Model):
         routing = self.env["mail.routing"]
         message = self.mail_message_id
         maker = message.create_uid
-        if self._is_bulk():
+        if self._is_nobodys():
             return maker.browse()
         if routing._may_be_sender(maker):
             return maker
@@ -296,7 +335,8 @@ class MailMail(models.Model):
             message = mail.mail_message_id
             of_alias_domain = message.record_alias_domain_id.company_ids
             companies[mail.id] = (
-                message.record_company_id
+                mail.sent_for_company_id
+                or message.record_company_id
                 or of_records.get((message.model, message.res_id))
                 or (len(of_alias_domain) == 1 and of_alias_domain)
                 or senders[mail.id].company_id

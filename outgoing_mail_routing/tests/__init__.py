@@ -10,3 +10,4 @@ from . import test_personal_servers
 from . import test_routes
 from . import test_rpc
 from . import test_tours
+from . import test_sources_accounts

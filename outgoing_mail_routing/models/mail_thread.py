@@ -1,0 +1,15 @@
+from odoo import api, models
+
+
+class MailThread(models.AbstractModel):
+    _inherit = "mail.thread"
+
+    @api.model
+    def _routing_create_bounce_email(
+        self, email_from, body_html, message, **mail_values
+    ):
+        """Bounce for the company alone: who runs the gateway did not write it."""
+        mail_values.setdefault("sent_for_company_id", self.env.company.id)
+        return super()._routing_create_bounce_email(
+            email_from, body_html, message, **mail_values
+        )
