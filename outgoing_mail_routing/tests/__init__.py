@@ -11,3 +11,5 @@ from . import test_routes
 from . import test_rpc
 from . import test_tours
 from . import test_sources_accounts
+from . import test_sources_chatter
+from . import test_sources_jobs

@@ -3,10 +3,13 @@
 import csv
 import functools
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from unittest.mock import patch
 
+from odoo import fields
 from odoo.fields import Command
+from odoo.tools import SQL
 
 from .common import RoutingCase
 
@@ -99,6 +102,21 @@ class SourceCase(RoutingCase):
         """Run a scheduled action as an administrator does by its button."""
         with self.enter_registry_test_mode():
             self.env.ref(xml_id).method_direct_trigger()
+
+    def let_pass(self, record, field_name, **time):
+        """Put the time in a field back, as if that much had passed since."""
+        moved = (record[field_name] or fields.Datetime.now()) - timedelta(**time)
+        self.env.flush_all()
+        self.env.cr.execute(
+            SQL(
+                "UPDATE %s SET %s = %s WHERE id = %s",
+                SQL.identifier(record._table),
+                SQL.identifier(field_name),
+                moved,
+                record.id,
+            )
+        )
+        self.env.invalidate_all()
 
     def send_queue(self):
         """What waits in the queue leaves by the scheduled action."""
