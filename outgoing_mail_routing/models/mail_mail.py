@@ -330,28 +330,55 @@ class MailMail(models.Model):
         :return: ``{mail.mail id: res.company}``
         """
         of_records = self._get_record_companies()
-        companies = {}
-        for mail in self.sudo():
-            message = mail.mail_message_id
-            of_alias_domain = message.record_alias_domain_id.company_ids
-            companies[mail.id] = (
-                mail.sent_for_company_id
-                or message.record_company_id
-                or of_records.get((message.model, message.res_id))
-                or (len(of_alias_domain) == 1 and of_alias_domain)
-                or senders[mail.id].company_id
-                or self.env.company.sudo()
+        return {
+            mail.id: mail._get_company(
+                senders[mail.id],
+                of_records.get((mail.model, mail.res_id), self.env["res.company"]),
             )
-        return companies
+            for mail in self.sudo()
+        }
+
+    def _get_company(self, sender, of_record):
+        """The company the mail is sent for.
+
+        :param res.users sender: maybe nobody
+        :param res.company of_record: the company its record has, empty for none
+        """
+        self.ensure_one()
+        message = self.mail_message_id
+        if not of_record and self._is_company_of_job():
+            user = sender or self._get_author_user()
+            return user.company_id or message.record_company_id
+        of_alias_domain = message.record_alias_domain_id.company_ids
+        return (
+            self.sent_for_company_id
+            or message.record_company_id
+            or of_record
+            or (len(of_alias_domain) == 1 and of_alias_domain)
+            or sender.company_id
+            or self.env.company.sudo()
+        )
+
+    def _is_company_of_job(self):
+        """Whether the company noted on the mail may be that of OdooBot's own.
+
+        A scheduled action has OdooBot's company open, and core notes the open one on
+        mail about a record that has none.
+        """
+        message = self.mail_message_id
+        maker, noted = message.create_uid, message.record_company_id
+        return maker.id == SUPERUSER_ID and noted and noted == maker.company_id
 
     def _get_record_companies(self):
-        """Companies of the records of mails that core did not note a company on.
+        """Companies of the records, unless core noted one on the mail to rely on.
 
         :return: ``{(model, id): res.company}``
         """
         ids_by_model = defaultdict(set)
-        for message in self.sudo().mail_message_id:
-            if not message.record_company_id and message.model and message.res_id:
+        for mail in self.sudo():
+            message = mail.mail_message_id
+            reliable = message.record_company_id and not mail._is_company_of_job()
+            if not reliable and message.model and message.res_id:
                 ids_by_model[message.model].add(message.res_id)
         companies = {}
         for model, res_ids in ids_by_model.items():

@@ -9,7 +9,11 @@ from . import test_mail_facts
 from . import test_personal_servers
 from . import test_routes
 from . import test_rpc
-from . import test_tours
+from . import test_sources
 from . import test_sources_accounts
+from . import test_sources_bulk
 from . import test_sources_chatter
+from . import test_sources_documents
+from . import test_sources_gateway
 from . import test_sources_jobs
+from . import test_tours

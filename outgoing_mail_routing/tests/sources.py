@@ -71,12 +71,20 @@ class SourceCase(RoutingCase):
 
     def setUp(self):
         super().setUp()
+        self.forget_queue()
+
+    def forget_queue(self):
+        """What waits already is no part of the scenario."""
         self.env["mail.mail"].search([("state", "=", "outgoing")]).unlink()
 
     def require(self, *modules):
         installed = self.env["ir.module.module"]._installed()
         if missing := [name for name in modules if name not in installed]:
             self.skipTest(f"needs the modules {', '.join(missing)}")
+
+    def as_user(self, user, records):
+        """The same records as a user's web client calls them, with their company."""
+        return records.with_env(self.env(user=user, context={}))
 
     @contextmanager
     def watching(self):
@@ -92,9 +100,7 @@ class SourceCase(RoutingCase):
             decisions.append((request, routed.decision))
             return routed
 
-        patcher = patch.object(
-            type(self.env["mail.routing"]), "_decide", noting_decide
-        )
+        patcher = patch.object(type(self.env["mail.routing"]), "_decide", noting_decide)
         with self.sending(), patcher:
             yield decisions
 
@@ -121,6 +127,12 @@ class SourceCase(RoutingCase):
     def send_queue(self):
         """What waits in the queue leaves by the scheduled action."""
         self.run_job("mail.ir_cron_mail_scheduler_action")
+
+    def mail_to(self, address):
+        """The one mail that arrived for an address, beside those for others."""
+        mails = [mail for mail in self.received() if address in mail.rcpt_tos]
+        self.assertEqual(len(mails), 1, self.received())
+        return mails[0]
 
     def outcome(self, decisions, sender, company, *, sent_for, of):
         """Check for whom the mails were, and put it into the words of the table.

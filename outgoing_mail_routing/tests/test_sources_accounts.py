@@ -5,7 +5,6 @@ from odoo.tests import HttpCase, new_test_user, tagged
 
 from .sources import NOBODY, SourceCase, source
 
-
 PASSWORD = "a long password"
 
 
@@ -30,10 +29,6 @@ class AccountCase(SourceCase):
             decisions, None, self.company_b, sent_for=NOBODY, of="the account's"
         )
 
-    def by_ada(self, records):
-        """The same records in Ada's web client, which has company A open."""
-        return records.with_env(self.env(user=self.ada, context={}))
-
 
 @tagged("post_install", "-at_install")
 class TestAccountSources(AccountCase):
@@ -43,7 +38,7 @@ class TestAccountSources(AccountCase):
     def test_invitation_of_user_leaves_through_their_company(self):
         with self.watching() as decisions:
             new_test_user(
-                self.env(user=self.ada, context={}),
+                self.as_user(self.ada, self.env["res.users"]).env,
                 "newcomer",
                 email="newcomer@b.example",
                 company_id=self.company_b.id,
@@ -67,13 +62,13 @@ class TestAccountSources(AccountCase):
     @source("Password reset by an administrator", "auth_signup")
     def test_reset_by_administrator_avoids_both_mailboxes(self):
         with self.watching() as decisions:
-            self.by_ada(self.bea).action_reset_password()
+            self.as_user(self.ada, self.bea).action_reset_password()
         return self.account_outcome(decisions)
 
     def test_reset_of_users_of_two_companies_leaves_through_each(self):
         self.require("auth_signup")
         with self.sending():
-            self.by_ada(self.bea + self.ben).action_reset_password()
+            self.as_user(self.ada, self.bea + self.ben).action_reset_password()
         self.assertEqual(
             sorted(
                 (received.login, received.header("From"))
@@ -85,8 +80,7 @@ class TestAccountSources(AccountCase):
     @source("Portal access", "portal", "auth_signup")
     def test_portal_access_leaves_through_company_of_the_account(self):
         wizard = (
-            self.env["portal.wizard"]
-            .with_env(self.env(user=self.ada, context={}))
+            self.as_user(self.ada, self.env["portal.wizard"])
             .with_context(active_ids=self.customer_b.ids)
             .create({})
         )
@@ -97,7 +91,7 @@ class TestAccountSources(AccountCase):
     @source("Invitation to two-factor authentication", "auth_totp_mail")
     def test_two_factor_invitation_avoids_both_mailboxes(self):
         with self.watching() as decisions:
-            self.by_ada(self.bea).action_totp_invite()
+            self.as_user(self.ada, self.bea).action_totp_invite()
         received = self.one_received()
         self.assertEqual(received.login, "relay-a")
         self.assertEqual(received.header("From"), "Ada <ada@a.example>")
@@ -108,12 +102,12 @@ class TestAccountSources(AccountCase):
     @source("Security alert after an administrator's change")
     def test_alert_of_administrators_change_avoids_both_mailboxes(self):
         with self.watching() as decisions:
-            self.by_ada(self.bea).login = "bea.new"
+            self.as_user(self.ada, self.bea).login = "bea.new"
         return self.account_outcome(decisions)
 
     @source("Security alert after the user's own change")
     def test_alert_of_own_change_avoids_mailbox_of_the_account(self):
-        users = self.env["res.users"].with_env(self.env(user=self.bea, context={}))
+        users = self.as_user(self.bea, self.env["res.users"])
         with self.watching() as decisions:
             users.change_password(PASSWORD, "another password")
         return self.account_outcome(decisions)
@@ -126,7 +120,7 @@ class TestAccountSources(AccountCase):
         ):
             with self.subTest(user=user.name), self.sending():
                 self.forget_received()
-                bea = self.bea.with_env(self.env(user=user, context={}))
+                bea = self.as_user(user, self.bea)
                 bea.sudo().login = f"bea.of.{user.login}"
                 received = self.one_received()
                 self.assertEqual(received.login, login)
@@ -140,7 +134,7 @@ class TestAccountSources(AccountCase):
             from_filter="bea@b.example",
             owner_user_id=self.bea.id,
         )
-        users = self.env["res.users"].with_env(self.env(user=self.bea, context={}))
+        users = self.as_user(self.bea, self.env["res.users"])
         with self.sending():
             users.change_password(PASSWORD, "another password")
         self.assertEqual(self.one_received().login, "relay-b")
