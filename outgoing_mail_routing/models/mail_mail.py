@@ -9,7 +9,7 @@ from odoo.tools.mail import email_split_and_format_normalize
 
 from ..routing import Company, Person, Request, session_key
 from .addresses import email_of
-from .rendered_text import NOBODYS_MODELS, RenderedText
+from .company_text import NOBODYS_MODELS, CompanyText
 from .routed_from import RequestFrom
 
 # The recipient of a message that is prepared to be explained, and never sent
@@ -40,17 +40,14 @@ class MailMail(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        """Note the company of mail that is nobody's and names no record.
+        """Note the company of mail that is sent for nobody else.
 
-        Always given a value, so that no client can by a ``default_`` key.
+        Its text alone tells: no client may say so, by a value or a ``default_`` key.
         """
         for vals in vals_list:
             body = vals.get("body_html")
-            if isinstance(body, RenderedText) and body.model and not vals.get("model"):
-                record = self.env[body.model].sudo().browse(body.res_id)
-                company = record._mail_get_companies(default=self.env.company)
-                vals["sent_for_company_id"] = company[record.id].id
-            vals.setdefault("sent_for_company_id", False)
+            of_company = isinstance(body, CompanyText)
+            vals["sent_for_company_id"] = body.company_id if of_company else False
         return super().create(vals_list)
 
     # ------------------------------------------------------------------

@@ -1,6 +1,6 @@
 from odoo import api, models
 
-from .rendered_text import NOBODYS_MODELS, RenderedText
+from .company_text import NOBODYS_MODELS, CompanyText
 
 
 class MailRenderMixin(models.AbstractModel):
@@ -8,21 +8,23 @@ class MailRenderMixin(models.AbstractModel):
 
     @api.model
     def _render_template(self, template_src, model, res_ids, *args, **kwargs):
-        """Let a text remember its record, where a mail of it would be nobody's."""
+        """Let a text remember its company, where a mail of it would be nobody's."""
         rendered = super()._render_template(
             template_src, model, res_ids, *args, **kwargs
         )
         if model not in NOBODYS_MODELS:
             return rendered
+        records = self.env[model].sudo().browse(rendered)
+        companies = records._mail_get_companies(default=self.env.company)
         return {
-            res_id: RenderedText.about(text, model, res_id)
-            for res_id, text in rendered.items()
+            id_: CompanyText.of(text, companies[id_].id)
+            for id_, text in rendered.items()
         }
 
     @api.model
     def _render_encapsulate(self, layout_xmlid, html, *args, **kwargs):
-        """A text in its layout is still about the same record."""
+        """A text in its layout is still sent for the same company."""
         encapsulated = super()._render_encapsulate(layout_xmlid, html, *args, **kwargs)
-        if not isinstance(html, RenderedText):
+        if not isinstance(html, CompanyText):
             return encapsulated
-        return RenderedText.about(encapsulated, html.model, html.res_id)
+        return CompanyText.of(encapsulated, html.company_id)

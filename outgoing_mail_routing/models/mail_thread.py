@@ -1,5 +1,7 @@
 from odoo import api, models
 
+from .company_text import CompanyText
+
 
 class MailThread(models.AbstractModel):
     _inherit = "mail.thread"
@@ -9,7 +11,7 @@ class MailThread(models.AbstractModel):
         self, email_from, body_html, message, **mail_values
     ):
         """Bounce for the company alone: who runs the gateway did not write it."""
-        mail_values.setdefault("sent_for_company_id", self.env.company.id)
+        text = CompanyText.of(body_html, self.env.company.id)
         return super()._routing_create_bounce_email(
-            email_from, body_html, message, **mail_values
+            email_from, text, message, **mail_values
         )

@@ -43,3 +43,30 @@ class TestRpc(RoutingCase, HttpCase):
     def test_post_in_colleagues_name_leaves_through_lent_mailbox(self):
         self.mailbox.allow_delegation = True
         self.assertRoute(self._post_as_anna(), MAILBOX, f"Anna <{MAILBOX}>", MAILBOX)
+
+    def test_client_cannot_make_a_mail_nobodys(self):
+        template = self.env["mail.template"].create(
+            {
+                "name": "Template",
+                "model_id": self.env.ref("base.model_res_partner").id,
+                "email_from": "{{ user.email_formatted }}",
+                "partner_to": "{{ object.id }}",
+                "subject": "Template",
+                "body_html": "<p>Template</p>",
+            }
+        )
+        self.authenticate(self.anna.login, self.anna.login)
+        with self.sending():
+            self.make_jsonrpc_request(
+                "/web/dataset/call_kw/mail.template/send_mail",
+                {
+                    "model": "mail.template",
+                    "method": "send_mail",
+                    "args": [template.ids, self.customer_a.id, True],
+                    "kwargs": {
+                        "email_values": {"sent_for_company_id": self.company_b.id},
+                        "context": {"default_sent_for_company_id": self.company_b.id},
+                    },
+                },
+            )
+        self.assertRoute(self.one_received(), MAILBOX, f"Anna <{MAILBOX}>", MAILBOX)

@@ -126,18 +126,28 @@ class TestAccountSources(AccountCase):
                 self.assertEqual(received.login, login)
                 self.assertEqual(received.header("From"), email_from)
 
-    def test_alert_of_company_without_address_avoids_personal_server(self):
+    def alert_beside_personal_server(self):
+        """Bea changes her password; her company has no address, she a server."""
         self.company_b.email = False
         self.bea.own_mail_server_ids = False
         self._create_server(
-            "bea@personal.example",
+            "bea@b.example",
             from_filter="bea@b.example",
             owner_user_id=self.bea.id,
         )
-        users = self.as_user(self.bea, self.env["res.users"])
         with self.sending():
+            users = self.as_user(self.bea, self.env["res.users"])
             users.change_password(PASSWORD, "another password")
-        self.assertEqual(self.one_received().login, "relay-b")
+        return self.one_received().login
+
+    def test_alert_of_company_without_address_avoids_personal_server(self):
+        self.assertEqual(self.alert_beside_personal_server(), "relay-b")
+
+    def test_alert_with_nothing_assigned_leaves_as_core_sends_it(self):
+        self.env["ir.mail_server"].search([]).write(
+            {"own_user_ids": False, "default_company_ids": False}
+        )
+        self.assertEqual(self.alert_beside_personal_server(), "bea@b.example")
 
 
 @tagged("post_install", "-at_install")
