@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import textwrap
 from pathlib import Path
 
 from . import paths
@@ -16,6 +17,7 @@ FRAGMENTS = {
     "INSTALL": "Installation",
     "CONFIGURE": "Configuration",
     "USAGE": "Usage",
+    "SOURCES": "Sources of mail",
     "ROADMAP": "Known limits",
     "CONTRIBUTORS": "Contributors",
 }
@@ -56,8 +58,21 @@ def readme_text() -> str:
     for name, heading in FRAGMENTS.items():
         if heading:
             parts.append(f"{heading}\n{'=' * len(heading)}\n")
-        parts.append((paths.ADDON / "readme" / f"{name}.rst").read_text())
+        parts.append(_fragment_text(name))
     return "\n".join(parts)
+
+
+def _fragment_text(name: str) -> str:
+    """Return a fragment with its tables in it: who shows a README reads no files."""
+    folder = paths.ADDON / "readme"
+    lines = []
+    for line in (folder / f"{name}.rst").read_text().splitlines(keepends=True):
+        indent, found, file_name = line.partition(":file: ")
+        if found:
+            table = (folder / file_name.strip()).read_text()
+            line = "\n" + textwrap.indent(table, indent)
+        lines.append(line)
+    return "".join(lines)
 
 
 def index_text(readme: str) -> str:

@@ -23,9 +23,20 @@ from .steps import StepFailed, say, step
 NEEDS = ("browser", "openssl", "git")
 ACCEPTS_MORE = True
 DATABASE = "omr_test"
-#: test_mail for Odoo's own tests; the others because their mails are routed too:
-#: mass mailings, and what leaves through accounts that users connect.
-CORE_MODULES = ("test_mail", "mass_mailing", "google_gmail", "microsoft_outlook")
+#: test_mail for Odoo's own tests; the others make mail, or take part in sending it.
+CORE_MODULES = (
+    "test_mail",
+    "auth_signup",
+    "auth_totp_mail",
+    "base_automation",
+    "calendar",
+    "digest",
+    "google_gmail",
+    "mass_mailing",
+    "microsoft_outlook",
+    "portal",
+    "sale_management",
+)
 #: Odoo's tests of outgoing mail, which must pass with the addon installed.
 CORE_TESTS = (
     ("base", "TestIrMailServer"),

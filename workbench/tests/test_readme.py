@@ -15,6 +15,13 @@ def test_generated_files_are_current():
     assert not stale, "write them again: workbench/launch readme"
 
 
+def test_readme_has_its_tables_in_it():
+    text = readme.readme_text()
+    rows = (paths.ADDON / "readme" / "SOURCES.csv").read_text().splitlines()
+    assert ":file:" not in text
+    assert all(f"   {row}\n" in text for row in rows)
+
+
 def test_index_names_images_beside_itself():
     page = readme.index_text(".. image:: static/description/picture.png\n   :alt: P")
     assert 'src="picture.png"' in page
