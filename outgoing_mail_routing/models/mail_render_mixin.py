@@ -14,10 +14,11 @@ class MailRenderMixin(models.AbstractModel):
         )
         if model not in NOBODYS_MODELS:
             return rendered
-        records = self.env[model].sudo().browse(rendered)
+        # a template is rendered for no record, or a new one, to be looked at
+        records = self.env[model].sudo().browse(rendered).exists()
         companies = records._mail_get_companies(default=self.env.company)
         return {
-            id_: CompanyText.of(text, companies[id_].id)
+            id_: CompanyText.of(text, companies.get(id_, self.env.company).id)
             for id_, text in rendered.items()
         }
 

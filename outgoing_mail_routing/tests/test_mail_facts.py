@@ -130,36 +130,50 @@ class TestSenderAndCompany(RoutingCase):
         self.assertEqual(self._company(mail), self.company_b)
         self.assertEqual(self.deliver(mail).login, "relay-b")
 
-    def test_facts_need_no_statement_more_for_more_mails(self):
-        directory = self.env["mail.routing"]._get_directory()
+    def _count_statements(self, mails):
+        """How many statements it takes to split a queue that nothing is known of."""
+        mails = mails.with_user(self.root)
+        self.env.flush_all()
+        self.env.invalidate_all()
+        before = self.env.cr.sql_log_count
+        list(mails._split_by_mail_configuration())
+        return self.env.cr.sql_log_count - before
 
-        def statements(count):
-            mails = (
-                self.env["mail.mail"]
-                .concat(
-                    *(
-                        self.mail(
-                            self.env["res.users"].browse(
-                                (self.anna + self.ben + self.clara).ids[number % 3]
-                            ),
-                            email_from=f"x{number}@a.example",
-                            model="res.partner",
-                            res_id=self.customer_a.id,
-                        )
-                        for number in range(count)
-                    )
+    def _mails(self, users, count, **values):
+        """Mails about one record, made by some users in turn."""
+        return self.env["mail.mail"].concat(
+            *(
+                self.mail(
+                    users[number % len(users)],
+                    **{
+                        "email_from": f"x{number}@a.example",
+                        "model": "res.partner",
+                        "res_id": self.customer_a.id,
+                        **values,
+                    },
                 )
-                .with_user(self.root)
+                for number in range(count)
             )
-            self.env.flush_all()
-            self.env.invalidate_all()
-            before = self.env.cr.sql_log_count
-            list(mails._split_by_mail_configuration())
-            return self.env.cr.sql_log_count - before
+        )
 
-        self.assertTrue(directory.configured)
-        statements(3)
-        self.assertEqual(statements(60), statements(6))
+    def test_facts_need_no_statement_more_for_more_mails(self):
+        self.assertTrue(self.env["mail.routing"]._get_directory().configured)
+        shared = self.env["res.partner"].create({"name": "Of no company"})
+        of_job = {
+            "author_id": self.anna.partner_id.id,
+            "record_company_id": self.root.company_id.id,
+            "res_id": shared.id,
+        }
+        for case, users, values in (
+            ("of users", self.anna + self.ben + self.clara, {}),
+            ("of scheduled actions", self.root, of_job),
+            ("about accounts", self.root, {"model": "res.users", "res_id": 2}),
+        ):
+            with self.subTest(case):
+                self._count_statements(self._mails(users, 3, **values))
+                few = self._count_statements(self._mails(users, 6, **values))
+                many = self._count_statements(self._mails(users, 60, **values))
+                self.assertEqual(many, few)
 
     def test_company_of_the_record_bars_an_own_server_of_another(self):
         mail = self.queue(self.anna, self.customer_a)
