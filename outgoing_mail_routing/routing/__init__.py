@@ -8,7 +8,7 @@ answer, and the same functions serve sending and explaining.
 
 from .directory import Directory
 from .headers import plan_headers, plans_headers, session_key
-from .policy import decide
+from .policy import choosable, decide
 from .reasons import Reason
 from .types import (
     Company,
@@ -36,6 +36,7 @@ __all__ = [
     "Rule",
     "ServerProfile",
     "Step",
+    "choosable",
     "decide",
     "plan_headers",
     "plans_headers",

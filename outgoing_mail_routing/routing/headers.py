@@ -26,9 +26,9 @@ def plan_headers(decision: Decision, facts: HeaderFacts) -> HeaderPlan:
     if profile is None:
         return HeaderPlan()
     reply_to = return_path = None
-    if decides_header(decision.rule, profile, profile.reply_to_policy):
+    if decides_header(decision.header_rule, profile, profile.reply_to_policy):
         reply_to = _reply_to(decision, profile, facts)
-    if decides_header(decision.rule, profile, profile.bounce_policy):
+    if decides_header(decision.header_rule, profile, profile.bounce_policy):
         return_path = _return_path(decision, profile, facts)
     return HeaderPlan(reply_to, return_path)
 
@@ -44,7 +44,7 @@ def session_key(decision: Decision) -> tuple[str, int, bool]:
     if not plans_headers(decision):
         return "", 0, decision.refused
     company_id = decision.company.id if decision.company else 0
-    return decision.rule.value, company_id, decision.refused
+    return decision.header_rule.value, company_id, decision.refused
 
 
 def plans_headers(decision: Decision) -> bool:
@@ -55,7 +55,7 @@ def plans_headers(decision: Decision) -> bool:
     """
     profile = decision.profile
     return profile is not None and any(
-        decides_header(decision.rule, profile, policy)
+        decides_header(decision.header_rule, profile, policy)
         for policy in (profile.reply_to_policy, profile.bounce_policy)
     )
 
@@ -73,7 +73,7 @@ def _reply_to(
     if profile.collects_replies and decision.from_email == profile.sender_email:
         return facts.final_from
     answers_to_from = bool(facts.email) and facts.reply_to_email == facts.email
-    if decision.rule is not Rule.USER or not answers_to_from:
+    if decision.header_rule is not Rule.USER or not answers_to_from:
         return None
     return None if decision.collected else facts.final_from
 

@@ -103,6 +103,30 @@ def decide(request: Request, directory: Directory) -> Decision:
     return _conclude(search, _system(search))
 
 
+def choosable(request: Request, directory: Directory) -> list[ServerProfile]:
+    """The servers that the sender may choose for a mail by hand.
+
+    Those that the rules ``user`` and ``company`` would ask, in their order, as far as
+    they can carry this mail.
+
+    >>> mailbox = ServerProfile(1, "Mailbox", user_ids=frozenset({5}),
+    ...                         sender_email="office@a.example")
+    >>> anna = Person(5, "Anna", "anna@a.example")
+    >>> request = Request("anna@a.example", "anna@a.example", sender=anna)
+    >>> [profile.name for profile in choosable(request, Directory([mailbox]))]
+    ['Mailbox']
+    """
+    search = _Search(request, directory)
+    profiles = []
+    personal = directory.get(request.personal_id)
+    if personal and _is_open_personal(personal, request):
+        profiles.append(personal)
+    if request.sender and request.sender.uses_own_servers:
+        profiles += directory.of_user(request.sender.id)
+    profiles += search.servers_of_company()
+    return [p for p in dict.fromkeys(profiles) if search.obstacle(p) is None]
+
+
 @dataclass(frozen=True, slots=True)
 class _Taken:
     """What a rule chose; ``core_from`` is the From that core gives the route."""
@@ -112,6 +136,7 @@ class _Taken:
     core_from: str
     core_email: str
     refused: bool = False
+    headers_as: Rule | None = None
 
 
 class _Search:
@@ -194,6 +219,10 @@ class _Search:
                 candidates.append(profile)
         return candidates
 
+    def servers_of_company(self) -> list[ServerProfile]:
+        """The servers of the mail's company or those it inherits, first one first."""
+        return self.directory.of_company(self.holder.id) if self.holder else []
+
     def first_open(self, profiles: Iterable[ServerProfile]) -> ServerProfile | None:
         """The first of servers that were looked at before and can carry this mail."""
         return next((p for p in profiles if self.obstacle(p) is None), None)
@@ -240,10 +269,21 @@ def _forced(search: _Search) -> _Taken | None:
     elif not profile.active:
         refusal = Reason.FORCED_ARCHIVED
     if refusal is None:
-        return taken
+        return replace(taken, headers_as=_assigned_by(search, profile))
     search.steps.pop()
     search.note(Rule.FORCED, refusal, profile)
     return replace(taken, refused=True)
+
+
+def _assigned_by(search: _Search, profile: ServerProfile) -> Rule | None:
+    """The rule that would ask a server for this mail, had nobody set it by hand."""
+    sender = search.request.sender
+    if sender and sender.uses_own_servers:
+        if profile in search.directory.of_user(sender.id):
+            return Rule.USER
+    if profile in search.servers_of_company():
+        return Rule.COMPANY
+    return None
 
 
 def _user_for_from(search: _Search) -> _Taken | None:
@@ -356,8 +396,7 @@ def _company_for_from(search: _Search) -> _Taken | None:
         return None
     if holder is not company:
         search.note(Rule.COMPANY, Reason.INHERITED, parent=holder.name)
-    profiles = search.directory.of_company(holder.id)
-    candidates = search.open_servers(Rule.COMPANY, profiles)
+    candidates = search.open_servers(Rule.COMPANY, search.servers_of_company())
     reason = Reason.COMPANY_MAY_SEND
     if search.own_from:
         email = search.request.email
@@ -421,7 +460,7 @@ def _company_at_all(search: _Search) -> _Taken | None:
     holder = search.holder
     if holder is None:
         return None
-    profile = search.first_open(search.directory.of_company(holder.id))
+    profile = search.first_open(search.servers_of_company())
     if profile is None:
         return None
     return search.take(
@@ -505,10 +544,11 @@ def _conclude(search: _Search, taken: _Taken) -> Decision:
     request, profile = search.request, taken.profile
     email_from, from_email = taken.core_from, taken.core_email
     from_name, rewritten = "", False
+    rule = taken.headers_as or taken.rule
     if (
         profile is not None
         and not profile.owner_id
-        and decides_header(taken.rule, profile, profile.from_policy)
+        and decides_header(rule, profile, profile.from_policy)
     ):
         if may_send_as(profile, request.email):
             email_from, from_email = request.email_from, request.email
@@ -526,15 +566,18 @@ def _conclude(search: _Search, taken: _Taken) -> Decision:
         collected=request.collected,
         refused=taken.refused,
         steps=tuple(search.steps),
+        headers_as=taken.headers_as,
     )
 
 
 def decides_header(rule: Rule, profile: ServerProfile, policy: str) -> bool:
     """Whether the server's policy decides a header, or core does.
 
-    It does on a route by assignment to a user or company, and on any route through
-    a server on which the administrator set that policy by hand. Core's personal
-    servers keep core's headers.
+    It does on a route by assignment to a user or company, chosen by hand or not, and
+    on any route through a server on which the administrator set that policy by hand.
+    Core's personal servers keep core's headers.
+
+    :param rule: the decision's ``header_rule``
     """
     if policy != AUTO:
         return True

@@ -202,7 +202,8 @@ class Decision:
     the command line. ``from_email`` is the address of the final From. Where it is
     ``rewritten``, the header is ``from_name`` and ``from_email``; else it is
     ``email_from`` to the letter. ``company`` and ``collected`` are the request's, and
-    ``refused`` says that the forced server may not carry the mail.
+    ``refused`` says that the forced server may not carry the mail. ``headers_as`` is
+    the rule by which a forced server is assigned to this mail, if it is.
     """
 
     rule: Rule
@@ -215,6 +216,16 @@ class Decision:
     collected: bool = False
     refused: bool = False
     steps: tuple[Step, ...] = ()
+    headers_as: Rule | None = None
+
+    @property
+    def header_rule(self) -> Rule:
+        """The rule whose headers the mail gets.
+
+        >>> Decision(Rule.FORCED, None, "", "", headers_as=Rule.USER).header_rule
+        <Rule.USER: 'user'>
+        """
+        return self.headers_as or self.rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from ...routing import (
 from ...routing.headers import plans_headers
 from .scenario import (
     ANNA,
+    BEN,
     MAILBOX,
     RELAY_A,
     SHARED,
@@ -256,8 +257,23 @@ def test_headers_on_a_personal_server_stay() -> None:
     assert plan_headers(decision(Rule.USER, personal), facts()) == HeaderPlan()
 
 
-def test_headers_forced_server_of_the_company_stay() -> None:
-    forced = route(written_by(ANNA, forced_id=RELAY_A.id), RELAY_A)
+@pytest.mark.parametrize("profile", [MAILBOX, RELAY_A], ids=lambda p: p.name)
+@pytest.mark.parametrize("linked", [True, False])
+@pytest.mark.parametrize("reply_to", [F, CATCHALL, ELSEWHERE])
+def test_headers_forced_server_of_the_mail_are_those_of_its_rule(
+    profile: ServerProfile, linked: bool, reply_to: str
+) -> None:
+    profile = but(profile, collects_replies=linked)
+    by_rule = route(written_by(ANNA), profile)
+    forced = route(written_by(ANNA, forced_id=profile.id), profile)
+    assert (by_rule.rule, forced.rule) == (forced.header_rule, Rule.FORCED)
+    planned = plan_headers(forced, facts(reply_to))
+    assert planned == plan_headers(by_rule, facts(reply_to)) != HeaderPlan()
+    assert session_key(forced) == session_key(by_rule)
+
+
+def test_headers_forced_server_of_nobody_stay() -> None:
+    forced = route(written_by(BEN, forced_id=MAILBOX.id), MAILBOX, RELAY_A)
     assert plan_headers(forced, facts()) == HeaderPlan()
 
 

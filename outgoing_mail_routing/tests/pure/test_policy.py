@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ...routing import Request, ServerProfile
+from ...routing import Directory, Request, ServerProfile, choosable
 from .scenario import (
     ANNA,
     BEN,
@@ -34,7 +34,7 @@ from .scenario import (
 )
 
 Servers = tuple[ServerProfile, ...]
-Row = tuple[str, Request, Servers, tuple[str, str | None, str]]
+Row = tuple[str, Request, Servers, object]
 
 MAILBOX_EMAIL = MAILBOX.sender_email
 RELAY_EMAIL = RELAY_A.sender_email
@@ -51,7 +51,7 @@ AS_ANNA = written_by(BEN, email=ANNA.email, colleagues=(ANNA,))
 
 
 def table(*rows: Row) -> pytest.MarkDecorator:
-    """Run a test with every row; a row is: condition, mail, servers, outcome."""
+    """Run a test with every row: condition, mail, servers, what is expected."""
     return pytest.mark.parametrize(
         ("request_", "servers", "expected"),
         [pytest.param(*row[1:], id=row[0].replace(" ", "_")) for row in rows],
@@ -1118,6 +1118,111 @@ def test_forced_server_with_policy_set_by_hand_rewrites_from() -> None:
     decision = route(written_by(ANNA, forced_id=forced.id), forced)
     assert decision.rewritten
     assert (decision.from_name, decision.from_email) == ("Anna", "shared@x.example")
+
+
+@table(
+    ("the sender's own", written_by(ANNA), (MAILBOX,), ("Anna", MAILBOX_EMAIL, "user")),
+    (
+        "the sender's own, for a template's From",
+        written_by(ANNA, email=SHOP_EMAIL),
+        (MAILBOX,),
+        ("Anna", MAILBOX_EMAIL, "user"),
+    ),
+    ("the company's", written_by(ANNA), (RELAY_A,), ("", ANNA.email, "company")),
+    (
+        "the company's, for a From it may not send as",
+        mail(UNKNOWN, "Press"),
+        (RELAY_A,),
+        ("Press", RELAY_A.sender_email, "company"),
+    ),
+    (
+        "the sender's and the company's",
+        written_by(ANNA),
+        (but(MAILBOX, default_company_ids=ONLY_A),),
+        ("Anna", MAILBOX_EMAIL, "user"),
+    ),
+    (
+        "the sender's own, switched off",
+        written_by(ANNA_OFF),
+        (MAILBOX,),
+        ("", ANNA.email, "forced"),
+    ),
+    ("a colleague's", written_by(BEN), (MAILBOX,), ("", BEN.email, "forced")),
+    ("another company's", written_by(ANNA), (RELAY_B,), ("", ANNA.email, "forced")),
+    ("nobody's", written_by(ANNA), (SHARED,), ("", ANNA.email, "forced")),
+)
+def test_forced_server_assigned_to_the_mail_has_the_headers_of_its_rule(
+    request_: Request, servers: Servers, expected: tuple[str, str, str]
+) -> None:
+    decision = route(but(request_, forced_id=servers[0].id), *servers)
+    assert decision.rule.value == "forced"
+    assert (
+        decision.from_name,
+        decision.from_email,
+        decision.header_rule.value,
+    ) == expected
+
+
+# ----------------------------------------------------------------------
+# choosable
+# ----------------------------------------------------------------------
+
+
+@table(
+    ("own before the company's", written_by(ANNA), SERVERS, ["Mailbox", "Relay A"]),
+    ("the company's", written_by(BEN), SERVERS, ["Relay A"]),
+    ("on a record of another company", written_by(CARL, B), SERVERS, ["Relay B"]),
+    ("own switched off", written_by(ANNA_OFF), SERVERS, ["Relay A"]),
+    ("a mail of nobody", mail(SHOP_EMAIL), SERVERS, ["Relay A"]),
+    ("nobody's servers only", written_by(ANNA), (SHOP, SHARED), []),
+    (
+        "own and the company's at once",
+        written_by(ANNA),
+        (but(MAILBOX, default_company_ids=ONLY_A), RELAY_A),
+        ["Mailbox", "Relay A"],
+    ),
+    (
+        "archived and barred",
+        written_by(ANNA),
+        (but(MAILBOX, active=False), but(RELAY_A, company_ids=ONLY_B)),
+        [],
+    ),
+    (
+        "without any address to send as",
+        written_by(ANNA, None),
+        (but(MAILBOX, from_policy="login", sender_email=""),),
+        [],
+    ),
+    (
+        "lent by a colleague",
+        written_by(BEN, email=ANNA.email, colleagues=(ANNA,)),
+        (but(MAILBOX, allow_delegation=True), RELAY_A),
+        ["Relay A"],
+    ),
+    (
+        "a personal server for its own From",
+        written_by(ANNA, personal_id=PERSONAL.id),
+        (RELAY_A, MAILBOX, PERSONAL),
+        ["Personal", "Mailbox", "Relay A"],
+    ),
+    (
+        "a personal server for another From",
+        written_by(ANNA, email=SHOP_EMAIL, personal_id=PERSONAL.id),
+        (PERSONAL, RELAY_A),
+        ["Relay A"],
+    ),
+    (
+        "a personal server of somebody else",
+        written_by(ANNA),
+        (PERSONAL, RELAY_A),
+        ["Relay A"],
+    ),
+)
+def test_choosable_servers_are_those_of_the_sender_and_the_company(
+    request_: Request, servers: Servers, expected: list[str]
+) -> None:
+    profiles = choosable(request_, Directory(servers))
+    assert [profile.name for profile in profiles] == expected
 
 
 # ----------------------------------------------------------------------

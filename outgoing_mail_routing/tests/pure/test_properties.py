@@ -20,6 +20,7 @@ from ...routing import (
     Request,
     Rule,
     ServerProfile,
+    choosable,
     decide,
     plan_headers,
 )
@@ -123,6 +124,35 @@ def test_decision_never_names_a_foreign_server(case: Case) -> None:
         assert of_sender or of_company or lent or borrowed
     if profile.reserved:
         assert of_sender or of_company or lent
+
+
+@thorough
+@given(any_case)
+def test_choosable_server_chosen_by_hand_leaves_as_by_its_rule(case: Case) -> None:
+    request, servers = case
+    directory = Directory(servers)
+    for profile in choosable(replace(request, forced_id=0), directory):
+        chosen = decide(replace(request, forced_id=profile.id), directory)
+        assert (chosen.profile, chosen.refused) == (profile, False)
+        if profile.owner_id:
+            continue
+        assert chosen.header_rule in (Rule.USER, Rule.COMPANY)
+        assert may_send_as(profile, chosen.from_email) or chosen.rewritten
+
+
+@thorough
+@given(any_case)
+def test_server_chosen_by_rule_and_by_hand_leaves_the_same(case: Case) -> None:
+    request, servers = case
+    request = replace(request, forced_id=0, colleagues=())
+    directory = Directory(servers)
+    by_rule = decide(request, directory)
+    if by_rule.profile is None or by_rule.rule not in (Rule.USER, Rule.COMPANY):
+        return
+    by_hand = decide(replace(request, forced_id=by_rule.profile.id), directory)
+    for field in ("email_from", "from_email", "from_name", "rewritten"):
+        assert getattr(by_hand, field) == getattr(by_rule, field)
+    assert by_rule.profile in choosable(request, directory)
 
 
 @thorough
