@@ -13,6 +13,8 @@
         "views/res_company_views.xml",
         "views/res_config_settings_views.xml",
         "views/fetchmail_server_views.xml",
+        "views/mail_template_views.xml",
+        "wizards/mail_compose_message_views.xml",
     ],
     "demo": [
         "demo/res_company_demo.xml",
@@ -22,6 +24,9 @@
         "demo/mail_template_demo.xml",
     ],
     "assets": {
+        "web.assets_backend": [
+            "outgoing_mail_routing/static/src/**/*.js",
+        ],
         "web.assets_tests": [
             "outgoing_mail_routing/static/tests/tours/*.js",
         ],

@@ -3,6 +3,7 @@ from . import fetchmail_server
 from . import ir_mail_server
 from . import mail_mail
 from . import mail_render_mixin
+from . import mail_template
 from . import mail_thread
 from . import res_company
 from . import res_config_settings

@@ -1,5 +1,5 @@
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 from odoo import SUPERUSER_ID, api, models, tools
@@ -290,7 +290,9 @@ class MailRouting(models.AbstractModel):
         }
 
     @api.model
-    def _message_request(self, email_from, directory, mail_servers=None, forced_id=0):
+    def _message_request(
+        self, email_from, directory, mail_servers=None, forced_id=0, company=None
+    ):
         """The request of a message that no ``mail.mail`` stands behind.
 
         It is sent for the calling user, which matters only where something is
@@ -302,6 +304,7 @@ class MailRouting(models.AbstractModel):
         :param routing.Directory directory: all servers
         :param mail_servers: the candidates that the caller allows, ``None`` for all
         :param int forced_id: the server that the caller insists on
+        :param company: the company it is sent for, by default the user's
         :rtype: routing.Request
         """
         personal = mail_servers.filtered("owner_user_id") if mail_servers else ()
@@ -314,7 +317,7 @@ class MailRouting(models.AbstractModel):
             return Request(**core_facts)
         user = self.env.user.sudo()
         sender = user if self._may_be_sender(user) else user.browse()
-        company = sender.company_id or self.env.company.sudo()
+        company = company or sender.company_id or self.env.company.sudo()
         email = email_of(email_from)
         named = self._users_by_email([email_from]).get(email, user.browse())
         named |= self._users_by_sender_address([email_from], directory).get(
@@ -422,6 +425,27 @@ class MailRouting(models.AbstractModel):
         return self._decide(request, directory)
 
     @api.model
+    def _foresee(self, email_from, company, forced_id=0):
+        """The route that a mail of the calling user would take, were it sent now.
+
+        For forms that tell before there is a mail. The user has to be asked what they
+        may know of it before it is shown.
+
+        :param str email_from: the From header
+        :param res.company company: the company of the record it is about
+        :param int forced_id: the server that would be set on the mail
+        :rtype: RoutedFrom
+        """
+        routing = self.sudo().with_company(company)
+        directory = routing._get_directory()
+        user = routing.env.user
+        request = routing._message_request(
+            email_from, directory, forced_id=forced_id, company=company.sudo()
+        )
+        personal_id = routing._personal_server_id(user, directory)
+        return routing._decide(replace(request, personal_id=personal_id), directory)
+
+    @api.model
     def _decide(self, request, directory):
         """The decision of ``routing/`` and the From header that it asks for.
 
@@ -448,16 +472,24 @@ class MailRouting(models.AbstractModel):
         :param res.users sender: likewise; without one the mail is nobody's
         :rtype: routing.Decision
         """
+        request = self._form_request(email_from, company, directory, sender)
+        return decide(request, directory)
+
+    @api.model
+    def _form_request(self, email_from, company, directory, sender=None):
+        """The request of a mail that a company, or a user in it, would write now.
+
+        Takes the arguments of :meth:`_decide_for_form`.
+        """
         routing = self.with_company(company._origin or self.env.company).with_context(
             domain_notifications_email=company.default_from_email
         )
-        request = Request(
+        return Request(
             sender=self._person(sender),
             company=self._company(company),
             personal_id=self._personal_server_id(sender, directory) if sender else 0,
             **routing._request_core_facts(email_from),
         )
-        return decide(request, directory)
 
     @api.model
     def _plan_message_headers(self, message, routed):

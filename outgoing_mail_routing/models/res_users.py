@@ -1,5 +1,7 @@
 from odoo import api, fields, models
 
+from ..routing import choosable
+
 
 class ResUsers(models.Model):
     _inherit = "res.users"
@@ -55,6 +57,34 @@ class ResUsers(models.Model):
             may_read = may_read_all or user._origin == reader
             lines = user._get_outgoing_mail_lines() if may_read else ()
             user.outgoing_mail_summary = "\n".join(lines) or False
+
+    def _get_choosable_mail_servers(self, company, email_from=None):
+        """The servers this user may choose by hand for a mail of a company.
+
+        Their own, then those of the company if it is one of theirs, as far as they
+        may carry the mail; in the order in which the rules would ask them.
+
+        :param res.company company: the company the mail is sent for
+        :param str email_from: the mail's From header, by default the user's own; a
+            personal server they connected is theirs to choose for its own address
+        :return: ``ir.mail_server`` in sudo, for callers that tell names and addresses
+        """
+        self.ensure_one()
+        routing = self.env["mail.routing"].sudo()
+        Server = self.env["ir.mail_server"].sudo()
+        if not routing._may_be_sender(self):
+            return Server
+        user = self.sudo()
+        directory = routing._get_directory()
+        request = routing._form_request(
+            email_from or user.email_formatted, company.sudo(), directory, user
+        )
+        is_member = company in user.company_ids
+        return Server.browse(
+            profile.id
+            for profile in choosable(request, directory)
+            if is_member or user.id in {*profile.user_ids, profile.owner_id}
+        )
 
     def _get_outgoing_mail_lines(self):
         """Where a user's own messages leave from each of their companies.

@@ -8,7 +8,7 @@ answer, and the same functions serve sending and explaining.
 
 from .directory import Directory
 from .headers import plan_headers, plans_headers, session_key
-from .policy import choosable, decide
+from .policy import choosable, decide, may_send_as
 from .reasons import Reason
 from .types import (
     Company,
@@ -38,6 +38,7 @@ __all__ = [
     "Step",
     "choosable",
     "decide",
+    "may_send_as",
     "plan_headers",
     "plans_headers",
     "session_key",

@@ -1,5 +1,6 @@
 from . import test_assignment
 from . import test_companies
+from . import test_composer
 from . import test_connected_accounts
 from . import test_core_names
 from . import test_core_parity
@@ -16,4 +17,5 @@ from . import test_sources_chatter
 from . import test_sources_documents
 from . import test_sources_gateway
 from . import test_sources_jobs
+from . import test_template_form
 from . import test_tours

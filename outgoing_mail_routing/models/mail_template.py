@@ -1,0 +1,197 @@
+from collections import defaultdict
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from ..routing import Rule, may_send_as
+from .addresses import email_of
+
+_EDITORS = "mail.group_mail_template_editor,base.group_system"
+
+
+class MailTemplate(models.Model):
+    _inherit = "mail.template"
+
+    mail_routing_summary = fields.Text(
+        string="Its Mails Leave",
+        compute="_compute_mail_routing_summary",
+        groups=_EDITORS,
+        help="Where mails of this template leave today if you send them, and the rule "
+        "that decides it.",
+    )
+    mail_routing_warning = fields.Boolean(
+        string="May Not Send as From",
+        compute="_compute_mail_routing_summary",
+        groups=_EDITORS,
+        help="Whether From will be replaced, or the mail server may not send as it.",
+    )
+
+    @api.depends("email_from", "mail_server_id", "model")
+    @api.depends_context("uid", "lang", "allowed_company_ids")
+    def _compute_mail_routing_summary(self):
+        """Where mails leave if the reader sends them; in sudo there is no reader.
+
+        Core reads every field of a template in sudo to look for unsafe placeholders
+        (``_has_unsafe_expression``): that must neither fill in one of them nor find
+        one in the name of a record.
+        """
+        for template in self:
+            lines, warning = [], False
+            if not self.env.su:
+                lines, warning = template._get_routing_lines()
+            template.mail_routing_summary = "\n".join(lines)
+            template.mail_routing_warning = warning
+
+    def _get_routing_lines(self):
+        """One sentence for each different route, and how From comes about.
+
+        :return: list of sentences, and whether one of them is a warning
+        """
+        self.ensure_one()
+        lines = self._describe_expression()
+        email_from, record = self._get_foreseen_from()
+        if not self._may_foresee_server():
+            email_from = ""
+            lines.append(self.env._("Leaves through the mail server that is set here."))
+        companies_by_route = defaultdict(list)
+        for company in self._get_foreseen_companies(record) if email_from else ():
+            route = self._foresee_route(email_from, company)
+            companies_by_route[route].append(company.name)
+        for (text, _warning), names in companies_by_route.items():
+            subject = self._describe_from(email_from, record)
+            if len(companies_by_route) > 1:
+                subject += f" ({', '.join(names)})"
+            lines.append(f"{subject}: {text}")
+        return lines, any(warning for _text, warning in companies_by_route)
+
+    # ------------------------------------------------------------------
+    # From
+    # ------------------------------------------------------------------
+
+    def _is_from_expression(self):
+        return "{{" in (self.email_from or "")
+
+    def _describe_expression(self):
+        """What decides where From differs from record to record, in a list."""
+        if not self._is_from_expression():
+            return []
+        if self.mail_server_id:
+            return [self.env._("From is filled in for each record.")]
+        return [
+            self.env._(
+                "From is filled in for each record, and decides then: servers of the "
+                "user who sends go first, then those of the company, then a FROM "
+                "filter, then the priority."
+            )
+        ]
+
+    def _get_foreseen_from(self):
+        """A From that mails of this template have.
+
+        An expression is filled in for the first record, as in core's preview, with
+        the rights of the reader.
+
+        :return: the From, empty where it cannot be told, and the record
+        """
+        if not self.email_from:
+            return self.env.user.email_formatted, None
+        if not self._is_from_expression():
+            return self.email_from, None
+        if self.model not in self.env:
+            return "", None
+        try:
+            record = self.env[self.model].search([], limit=1)
+            rendered = self.env["mail.render.mixin"]._render_template(
+                self.email_from, self.model, record.ids
+            )
+        except (UserError, ValueError):
+            return "", None
+        return rendered.get(record.id), record
+
+    def _get_foreseen_companies(self, record):
+        if record is None:
+            return self.env.companies
+        return record._mail_get_companies(default=self.env.company)[record.id]
+
+    def _describe_from(self, email_from, record):
+        email = email_of(email_from) or email_from
+        if record is not None:
+            return self.env._(
+                "For “%(record)s” it is “%(email)s”",
+                record=record.display_name,
+                email=email,
+            )
+        if self.email_from:
+            return self.env._("From is “%(email)s”", email=email)
+        return self.env._(
+            "From is empty, so it is that of whoever sends, yours is “%(email)s”",
+            email=email,
+        )
+
+    # ------------------------------------------------------------------
+    # Route
+    # ------------------------------------------------------------------
+
+    def _foresee_route(self, email_from, company):
+        """The route of a mail of this template that the reader sends, as a text.
+
+        :return: the text, and whether it is a warning
+        """
+        server_id = self.mail_server_id._origin.id
+        routed = self.env["mail.routing"]._foresee(email_from, company, server_id)
+        profile = routed.decision.profile
+        values = {
+            "email": email_of(routed),
+            "server": self._name_server(profile, company),
+            "rule": self._name_rule(routed.decision),
+        }
+        if routed.decision.refused:
+            text = self.env._("%(server)s may not carry it (%(rule)s).", **values)
+        elif email_of(routed) != email_of(email_from):
+            text = self.env._(
+                "will be replaced by “%(email)s”, leaves through %(server)s "
+                "(%(rule)s).",
+                **values,
+            )
+        elif profile and not may_send_as(profile, email_of(routed)):
+            text = self.env._(
+                "leaves through %(server)s (%(rule)s), which may not send as it.",
+                **values,
+            )
+        else:
+            text = self.env._("leaves through %(server)s (%(rule)s).", **values)
+            return text, False
+        return text, True
+
+    def _may_foresee_server(self):
+        """Whether the reader may know where the server set here leads.
+
+        A client can send any id before it is saved, and refused.
+        """
+        server = self.mail_server_id._origin
+        saved = self._origin.mail_server_id
+        return server <= saved or self.env.user.has_group("base.group_system")
+
+    def _name_server(self, profile, company):
+        """A server's name, for those who may know it; of others, that it is one."""
+        if profile is None:
+            return self.env._("the default server")
+        user = self.env.user
+        choosable = user._get_choosable_mail_servers(company)
+        if user.has_group("base.group_system") or profile.id in choosable.ids:
+            return profile.name
+        return self.env._("a mail server")
+
+    def _name_rule(self, decision):
+        """The rule that chose the server, in the words of the template's form."""
+        profile = decision.profile
+        own = profile and self.env.uid in {*profile.user_ids, profile.owner_id}
+        return {
+            Rule.FORCED: self.env._("set on this template"),
+            Rule.USER: self.env._("your own") if own else self.env._("lent to you"),
+            Rule.COMPANY: self.env._("server of the company"),
+            Rule.FROM_FILTER: self.env._("FROM filter"),
+            Rule.DEFAULT_FROM: self.env._("default From"),
+            Rule.PRIORITY: self.env._("priority"),
+            Rule.SYSTEM: self.env._("command line"),
+        }[decision.rule]
