@@ -443,7 +443,9 @@ class MailRouting(models.AbstractModel):
             email_from, directory, forced_id=forced_id, company=company.sudo()
         )
         personal_id = routing._personal_server_id(user, directory)
-        return routing._decide(replace(request, personal_id=personal_id), directory)
+        return self._as_routed_from(
+            decide(replace(request, personal_id=personal_id), directory)
+        )
 
     @api.model
     def _decide(self, request, directory):
@@ -456,6 +458,11 @@ class MailRouting(models.AbstractModel):
         if last.reason is Reason.PRIORITY_FIRST:
             # as core does: a server of another domain carries this mail
             _logger.warning("%s It sends as %s.", last, decision.email_from)
+        return self._as_routed_from(decision)
+
+    @api.model
+    def _as_routed_from(self, decision):
+        """The From header that a decision asks for."""
         if not decision.rewritten:
             return RoutedFrom(decision.email_from, decision)
         name = clean_name(decision.from_name)

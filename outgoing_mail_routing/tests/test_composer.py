@@ -286,9 +286,12 @@ class TestSenderChoice(ComposerCase):
         )
         composer.sender_choice = str(self.relay_a.id)
         composer = composer.save()
-        for domain in (False, [("id", "in", records.ids)]):
-            with self.subTest(domain=domain):
-                composer.res_domain = domain
+        for values in (
+            {},
+            {"res_domain": [("id", "in", records.ids)], "res_ids": "[]"},
+        ):
+            with self.subTest(**values):
+                composer.write(values)
                 before = self.env["mail.mail"].search_count([])
                 with self.sending(), self.refused(AccessError, REFUSED):
                     composer.action_send_mail()
@@ -344,8 +347,8 @@ class TestSenderChoiceRpc(ComposerCase, HttpCase):
             "error": error and (error["name"], error["message"]),
         }
 
-    def send_as(self, choice, context=None, **values):
-        """Open the composer, save it with a choice and press its button.
+    def send_as(self, choice, context=None, button="action_send_mail", **values):
+        """Open the composer, save it with a choice and press a button.
 
         :return: the error, if any
         """
@@ -366,9 +369,7 @@ class TestSenderChoiceRpc(ComposerCase, HttpCase):
             return saved["error"]
         composer_id = saved["result"][0]["id"]
         with self.sending():
-            return self.call("action_send_mail", [composer_id], context=context)[
-                "error"
-            ]
+            return self.call(button, [composer_id], context=context)["error"]
 
     def attacks(self):
         """Servers that Anna may not choose, and one that does not exist."""
@@ -431,6 +432,16 @@ class TestSenderChoiceRpc(ComposerCase, HttpCase):
         )
         self.assertFalse(answer["error"])
         return answer["result"]["value"]
+
+    def test_choice_outside_is_refused_for_a_scheduled_message(self):
+        error = self.send_as(
+            str(self.relay_b.id),
+            button="action_schedule_message",
+            scheduled_date="2035-01-01 08:00:00",
+        )
+        self.assertRegex(error[1], REFUSED)
+        scheduled = self.env["mail.scheduled.message"]
+        self.assertFalse(scheduled.search([("res_id", "=", self.customer_a.id)]))
 
     def test_choice_outside_tells_nothing_in_onchange(self):
         answers = [

@@ -259,6 +259,9 @@ class TestTemplateForm(RoutingCase):
                 ["email_from"],
                 {"email_from": {}, "mail_routing_summary": {}},
             )
+        template.new(
+            {"model": "res.partner", "email_from": unsafe}
+        )._get_routing_lines()
         self.assertEqual(self.ben.name, "Ben")
 
     def test_record_named_like_a_placeholder_makes_no_template_unsafe(self):
