@@ -442,7 +442,7 @@ class MailRouting(models.AbstractModel):
         request = routing._message_request(
             email_from, directory, forced_id=forced_id, company=company.sudo()
         )
-        personal_id = routing._personal_server_id(user, directory)
+        personal_id = routing._personal_server_id(user, directory, forced_id)
         return self._as_routed_from(
             decide(replace(request, personal_id=personal_id), directory)
         )

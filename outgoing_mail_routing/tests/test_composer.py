@@ -178,7 +178,12 @@ class TestSenderOptions(ComposerCase):
 
     def test_choosable_servers_of_a_company_are_for_its_members(self):
         root = self.env.ref("base.user_root")
+        branch = self.env["res.company"].create(
+            {"name": "Branch", "parent_id": self.company_a.id}
+        )
+        self.ben.company_ids += branch
         for user, company, servers in (
+            (self.ben, branch, self.relay_a),
             (self.anna, self.company_a, self.mailbox + self.relay_a),
             (self.anna, self.company_b, self.mailbox),
             (self.ben, self.company_b, self.env["ir.mail_server"]),

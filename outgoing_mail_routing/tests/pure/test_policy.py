@@ -1130,6 +1130,12 @@ def test_forced_server_with_policy_set_by_hand_rewrites_from() -> None:
     ),
     ("the company's", written_by(ANNA), (RELAY_A,), ("", ANNA.email, "company")),
     (
+        "the parent company's",
+        written_by(ANNA, BRANCH),
+        (RELAY_A,),
+        ("", ANNA.email, "company"),
+    ),
+    (
         "the company's, for a From it may not send as",
         mail(UNKNOWN, "Press"),
         (RELAY_A,),
@@ -1172,6 +1178,7 @@ def test_forced_server_assigned_to_the_mail_has_the_headers_of_its_rule(
     ("own before the company's", written_by(ANNA), SERVERS, ["Mailbox", "Relay A"]),
     ("the company's", written_by(BEN), SERVERS, ["Relay A"]),
     ("on a record of another company", written_by(CARL, B), SERVERS, ["Relay B"]),
+    ("in a branch of it", written_by(ANNA, BRANCH), SERVERS, ["Mailbox", "Relay A"]),
     ("own switched off", written_by(ANNA_OFF), SERVERS, ["Relay A"]),
     ("a mail of nobody", mail(SHOP_EMAIL), SERVERS, ["Relay A"]),
     ("nobody's servers only", written_by(ANNA), (SHOP, SHARED), []),
