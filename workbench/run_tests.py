@@ -20,7 +20,7 @@ from .environment import Environment
 from .paths import RESULT_VARIABLE, SYSTEM_VARIABLE
 from .steps import StepFailed, say, step
 
-NEEDS = ("browser", "openssl", "git")
+NEEDS = ("browser", "openssl", "git", "dovecot")
 ACCEPTS_MORE = True
 DATABASE = "omr_test"
 #: test_mail for Odoo's own tests; the others make mail, or take part in sending it.

@@ -18,16 +18,21 @@ BROWSERS = ("google-chrome", "chromium", "chromium-browser", "google-chrome-stab
 TITLE = "Install the missing system packages"
 #: Answers to the packages' questions: nobody here needs a mail daemon that runs.
 ANSWERS = "postfix postfix/main_mailer_type select No configuration\n"
+DOVECOT_SERVICES = ("dovecot.service", "dovecot.socket")
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """Something that the system has to provide."""
+    """Something that the system has to provide.
+
+    ``services`` are those that its packages would start and nobody here needs.
+    """
 
     name: str
     packages: tuple[str, ...]
     reason: str
     present: Callable[[], bool]
+    services: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,23 @@ def postgres_folder() -> Path | None:
     return found.parent if found and complete else None
 
 
+def _dovecot() -> Requirement:
+    """Return what keeps mailboxes; where it runs already, it goes on running."""
+    folders = [Path("/usr/lib/dovecot"), Path("/usr/libexec/dovecot")]
+    found = find_program("dovecot")
+    return Requirement(
+        "dovecot",
+        ("dovecot-imapd", "dovecot-pop3d"),
+        "keeps the mailboxes that tests of incoming mail collect",
+        lambda: bool(
+            find_program("dovecot")
+            and find_program("imap", folders=folders)
+            and find_program("pop3", folders=folders)
+        ),
+        services=() if found else DOVECOT_SERVICES,
+    )
+
+
 def _has_ensurepip() -> bool:
     check = [sys.executable, "-c", "import ensurepip, venv"]
     return subprocess.run(check, capture_output=True, check=False).returncode == 0
@@ -126,6 +148,7 @@ def requirements(system: System) -> Mapping[str, Requirement]:
             "checks the signature of Debian's package of Odoo",
             lambda: Path("/usr/share/keyrings/debian-archive-keyring.gpg").is_file(),
         ),
+        _dovecot(),
         needs("psql", "postgresql-client", "talks to the database server", "psql"),
         needs("browser", browser, "runs the browser tours", *BROWSERS),
         needs("openssl", "openssl", "makes certificates for SMTP tests", "openssl"),
@@ -166,7 +189,11 @@ def ensure(names: Iterable[str]) -> None:
     if not wanted:
         return
     say(f"Missing system packages:\n  {explain(wanted)}".replace("\n", "\n  "))
-    _install(_become_root(system, wanted), install_command(wanted))
+    prefix = _become_root(system, wanted)
+    _keep_from_starting(
+        prefix, [service for item in wanted for service in item.services]
+    )
+    _install(prefix, install_command(wanted))
     still = missing([requirement.name for requirement in wanted], requirements(system))
     if still:
         raise StepFailed(
@@ -195,6 +222,14 @@ def _become_root(system: System, wanted: Sequence[Requirement]) -> list[str]:
         f"neither root nor sudo is to be had; missing are:\n{explain(wanted)}",
         f"Have an administrator run:\n{line}\nthen start again.",
     )
+
+
+def _keep_from_starting(prefix: Sequence[str], services: Sequence[str]) -> None:
+    """Mask services that are not installed yet, so that installing starts none."""
+    if not services or not shutil.which("systemctl"):
+        return
+    subprocess.run([*prefix, "systemctl", "mask", *services], check=False)
+    say(f"To use these services yourself: systemctl unmask {' '.join(services)}")
 
 
 def _all_known(command: Sequence[str]) -> bool:

@@ -12,6 +12,7 @@ from workbench.system_packages import Requirement, System
 DATABASE = Requirement("db", ("postgresql",), "runs the cluster", lambda: False)
 BROWSER = Requirement("browser", ("chromium",), "runs the tours", lambda: False)
 PRESENT = Requirement("git", ("git",), "lists the files", lambda: True)
+ROOT = System("debian", "bookworm", root=True, sudo=False, terminal=False)
 USER = System("debian", "bookworm", root=False, sudo=False, terminal=False)
 
 
@@ -85,3 +86,23 @@ def test_program_is_found_in_a_named_folder(tmp_path: Path) -> None:
     found = system_packages.find_program(program.name, folders=[tmp_path])
     assert found == program
     assert system_packages.find_program("no-such-program-at-all") is None
+
+
+def test_services_of_new_packages_are_kept_from_starting() -> None:
+    mailboxes = Requirement(
+        "imap", ("dovecot-imapd",), "keeps mail", lambda: False, ("dovecot.service",)
+    )
+    order: list[list[str]] = []
+    with (
+        patch.object(system_packages, "this_system", return_value=ROOT),
+        patch.object(system_packages, "requirements", return_value={"imap": mailboxes}),
+        patch("shutil.which", return_value="/usr/bin/found"),
+        patch("subprocess.run", side_effect=lambda line, **_: order.append(line)),
+        patch.object(
+            system_packages, "_install", side_effect=lambda _, line: order.append(line)
+        ),
+        pytest.raises(StepFailed, match="still not found"),
+    ):
+        system_packages.ensure(["imap"])
+    assert order[0] == ["systemctl", "mask", "dovecot.service"]
+    assert order[1][-1] == "dovecot-imapd"
