@@ -5,6 +5,8 @@ from odoo.tools.mail import email_split_tuples
 from odoo.addons.base.models.ir_mail_server import extract_rfc2822_addresses
 
 from ..routing import Reason
+from ..routing.incoming import guess_imap_host
+from .fetchmail_server import COLLECTING
 from .routed_from import RoutedFrom
 
 _SYSTEM = "base.group_system"
@@ -290,7 +292,10 @@ class IrMailServer(models.Model):
         "sender_email",
         "reserved",
         "reply_to_policy",
-        "fetchmail_server_id",
+        "fetchmail_server_id.active",
+        "fetchmail_server_id.state",
+        "fetchmail_server_id.server_type",
+        "fetchmail_server_id.user",
         "own_user_ids.active",
         "own_user_ids.share",
         "default_company_ids",
@@ -314,18 +319,52 @@ class IrMailServer(models.Model):
                     email=self.sender_email,
                 )
             )
-        if self.reply_to_policy == "from" and not self.fetchmail_server_id:
+        if assigned and self.from_policy == "login" and not self.sender_email:
+            warnings.append(
+                self.env._(
+                    "It may send as its sender address only, but has none. Fill in the "
+                    "sender address."
+                )
+            )
+        return warnings + self._get_reply_warnings()
+
+    def _get_reply_warnings(self):
+        """What can keep answers from coming back, a sentence each."""
+        incoming = self.fetchmail_server_id
+        values = {"incoming": incoming.name, "email": self.sender_email}
+        warnings = []
+        if self.reply_to_policy == "from" and not incoming:
             warnings.append(
                 self.env._(
                     "Answers go to the address in From, but no incoming mail server "
                     "collects them: they will not reach Odoo."
                 )
             )
-        if assigned and self.from_policy == "login" and not self.sender_email:
+        if incoming and not incoming.active:
             warnings.append(
                 self.env._(
-                    "It may send as its sender address only, but has none. Fill in the "
-                    "sender address."
+                    "The incoming mail server “%(incoming)s” is archived and collects "
+                    "nothing. Restore it, or choose another one.",
+                    **values,
+                )
+            )
+        elif incoming and not incoming.filtered_domain(COLLECTING):
+            warnings.append(
+                self.env._(
+                    "The incoming mail server “%(incoming)s” is not confirmed yet and "
+                    "collects nothing. Open it, then test and confirm it.",
+                    **values,
+                )
+            )
+        account = tools.email_normalize(incoming.user)
+        if account and self.sender_email and account != self.sender_email:
+            warnings.append(
+                self.env._(
+                    "The incoming mail server “%(incoming)s” collects the mailbox "
+                    "%(account)s, while answers go to %(email)s. Make sure that they "
+                    "arrive there.",
+                    account=account,
+                    **values,
                 )
             )
         return warnings
@@ -360,6 +399,63 @@ class IrMailServer(models.Model):
         self.filtered(
             lambda server: not (server.own_user_ids or server.default_company_ids)
         ).reserved = True
+
+    # ------------------------------------------------------------------
+    # Collecting replies
+    # ------------------------------------------------------------------
+
+    def action_collect_replies(self):
+        """Create the incoming mail server of this account, and open it.
+
+        The button of the form. What logs in is copied here, so that it does not travel
+        to the browser and back.
+
+        :return: the action that opens the form, to test and confirm the server
+        :raise UserError: the server is somebody's personal one
+        """
+        self.ensure_one()
+        if self.owner_user_id:
+            raise UserError(
+                self.env._(
+                    "“%(server)s” is the personal mail server of %(user)s, who only "
+                    "connected it to send. Create an incoming mail server together "
+                    "with them.",
+                    server=self.name,
+                    user=self.owner_user_id.name,
+                )
+            )
+        if not self.fetchmail_server_id:
+            incoming = self.env["fetchmail.server"]
+            values = self._prepare_incoming_server()
+            self.fetchmail_server_id = incoming.create(values)
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "fetchmail.server",
+            "res_id": self.fetchmail_server_id.id,
+            "views": [(False, "form")],
+        }
+
+    def _prepare_incoming_server(self):
+        """The values of an incoming server for the same account, not confirmed yet."""
+        values = {
+            "name": self.name,
+            "server_type": "imap",
+            "server": guess_imap_host(self.smtp_host or ""),
+            "port": 993,
+            "is_ssl": True,
+            "user": self.smtp_user or self.sender_email,
+            "replies_only": True,
+        }
+        if self.smtp_authentication == "gmail":
+            # Google grants one token for both directions
+            token = self.google_gmail_refresh_token
+            values.update(server_type="gmail", google_gmail_refresh_token=token)
+        elif self.smtp_authentication == "outlook":
+            # Microsoft grants one for each: the account has to be connected again
+            values.update(server_type="outlook", server="imap.outlook.com")
+        elif self.smtp_authentication == "login":
+            values["password"] = self.smtp_pass
+        return values
 
     # ------------------------------------------------------------------
     # Routing

@@ -1,5 +1,7 @@
 import logging
 from dataclasses import dataclass, replace
+from email.message import EmailMessage
+from email.policy import SMTP
 from types import SimpleNamespace
 
 from odoo import SUPERUSER_ID, api, models, tools
@@ -21,6 +23,7 @@ from ..routing import (
     plans_headers,
 )
 from .addresses import clean_name, email_of, name_of
+from .fetchmail_server import COLLECTING
 from .routed_from import RequestFrom, RoutedFrom
 
 _logger = logging.getLogger(__name__)
@@ -47,6 +50,8 @@ _SERVER_FIELDS = (
     "bounce_policy",
     "fetchmail_server_id",
 )
+# What of an incoming server tells whether it brings answers back
+_COLLECTOR_FIELDS = ("active", "state", "server_type")
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,7 @@ class MailRouting(models.AbstractModel):
         :rtype: routing.Directory
         """
         self.env["ir.mail_server"].sudo().flush_model(_SERVER_FIELDS)
+        self.env["fetchmail.server"].sudo().flush_model(_COLLECTOR_FIELDS)
         versions = (self.env.cr.dbname, self._row_versions())
         directory = _directories.get(versions)
         if directory is None:
@@ -105,27 +111,36 @@ class MailRouting(models.AbstractModel):
 
         PostgreSQL never changes a row in place: each change writes a new version, known
         by its place (``ctid``) and its transaction (``xmin``), and these cost a third
-        of what the content does.
+        of what the content does. Incoming servers are few, and each fetch writes a new
+        version of them: of these the content tells more.
         """
         version = SQL("concat(line.ctid, line.xmin)")
         tables = ("ir_mail_server", *self._relation_tables())
-        return self._count_and_hash(dict.fromkeys(tables, version))
+        return self._count_and_hash(
+            {
+                **dict.fromkeys(tables, version),
+                "fetchmail_server": self._columns(_COLLECTOR_FIELDS),
+            }
+        )
 
     @api.model
     def _row_contents(self):
         """Count and hash of the content of all rows that a directory depends on."""
         fields = self.env["ir.mail_server"]._fields
-        columns = SQL(", ").join(
-            SQL.identifier("line", name)
-            for name in ("id", *_SERVER_FIELDS)
-            if fields[name].column_type
-        )
+        stored = [name for name in _SERVER_FIELDS if fields[name].column_type]
         return self._count_and_hash(
             {
-                "ir_mail_server": SQL("ROW(%s)::text", columns),
+                "ir_mail_server": self._columns(stored),
                 **dict.fromkeys(self._relation_tables(), SQL("line::text")),
+                "fetchmail_server": self._columns(_COLLECTOR_FIELDS),
             }
         )
+
+    @api.model
+    def _columns(self, names):
+        """The SQL of the text of some columns of a row."""
+        columns = (SQL.identifier("line", name) for name in ("id", *names))
+        return SQL("ROW(%s)::text", SQL(", ").join(columns))
 
     @api.model
     def _relation_tables(self):
@@ -154,18 +169,21 @@ class MailRouting(models.AbstractModel):
     def _build_directory(self):
         """Read all servers, archived ones too, in core's order."""
         servers = self.env["ir.mail_server"].sudo().with_context(active_test=False)
+        collectors = self.env["fetchmail.server"].sudo().search(COLLECTING)
+        collector_ids = frozenset(collectors.ids)
         return Directory(
-            self._server_profile(values)
+            self._server_profile(values, collector_ids)
             for values in servers.search([], order="sequence, id").read(
                 _SERVER_FIELDS, load=None
             )
         )
 
     @api.model
-    def _server_profile(self, values):
+    def _server_profile(self, values, collector_ids):
         """The profile of one server from the values that ``read`` gave.
 
         :param dict values: ``_SERVER_FIELDS`` and ``id``, many2one fields as ids
+        :param collector_ids: the incoming servers that bring in what arrives
         :rtype: routing.ServerProfile
         """
         return ServerProfile(
@@ -184,7 +202,7 @@ class MailRouting(models.AbstractModel):
             reply_to_policy=values["reply_to_policy"],
             reply_to_email=values["reply_to_email"] or "",
             bounce_policy=values["bounce_policy"],
-            collects_replies=bool(values["fetchmail_server_id"]),
+            collects_replies=values["fetchmail_server_id"] in collector_ids,
         )
 
     @api.model
@@ -495,6 +513,7 @@ class MailRouting(models.AbstractModel):
             sender=self._person(sender),
             company=self._company(company),
             personal_id=self._personal_server_id(sender, directory) if sender else 0,
+            collected=bool(self._collected_among([email_from])),
             **routing._request_core_facts(email_from),
         )
 
@@ -519,6 +538,20 @@ class MailRouting(models.AbstractModel):
                 bounce_email=email_of(bounce_email),
             ),
         )
+
+    @api.model
+    def _get_reply_email(self, email_from, reply_to, decision):
+        """The address that answers to a message go to, once its route set the headers.
+
+        :param str email_from: the From header that Odoo computed, before the route
+        :param str reply_to: likewise the Reply-To header
+        :param routing.Decision decision: the route
+        """
+        message = EmailMessage(policy=SMTP)
+        message["From"], message["Reply-To"] = email_from, reply_to
+        routed = RoutedFrom(decision.from_email, decision)
+        plan = self._plan_message_headers(message, routed)
+        return email_of(plan.reply_to or reply_to)
 
     @api.model
     def _get_bounce_email(self, message, company):

@@ -15,3 +15,16 @@ class MailThread(models.AbstractModel):
         return super()._routing_create_bounce_email(
             email_from, text, message, **mail_values
         )
+
+    @api.model
+    def message_route(self, message, message_dict, *args, **kwargs):
+        """Find the document that a reply names in In-Reply-To alone.
+
+        Where there are References too, core asks these alone, and a reply taken out of
+        a mailbox of replies only would find no document.
+        """
+        server_id = self.env.context.get("default_fetchmail_server_id")
+        server = self.env["fetchmail.server"].sudo().browse(server_id or ())
+        if server.replies_only and message_dict["references"]:
+            message_dict["references"] += f" {message_dict['in_reply_to']}"
+        return super().message_route(message, message_dict, *args, **kwargs)

@@ -72,8 +72,8 @@ class ServerProfile:
     """What routing knows of one ``ir.mail_server`` (fields of the same names).
 
     ``user_ids`` are ``own_user_ids``, ``owner_id`` is core's ``owner_user_id`` and
-    ``collects_replies`` says that ``fetchmail_server_id`` is set. ``0`` and the
-    empty set mean nobody.
+    ``collects_replies`` says that ``fetchmail_server_id`` is an incoming server that
+    brings answers back. ``0`` and the empty set mean nobody.
     """
 
     id: int

@@ -1,4 +1,5 @@
 from . import test_assignment
+from . import test_collecting
 from . import test_companies
 from . import test_composer
 from . import test_connected_accounts
@@ -6,6 +7,7 @@ from . import test_core_names
 from . import test_core_parity
 from . import test_directory
 from . import test_headers
+from . import test_incoming
 from . import test_mail_facts
 from . import test_personal_servers
 from . import test_routes

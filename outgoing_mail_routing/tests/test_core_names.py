@@ -1,6 +1,9 @@
 import inspect
+import re
 
 from odoo.tests import TransactionCase, tagged
+
+from odoo.addons.mail.models import fetchmail
 
 # What is overridden or relied on, with the parameters it had in 19.0
 _SIGNATURES = {
@@ -24,6 +27,12 @@ _SIGNATURES = {
         "_filter_mail_mail_servers": ["mail_servers"],
         "_send": ["smtp_session", "alias_domain_id", "mail_server"],
     },
+    "fetchmail.server": {
+        "_connect__": ["allow_archived"],
+        "_get_connection_type": [],
+        "_fetch_mail": ["batch_limit"],
+    },
+    "mail.thread": {"message_route": ["message", "message_dict"]},
 }
 
 
@@ -43,3 +52,17 @@ class TestCoreNames(TransactionCase):
                     self.assertLessEqual(
                         set(parameters), set(inspect.signature(core).parameters)
                     )
+
+    def test_core_asks_connections_for_nothing_else(self):
+        """What stands between core and a connection answers all that core asks."""
+        source = inspect.getsource(fetchmail.FetchmailServer._fetch_mail)
+        asked = set(re.findall(r"\bserver_connection[.](\w+)", source))
+        self.assertEqual(
+            asked,
+            {
+                "check_unread_messages",
+                "retrieve_unread_messages",
+                "handled_message",
+                "disconnect",
+            },
+        )

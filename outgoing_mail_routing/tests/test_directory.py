@@ -17,6 +17,22 @@ class TestDirectory(RoutingCase):
         before = self._directory()
         self.relay_a.write({"owner_limit_count": 3, "smtp_pass": "another"})
         self.assertIs(self._directory(), before)
+        self.mailbox.fetchmail_server_id = incoming = self._incoming_server()
+        before = self._directory()
+        incoming.date = "2030-01-01"  # as each fetch does
+        incoming.flush_recordset()
+        with self.assertQueryCount(1):
+            self.assertIs(self._directory(), before)
+
+    def _incoming_server(self):
+        return self.env["fetchmail.server"].create({"name": "Incoming"})
+
+    def test_directory_shows_whether_an_incoming_server_collects(self):
+        self.mailbox.fetchmail_server_id = incoming = self._incoming_server()
+        for state, collects in (("draft", False), ("done", True), ("draft", False)):
+            incoming.state = state
+            profile = self._directory().get(self.mailbox.id)
+            self.assertEqual(profile.collects_replies, collects)
 
     def test_directory_shows_every_change_in_the_same_transaction(self):
         self._directory()

@@ -12,9 +12,15 @@ BOUNCE = "bounce@a.example"
 class TestReplyTo(RoutingCase):
     """The Reply-To header under every policy, as an SMTP server receives it."""
 
-    def _incoming_server(self):
+    def _incoming_server(self, **values):
         return self.env["fetchmail.server"].create(
-            {"name": "Incoming", "server_type": "imap", "server": "imap.invalid"}
+            {
+                "name": "Incoming",
+                "server_type": "imap",
+                "server": "imap.invalid",
+                "state": "done",
+                **values,
+            }
         )
 
     def _received_reply_to(self, user, **values):
@@ -42,6 +48,20 @@ class TestReplyTo(RoutingCase):
     def test_reply_to_auto_follows_a_linked_incoming_server(self):
         self.mailbox.fetchmail_server_id = self._incoming_server()
         self.assertEqual(self._received_reply_to(self.anna), f"Anna <{MAILBOX}>")
+
+    def test_reply_to_auto_follows_no_server_that_brings_nothing_back(self):
+        self.mailbox.fetchmail_server_id = incoming = self._incoming_server()
+        for values, follows in (
+            ({"active": False}, False),
+            ({"active": True}, True),
+            ({"state": "draft"}, False),
+            ({"server_type": "local"}, True),
+        ):
+            with self.subTest(**values):
+                incoming.write(values)
+                address = MAILBOX if follows else "catchall@a.example"
+                reply_to = self._received_reply_to(self.anna)
+                self.assertEqual(reply_to, f"Anna <{address}>")
 
     def test_reply_to_auto_keeps_odoos_where_from_is_not_the_collected_address(self):
         self.relay_a.sender_email = "desk@a.example"

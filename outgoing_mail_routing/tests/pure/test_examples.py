@@ -7,16 +7,18 @@ from types import ModuleType
 
 import pytest
 
-from ...routing import directory, headers, policy, reasons, types
+from ...routing import directory, headers, incoming, policy, reasons, types
 
 
 @pytest.mark.parametrize(
-    "module", [directory, headers, policy, reasons, types], ids=lambda m: m.__name__
+    "module",
+    [directory, headers, incoming, policy, reasons, types],
+    ids=lambda m: m.__name__,
 )
 def test_docstring_examples_give_what_they_show(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0
 
 
-@pytest.mark.parametrize("module", [directory, headers, policy, types])
+@pytest.mark.parametrize("module", [directory, headers, incoming, policy, types])
 def test_docstring_examples_exist(module: ModuleType) -> None:
     assert doctest.testmod(module).attempted
