@@ -1,6 +1,24 @@
+from dataclasses import dataclass
+
 from odoo import api, fields, models
 
 from ..routing import choosable
+
+
+@dataclass(frozen=True)
+class MailWay:
+    """Where a user's messages leave from one company, and where answers go.
+
+    ``server`` and ``collector``, the incoming one, are names and empty for none;
+    ``collected`` says that answers reach Odoo, maybe without a server of its own.
+    """
+
+    company: str
+    server: str | None
+    email: str
+    reply_email: str
+    collector: str | None
+    collected: bool
 
 
 class ResUsers(models.Model):
@@ -27,11 +45,19 @@ class ResUsers(models.Model):
         "themselves are kept.",
     )
     outgoing_mail_summary = fields.Text(
-        string="Your Mail Leaves",
+        string="Your Mail",
         compute="_compute_outgoing_mail_summary",
         compute_sudo=True,
-        help="The outgoing mail server your own messages leave through and the address "
-        "they are sent as. Ask your administrator to change it.",
+        help="The outgoing mail server your own messages leave through, the address "
+        "they are sent as, and where the answers go. Ask your administrator to change "
+        "it.",
+    )
+    uncollected_replies_warning = fields.Text(
+        string="Lost Answers",
+        compute="_compute_outgoing_mail_summary",
+        compute_sudo=True,
+        help="The addresses that answers to your messages go to, although nothing "
+        "brings them back to Odoo.",
     )
 
     @api.constrains("own_mail_server_ids", "company_ids")
@@ -45,7 +71,10 @@ class ResUsers(models.Model):
 
     @property
     def SELF_READABLE_FIELDS(self):
-        return super().SELF_READABLE_FIELDS + ["outgoing_mail_summary"]
+        return super().SELF_READABLE_FIELDS + [
+            "outgoing_mail_summary",
+            "uncollected_replies_warning",
+        ]
 
     @api.depends("own_mail_server_ids", "use_own_mail_servers", "email", "company_ids")
     @api.depends_context("uid", "lang")
@@ -55,8 +84,12 @@ class ResUsers(models.Model):
         may_read_all = reader.has_group("base.group_system")
         for user in self:
             may_read = may_read_all or user._origin == reader
-            lines = user._get_outgoing_mail_lines() if may_read else ()
-            user.outgoing_mail_summary = "\n".join(lines) or False
+            ways = user._get_mail_ways() if may_read else ()
+            summary = "\n".join(user._describe_mail_way(way) for way in ways)
+            lost = dict.fromkeys(way.reply_email for way in ways if not way.collected)
+            warnings = "\n".join(map(user._warn_of_lost_answers, lost))
+            user.outgoing_mail_summary = summary or False
+            user.uncollected_replies_warning = warnings or False
 
     def _get_choosable_mail_servers(self, company, email_from=None):
         """The servers this user may choose by hand for a mail of a company.
@@ -86,10 +119,12 @@ class ResUsers(models.Model):
             if is_member or user.id in {*profile.user_ids, profile.owner_id}
         )
 
-    def _get_outgoing_mail_lines(self):
-        """Where a user's own messages leave from each of their companies.
+    def _get_mail_ways(self):
+        """Where a user's own messages leave from each company, and answers go.
 
         A form asks for what was edited there, too, before it is saved.
+
+        :rtype: list[MailWay]
         """
         routing = self.env["mail.routing"]
         directory = routing._get_directory()
@@ -97,23 +132,71 @@ class ResUsers(models.Model):
             directory = directory.with_servers_of_user(
                 self._origin.id or 0, self.own_mail_server_ids._origin.ids
             )
-        default_server = self.env._("the default server")
-        lines = []
+        ways = []
         for company in self.company_ids._origin if self.email_normalized else ():
             decision = routing._decide_for_form(
                 self.email_formatted, company, directory, sender=self
             )
-            lines.append(
-                self.env._(
-                    "%(company)s: through %(server)s as %(address)s",
+            email = self._get_reply_email(company, decision)
+            collector = self.env["fetchmail.server"]._find_collector(email)
+            ways.append(
+                MailWay(
                     company=company.name,
-                    server=decision.profile.name
-                    if decision.profile
-                    else default_server,
-                    address=decision.from_email,
+                    server=decision.profile and decision.profile.name,
+                    email=decision.from_email,
+                    reply_email=email,
+                    collector=collector.name,
+                    collected=bool(collector or routing._collected_among([email])),
                 )
             )
-        return lines
+        return ways
+
+    def _get_reply_email(self, company, decision):
+        """The address that answers go to, once a route has set the headers.
+
+        :param routing.Decision decision: the route of the user's mail in a company
+        """
+        threads = self.env["mail.thread"].with_company(company)
+        reply_to = threads._notify_get_reply_to(default=self.email_formatted)[False]
+        routing = self.env["mail.routing"].with_company(company)
+        return routing._get_reply_email(self.email_formatted, reply_to, decision)
+
+    @api.model
+    def _describe_mail_way(self, way):
+        """Both directions in one line."""
+        facts = {
+            "company": way.company,
+            "server": way.server or self.env._("the default server"),
+            "address": way.email,
+            "reply_address": way.reply_email,
+            "collector": way.collector,
+        }
+        if way.collector:
+            return self.env._(
+                "%(company)s: through %(server)s as %(address)s; answers to "
+                "%(reply_address)s are collected by %(collector)s",
+                **facts,
+            )
+        if way.collected:
+            return self.env._(
+                "%(company)s: through %(server)s as %(address)s; answers to "
+                "%(reply_address)s reach Odoo",
+                **facts,
+            )
+        return self.env._(
+            "%(company)s: through %(server)s as %(address)s; answers go to "
+            "%(reply_address)s",
+            **facts,
+        )
+
+    @api.model
+    def _warn_of_lost_answers(self, email):
+        return self.env._(
+            "No incoming mail server collects %(email)s: answers sent there do not "
+            "reach Odoo. An administrator can choose or create one on the outgoing "
+            "mail server.",
+            email=email,
+        )
 
     def unlink(self):
         """Reserve servers that are left to nobody, or they would be everybody's."""

@@ -137,13 +137,16 @@ class TestAccess(RoutingCase):
         anna = self.anna.with_user(self.anna)
         self.assertEqual(
             anna.outgoing_mail_summary,
-            "A: through Office@mailbox.example as office@mailbox.example",
+            "A: through Office@mailbox.example as office@mailbox.example; answers to "
+            "catchall@a.example reach Odoo",
         )
         clara = self.clara.with_user(self.clara)
         self.assertEqual(
             clara.outgoing_mail_summary,
-            "A: through Relay-a as clara@a.example\n"
-            "B: through Relay-b as notifications@b.example",
+            "A: through Relay-a as clara@a.example; answers to catchall@a.example "
+            "reach Odoo\n"
+            "B: through Relay-b as notifications@b.example; answers to "
+            "catchall@b.example reach Odoo",
         )
         self.assertFalse(self.anna.with_user(self.ben).outgoing_mail_summary)
         form = self.anna.with_user(self.anna).read(["outgoing_mail_summary"])
@@ -158,13 +161,13 @@ class TestAccess(RoutingCase):
             }
         )
         line = self.ben.with_user(self.ben).outgoing_mail_summary
-        self.assertEqual(line, "A: through Shared as ben@a.example")
+        self.assertIn("A: through Shared as ben@a.example;", line)
         self.env["ir.config_parameter"].set_param(
             "mail.disable_personal_mail_servers", True
         )
         self.ben.invalidate_recordset()
         line = self.ben.with_user(self.ben).outgoing_mail_summary
-        self.assertEqual(line, "A: through Relay-a as ben@a.example")
+        self.assertIn("A: through Relay-a as ben@a.example;", line)
 
     def test_new_fields_are_closed_to_users(self):
         for record, fields in (

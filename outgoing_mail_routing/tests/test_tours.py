@@ -81,8 +81,22 @@ class TestTours(HttpCase):
         self.assertEqual(self.mail_server.reply_to_policy, "from")
         self.assertTrue(self.mail_server.routing_warning)
 
+    def test_administrator_collects_replies_from_the_outgoing_form(self):
+        self.mail_server.smtp_host = "smtp.tour.example"
+        self.start_tour(
+            f"/odoo/action-base.action_ir_mail_server_list/{self.mail_server.id}",
+            "outgoing_mail_routing_collect_replies",
+            login=self.administrator.login,
+        )
+        incoming = self.mail_server.fetchmail_server_id
+        self.assertEqual(incoming.server, "imap.tour.example")
+        self.assertEqual(incoming.server_type, "pop")
+        self.assertTrue(incoming.replies_only)
+
     def test_user_opens_own_preferences_reads_own_route_only(self):
-        self.mail_server.own_user_ids = self.user
+        self.mail_server.write(
+            {"own_user_ids": self.user.ids, "reply_to_policy": "from"}
+        )
         self.start_tour(
             "/odoo", "outgoing_mail_routing_own_preferences", login=self.user.login
         )

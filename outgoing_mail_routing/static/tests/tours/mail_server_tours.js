@@ -176,3 +176,60 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_settings", {
         },
     ],
 });
+
+registry.category("web_tour.tours").add("outgoing_mail_routing_collect_replies", {
+    steps: () => [
+        {
+            content: "Let the replies of this account be collected",
+            trigger: "button[name=action_collect_replies]",
+            run: "click",
+        },
+        {
+            content: "The incoming server has the same login",
+            trigger: `.o_field_widget[name=user] input:value("mailbox@tour.example")`,
+        },
+        {
+            content: "Its host is guessed",
+            trigger: `.o_field_widget[name=server] input:value("imap.tour.example")`,
+        },
+        {
+            content: "The password is there and cannot be read",
+            trigger: `.o_field_widget[name=password] input[type=password]:value("secret")`,
+        },
+        {
+            content: "It takes replies only",
+            trigger: ".o_field_widget[name=replies_only] input:checked",
+        },
+        {
+            content: "So nothing else becomes a record",
+            trigger: ".o_form_view:not(:has(.o_field_widget[name=object_id]))",
+        },
+        {
+            content: "IMAP needs no warning",
+            trigger: ".o_form_view:not(:has(.alert-warning))",
+        },
+        {
+            content: "Choose POP",
+            trigger: ".o_field_widget[name=server_type] input[data-value=pop]",
+            run: "click",
+        },
+        {
+            content: "What POP cannot promise is said",
+            trigger: `.alert-warning:contains("deletes the answers that it takes")`,
+        },
+        ...SAVE,
+        {
+            content: "Go back to the outgoing server",
+            trigger: `.o_breadcrumb a:contains("Mailbox for the Tour")`,
+            run: "click",
+        },
+        {
+            content: "It is linked, and said to collect nothing before it is confirmed",
+            trigger: `.o_field_widget[name=routing_warning]:contains("not confirmed yet")`,
+        },
+        {
+            content: "There is nothing more to create",
+            trigger: ".o_form_view:not(:has(button[name=action_collect_replies]))",
+        },
+    ],
+});

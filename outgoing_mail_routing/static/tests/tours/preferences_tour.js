@@ -19,6 +19,14 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_own_preferences",
             trigger: `${SUMMARY}:contains("Mailbox for the Tour"):contains("mailbox@tour.example")`,
         },
         {
+            content: "It tells where answers go, and that nothing collects them",
+            trigger: `${SUMMARY}:contains("answers go to mailbox@tour.example")`,
+        },
+        {
+            content: "A warning says what that means",
+            trigger: `.modal .text-warning:contains("do not reach Odoo")`,
+        },
+        {
             content: "It cannot be edited",
             trigger: `${SUMMARY}.o_readonly_modifier:not(:has(input, textarea))`,
         },
