@@ -8,6 +8,8 @@
     "license": "LGPL-3",
     "depends": ["mail"],
     "data": [
+        "security/ir.model.access.csv",
+        "wizards/mail_routing_simulation_views.xml",
         "views/ir_mail_server_views.xml",
         "views/res_users_views.xml",
         "views/res_company_views.xml",
@@ -15,6 +17,7 @@
         "views/fetchmail_server_views.xml",
         "views/mail_template_views.xml",
         "wizards/mail_compose_message_views.xml",
+        "views/mail_mail_views.xml",
     ],
     "demo": [
         "demo/res_company_demo.xml",
@@ -25,7 +28,7 @@
     ],
     "assets": {
         "web.assets_backend": [
-            "outgoing_mail_routing/static/src/**/*.js",
+            "outgoing_mail_routing/static/src/**/*",
         ],
         "web.assets_tests": [
             "outgoing_mail_routing/static/tests/tours/*.js",

@@ -94,7 +94,7 @@ def _explain(mail: Any, route: Any) -> Explanation:
         email_from=route.email_from,
         reply_to=route.reply_to,
         return_path=route.return_path,
-        steps=route.steps,
+        steps=tuple(map(str, route.steps)),
     )
 
 

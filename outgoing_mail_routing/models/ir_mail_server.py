@@ -135,6 +135,15 @@ class IrMailServer(models.Model):
         help="The incoming mail server that fetches what arrives at the sender "
         "address, so that answers sent there reach the document in Odoo.",
     )
+    tested_date = fields.Datetime(
+        string="Last Tested",
+        compute="_compute_tested_date",
+        store=True,
+        copy=False,
+        groups=_SYSTEM,
+        help="When a test of the connection or a test mail last succeeded, with the "
+        "server as it is configured now.",
+    )
     routing_warning = fields.Text(
         compute="_compute_routing_warning",
         groups=_SYSTEM,
@@ -399,6 +408,24 @@ class IrMailServer(models.Model):
         self.filtered(
             lambda server: not (server.own_user_ids or server.default_company_ids)
         ).reserved = True
+
+    @api.depends(
+        "smtp_host",
+        "smtp_port",
+        "smtp_encryption",
+        "smtp_authentication",
+        "smtp_user",
+        "smtp_pass",
+    )
+    def _compute_tested_date(self):
+        """Forget a test of what is now another connection."""
+        self.tested_date = False
+
+    def test_smtp_connection(self, *args, **kwargs):
+        """Note when it succeeded; core raises where it does not."""
+        result = super().test_smtp_connection(*args, **kwargs)
+        self.sudo().tested_date = fields.Datetime.now()
+        return result
 
     # ------------------------------------------------------------------
     # Collecting replies

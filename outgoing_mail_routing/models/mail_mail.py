@@ -2,6 +2,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
+from email.utils import localtime, make_msgid
 from functools import cache
 
 from odoo import SUPERUSER_ID, api, fields, models, tools
@@ -108,6 +109,7 @@ class MailMail(models.Model):
     def _get_mail_routes(self):
         """The route each mail would take now, without sending anything.
 
+        The mails need not be stored: one made by ``new()`` is routed by its values.
         Decided by the very calls that send. For administrators: the answer names
         servers, so callers have to check the group before they show it.
 
@@ -120,21 +122,52 @@ class MailMail(models.Model):
             routing = self._routing_servers(alias_domain_id).env["mail.routing"]
             for mail in self.browse(mail_ids):
                 message = mail._explained_message(email_from)
-                routes[mail.id] = routing._explain(routed, message)
+                routes[mail.id] = routing._explain(
+                    routed, email_from.request, message
+                )
         return routes
 
-    def _explained_message(self, email_from):
+    def _explained_message(self, email_from, email_to=_NOBODY):
         """The headers that a route depends on, as core builds them for this mail."""
         self.ensure_one()
+        header_from = str(email_from) or email_from.request.notifications_email
         message = EmailMessage(policy=SMTP)
-        message["From"] = str(email_from)
-        message["To"] = _NOBODY
-        message["Reply-To"] = self.reply_to or str(email_from)
+        message["From"] = header_from
+        message["To"] = email_to
+        message["Reply-To"] = self.reply_to or header_from
         bounce_email = self.record_alias_domain_id.sudo().bounce_email
         bounce_email = bounce_email or self.env.company.bounce_email
         if bounce_email:
             message["Return-Path"] = bounce_email
         return message
+
+    def _send_test_mail(self, email_to, subject, body):
+        """Send a message by exactly the route that this mail would take.
+
+        Nothing is stored, and the mail itself, which may be made by ``new()``, is not
+        sent. For administrators, like ``_get_mail_routes``.
+
+        :param str email_to: one address, the only one that receives it
+        :raise UserError: the server may not carry this mail
+        :raise OSError, MailDeliveryException: as the SMTP server answered
+        """
+        [(alias_domain_id, email_from, _ids)] = self._group_by_request(explain=True)
+        routed = self._find_route(alias_domain_id, email_from)
+        message = self._explained_message(email_from, email_to)
+        message["Subject"] = subject
+        message["Date"] = localtime()
+        message["Message-Id"] = make_msgid()
+        message.set_content(body)
+        servers = self._routing_servers(alias_domain_id)
+        profile = routed.decision.profile
+        session = servers._connect__(
+            mail_server_id=profile.id if profile else False, smtp_from=routed
+        )
+        try:
+            servers.send_email(message, smtp_session=session)
+        finally:
+            if session:
+                session.close()
 
     # ------------------------------------------------------------------
     # The facts of each mail
@@ -197,7 +230,7 @@ class MailMail(models.Model):
         """
         personal_ids = self._get_personal_server_ids(directory)
         if not (directory.configured or explain):
-            return {id_: MailFacts(personal_id=personal_ids[id_]) for id_ in self.ids}
+            return {id_: MailFacts(personal_id=personal_ids[id_]) for id_ in self._ids}
         routing = self.env["mail.routing"]
         self.sudo().mail_message_id.fetch(
             ["create_uid", "author_id", "email_from", "model", "res_id"]
@@ -246,7 +279,7 @@ class MailMail(models.Model):
         something is configured, what is sent for nobody leaves through none.
         """
         if not directory.owner_ids:
-            return dict.fromkeys(self.ids, 0)
+            return dict.fromkeys(self._ids, 0)
         routing = self.env["mail.routing"]
         server_ids = {}
         for mail in self.sudo():

@@ -5,6 +5,7 @@ from email.policy import SMTP
 from types import SimpleNamespace
 
 from odoo import SUPERUSER_ID, api, models, tools
+from odoo.exceptions import AccessError
 from odoo.tools import SQL
 from odoo.tools.lru import LRU
 
@@ -55,22 +56,48 @@ _COLLECTOR_FIELDS = ("active", "state", "server_type")
 
 
 @dataclass(frozen=True)
-class MailRoute:
-    """The route of one mail as an administrator reads it.
+class MailHeaders:
+    """What a mail says of its sender, as texts; ``envelope_sender`` is an address."""
 
-    ``mail_server`` is empty on the ``system`` rule; ``envelope_sender`` and
-    ``return_path`` are addresses, the other headers full text; ``steps`` are
-    translated sentences, the last one tells why the server was taken.
-    """
-
-    rule: str
-    mail_server: models.BaseModel
     email_from: str
     reply_to: str
     return_path: str
     envelope_sender: str
+
+
+@dataclass(frozen=True)
+class RouteStep:
+    """One server (or none) that a rule looked at, and why it was taken or not.
+
+    ``str(step)`` is the reason, a sentence in the reader's language.
+    """
+
+    rule: str
+    mail_server: models.BaseModel
+    taken: bool
+    reason: str
+
+    def __str__(self):
+        return self.reason
+
+
+@dataclass(frozen=True)
+class MailRoute(MailHeaders):
+    """The route of one mail as an administrator reads it.
+
+    The headers are those it leaves with, ``before`` has those Odoo gave it.
+    ``mail_server`` is empty on the ``system`` rule, ``sender`` where the mail is sent
+    for nobody; the last of the ``steps`` tells why the server was taken.
+    """
+
+    rule: str
+    mail_server: models.BaseModel
+    sender: models.BaseModel
+    company: models.BaseModel
+    before: MailHeaders
+    rewritten: bool
     refused: bool
-    steps: tuple[str, ...]
+    steps: tuple[RouteStep, ...]
 
 
 class MailRouting(models.AbstractModel):
@@ -579,36 +606,89 @@ class MailRouting(models.AbstractModel):
     # ------------------------------------------------------------------
 
     @api.model
-    def _explain(self, routed, message):
+    def _check_administrator(self):
+        """Refuse to explain routes to others than administrators, sudo or not.
+
+        :raise AccessError: the user is no administrator
+        """
+        if not self.env.user.has_group("base.group_system"):
+            raise AccessError(
+                self.env._(
+                    "Routes name servers and addresses, so only administrators see "
+                    "them. Ask your administrator."
+                )
+            )
+
+    @api.model
+    def _explain(self, routed, request, message):
         """The route of a message as it would be sent, without sending it.
 
         Runs the very code that prepares a message for its SMTP session.
 
         :param RoutedFrom routed: the decision
+        :param routing.Request request: what was decided
         :param email.message.EmailMessage message: From, To, Reply-To and Return-Path
             as core would build them
         :rtype: MailRoute
         """
         decision = routed.decision
-        server = self.env["ir.mail_server"].browse(
-            decision.profile.id if decision.profile else ()
+        before = self._message_headers(
+            message,
+            email_of(self._get_bounce_email(message, request.company))
+            or email_of(message["From"]),
         )
-        server_sudo = server.sudo()
-        from_filter = (
-            server_sudo.from_filter if server else server._get_default_from_filter()
-        )
-        envelope_sender, _to, message = server_sudo._prepare_email_message__(
-            message, SimpleNamespace(smtp_from=routed, from_filter=from_filter)
-        )
+        envelope_sender, message = self._prepare_explained(routed, message)
         return MailRoute(
+            **vars(self._message_headers(message, envelope_sender)),
             rule=decision.rule.value,
-            mail_server=server,
+            mail_server=self.env["ir.mail_server"].browse(
+                decision.profile and decision.profile.id
+            ),
+            sender=self.env["res.users"].browse(request.sender and request.sender.id),
+            company=self.env["res.company"].browse(
+                request.company and request.company.id
+            ),
+            before=before,
+            rewritten=decision.from_email != request.email,
+            refused=decision.refused,
+            steps=tuple(map(self._explained_step, decision.steps)),
+        )
+
+    @api.model
+    def _prepare_explained(self, routed, message):
+        """Envelope sender and message as the server's SMTP session would get them."""
+        profile = routed.decision.profile
+        Server = self.env["ir.mail_server"].sudo()
+        from_filter = (
+            profile.from_filter.text if profile else Server._get_default_from_filter()
+        )
+        session = SimpleNamespace(smtp_from=routed, from_filter=from_filter)
+        envelope_sender, _to, message = Server._prepare_email_message__(
+            message, session
+        )
+        return envelope_sender, message
+
+    @api.model
+    def _message_headers(self, message, envelope_sender):
+        """The headers of a message that a route decides.
+
+        :rtype: MailHeaders
+        """
+        return MailHeaders(
             email_from=str(message["From"] or ""),
             reply_to=str(message["Reply-To"] or ""),
             return_path=str(message["Return-Path"] or ""),
             envelope_sender=envelope_sender,
-            refused=decision.refused,
-            steps=tuple(self._sentence(step) for step in decision.steps),
+        )
+
+    @api.model
+    def _explained_step(self, step):
+        """A step of ``routing/`` with its record, in the reader's language."""
+        return RouteStep(
+            rule=step.rule.value,
+            mail_server=self.env["ir.mail_server"].browse(step.server_id),
+            taken=step.taken,
+            reason=self._sentence(step),
         )
 
     @api.model

@@ -21,6 +21,7 @@ from .types import (
     Rule,
     ServerProfile,
     Step,
+    domain_of,
 )
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Step",
     "choosable",
     "decide",
+    "domain_of",
     "may_send_as",
     "plan_headers",
     "plans_headers",

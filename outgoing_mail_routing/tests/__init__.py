@@ -12,6 +12,7 @@ from . import test_mail_facts
 from . import test_personal_servers
 from . import test_routes
 from . import test_rpc
+from . import test_simulator
 from . import test_sources
 from . import test_sources_accounts
 from . import test_sources_bulk

@@ -1,0 +1,634 @@
+import logging
+import smtplib
+
+from odoo import SUPERUSER_ID, api, fields, models
+from odoo.exceptions import UserError
+
+from odoo.addons.base.models.ir_mail_server import MailDeliveryException
+
+from ..models.addresses import email_of
+from ..routing import domain_of
+
+_logger = logging.getLogger(__name__)
+
+_HEADERS = ("email_from", "reply_to", "return_path", "envelope_sender")
+
+# The fields that show the answer
+_OUTPUTS = (
+    "route_server_id",
+    "route_rule",
+    "route_sender_id",
+    "route_company_id",
+    "refused",
+    *(f"{moment}_{name}" for moment in ("before", "after") for name in _HEADERS),
+    "steps",
+    "warning",
+    "error_message",
+)
+
+# What core makes of a message or template that cannot be sent or rendered
+_NOT_SIMULATED = (ValueError, UserError, AssertionError)
+
+# What a test mail runs into between here and the SMTP server's answer
+_NOT_SENT = (
+    MailDeliveryException,
+    UserError,
+    smtplib.SMTPException,
+    OSError,
+    ValueError,
+    AssertionError,
+)
+
+
+class MailRoutingSimulation(models.TransientModel):
+    """Shows the route that a mail would take, by the code that would send it.
+
+    The inputs become a ``mail.mail`` that is never stored, made by the chosen user as
+    the chatter or code would make it; ``_get_mail_routes`` answers for it.
+    """
+
+    _name = "mail.routing.simulation"
+    _description = "Routing Simulator"
+
+    mail_id = fields.Many2one(
+        comodel_name="mail.mail",
+        string="Email",
+        ondelete="cascade",
+        help="The e-mail whose route is shown. Remove it here to try other values.",
+    )
+    sender_id = fields.Many2one(
+        comodel_name="res.users",
+        string="Made By",
+        default=lambda self: self.env.user,
+        domain="[('share', '=', False)]",
+        help="The user who writes the mail or whose click makes it. Leave it empty for "
+        "mail that Odoo makes by itself, such as a scheduled action's.",
+    )
+    company_id = fields.Many2one(
+        comodel_name="res.company",
+        help="The company the mail is for. Leave it empty to let Odoo find it: the "
+        "record's, else the sender's.",
+    )
+    template_id = fields.Many2one(
+        comodel_name="mail.template",
+        string="Email Template",
+        help="The template that gives the mail its From, Reply-To and server.",
+    )
+    template_model = fields.Char(related="template_id.model")
+    resource_ref = fields.Reference(
+        selection="_selection_resource_ref",
+        string="Record",
+        compute="_compute_resource_ref",
+        compute_sudo=False,
+        store=True,
+        readonly=False,
+        help="The record that the mail is about. Its company counts, and Odoo may "
+        "collect the answers to it.",
+    )
+    posted = fields.Boolean(
+        string="In the Chatter",
+        compute="_compute_posted",
+        store=True,
+        readonly=False,
+        help="On: a message written on the record, sent at once. Off: a mail that a "
+        "button, an automation or other code makes, sent by the queue.",
+    )
+    bulk = fields.Boolean(
+        string="Mass Mailing",
+        help="Mail of a mass mailing is sent for nobody in particular.",
+    )
+    bulk_known = fields.Boolean(compute="_compute_bulk_known")
+    email_from = fields.Char(
+        string="From",
+        compute="_compute_email_from",
+        compute_sudo=False,
+        store=True,
+        readonly=False,
+        help="The From that the mail is given: the template's, else the address of who "
+        "makes it. Type another one to try it.",
+    )
+    reply_to = fields.Char(
+        string="Reply-To",
+        compute="_compute_reply_to",
+        compute_sudo=False,
+        store=True,
+        readonly=False,
+        help="The Reply-To that the mail is given: the template's, else the reply "
+        "address of the record or the company.",
+    )
+    mail_server_id = fields.Many2one(
+        comodel_name="ir.mail_server",
+        string="Server Set on the Mail",
+        compute="_compute_mail_server_id",
+        compute_sudo=False,
+        store=True,
+        readonly=False,
+        help="The outgoing mail server that the mail or its template asks for.",
+    )
+    test_email_to = fields.Char(
+        string="Send a Test Mail To",
+        default=lambda self: self.env.user.email,
+        help="The only address that receives the test mail.",
+    )
+
+    route_server_id = fields.Many2one(
+        comodel_name="ir.mail_server",
+        string="Leaves Through",
+        compute="_compute_route",
+        help="The outgoing mail server that would carry the mail.",
+    )
+    route_rule = fields.Selection(
+        selection=[
+            ("forced", "Set on the mail"),
+            ("user", "User"),
+            ("company", "Company"),
+            ("from_filter", "FROM filter"),
+            ("default_from", "Default From"),
+            ("priority", "Priority"),
+            ("system", "System parameter"),
+        ],
+        string="By Rule",
+        compute="_compute_route",
+        help="The rule that chose the server.",
+    )
+    route_sender_id = fields.Many2one(
+        comodel_name="res.users",
+        string="Sent For",
+        compute="_compute_route",
+        help="The user whose own servers count; empty where the mail is nobody's.",
+    )
+    route_company_id = fields.Many2one(
+        comodel_name="res.company",
+        string="Company of the Mail",
+        compute="_compute_route",
+        help="The company whose servers count.",
+    )
+    refused = fields.Boolean(
+        compute="_compute_route",
+        help="The server that is set on the mail may not carry it: it is not sent.",
+    )
+    before_email_from = fields.Char(
+        string="From Before",
+        compute="_compute_route",
+        help="The From that Odoo gives the mail.",
+    )
+    before_reply_to = fields.Char(
+        string="Reply-To Before",
+        compute="_compute_route",
+        help="The Reply-To that Odoo gives the mail.",
+    )
+    before_return_path = fields.Char(
+        string="Return-Path Before",
+        compute="_compute_route",
+        help="The Return-Path that Odoo gives the mail.",
+    )
+    before_envelope_sender = fields.Char(
+        string="Envelope Sender Before",
+        compute="_compute_route",
+        help="The envelope sender that Odoo asks for.",
+    )
+    after_email_from = fields.Char(
+        string="From After",
+        compute="_compute_route",
+        help="The From that recipients read.",
+    )
+    after_reply_to = fields.Char(
+        string="Reply-To After",
+        compute="_compute_route",
+        help="Where answers go.",
+    )
+    after_return_path = fields.Char(
+        string="Return-Path After",
+        compute="_compute_route",
+        help="The Return-Path that the mail leaves with.",
+    )
+    after_envelope_sender = fields.Char(
+        string="Envelope Sender After",
+        compute="_compute_route",
+        help="Where bounces go: the address that the mail server is told.",
+    )
+    steps = fields.Json(
+        compute="_compute_route",
+        help="Every rule and server that was looked at, and why it was taken or not.",
+    )
+    warning = fields.Text(
+        compute="_compute_route",
+        help="What may go wrong with mail on this route.",
+    )
+    error_message = fields.Text(
+        compute="_compute_route",
+        help="Why there is no route to show.",
+    )
+
+    # ------------------------------------------------------------------
+    # Inputs
+    # ------------------------------------------------------------------
+
+    @api.model
+    def default_get(self, fields_list):
+        """Take what a mail says itself, where the simulator is opened on one."""
+        values = super().default_get(fields_list)
+        mail = self.env["mail.mail"].browse(values.get("mail_id"))
+        if mail:
+            values.update(self._get_values_of_mail(mail))
+        return {name: values[name] for name in values if name in fields_list}
+
+    @api.model
+    def _get_values_of_mail(self, mail):
+        """The inputs that describe an existing mail."""
+        self.env["mail.routing"]._check_administrator()
+        known_models = dict(self._selection_resource_ref())
+        known = mail.res_id and mail.model in known_models
+        return {
+            "sender_id": self._as_input(mail.mail_message_id.create_uid).id,
+            "company_id": mail.record_company_id.id,
+            "resource_ref": f"{mail.model},{mail.res_id}" if known else False,
+            "posted": mail.is_notification,
+            "bulk": mail._is_bulk(),
+            "email_from": mail.email_from,
+            "reply_to": mail.reply_to,
+            "mail_server_id": mail.mail_server_id.id,
+        }
+
+    @api.model
+    def _as_input(self, user):
+        """A user as the sender to choose: mail that OdooBot makes has none."""
+        return user if user.id != SUPERUSER_ID else user.browse()
+
+    @api.model
+    def _selection_resource_ref(self):
+        """Models that mail is about: those with a chatter, and those of templates."""
+        of_templates = self.env["mail.template"].sudo().search([]).mapped("model")
+        found = self.env["ir.model"].sudo().search(
+            [
+                ("transient", "=", False),
+                "|",
+                ("is_mail_thread", "=", True),
+                ("model", "in", of_templates),
+            ],
+            order="name",
+        )
+        return [
+            (model.model, model.name)
+            for model in found
+            if model.model in self.env and not self.env[model.model]._abstract
+        ]
+
+    @api.depends("template_id")
+    def _compute_resource_ref(self):
+        """A record that the template can be rendered on, as core's preview does."""
+        for simulation in self:
+            model = simulation.template_id.sudo().model
+            record = simulation.resource_ref
+            if model and (not record or record._name != model):
+                record = self.env[model].search([], limit=1)
+            simulation.resource_ref = f"{record._name},{record.id}" if record else False
+
+    @api.depends("template_id", "resource_ref")
+    def _compute_posted(self):
+        for simulation in self:
+            record = simulation.resource_ref
+            simulation.posted = not simulation.template_id and (
+                self._has_chatter(record)
+            )
+
+    @api.model
+    def _has_chatter(self, record):
+        return bool(record) and hasattr(record, "message_post")
+
+    def _compute_bulk_known(self):
+        self.bulk_known = "mailing_id" in self.env["mail.mail"]._fields
+
+    @api.depends("sender_id", "template_id", "resource_ref")
+    def _compute_email_from(self):
+        for simulation in self:
+            rendered = simulation._render_template().get("email_from")
+            maker = simulation._get_maker()
+            simulation.email_from = rendered or maker.partner_id.email_formatted
+
+    @api.depends("template_id")
+    def _compute_mail_server_id(self):
+        for simulation in self:
+            of_template = simulation.template_id.mail_server_id
+            simulation.mail_server_id = of_template or simulation.mail_server_id
+
+    @api.depends(
+        "sender_id", "company_id", "template_id", "resource_ref", "posted", "email_from"
+    )
+    def _compute_reply_to(self):
+        for simulation in self:
+            rendered = simulation._render_template()
+            if "reply_to" in rendered:
+                simulation.reply_to = rendered["reply_to"]
+            else:
+                simulation.reply_to = simulation._get_default_reply_to()
+
+    def _get_default_reply_to(self):
+        """The Reply-To that core gives a message without one of its own."""
+        Message = self._in_makers_name("mail.message").sudo()
+        return Message._get_reply_to(self._get_message_values())
+
+    def _render_template(self):
+        """From and Reply-To of the template on the record, for who makes the mail.
+
+        :return: empty without a template and a record, or where rendering fails
+        """
+        try:
+            return self._try_to_render_template()
+        except _NOT_SIMULATED:
+            return {}
+
+    def _try_to_render_template(self):
+        """Render as the user who makes the mail, on what the administrator may read.
+
+        :raise UserError, ValueError: as core's preview of a template
+        """
+        self.ensure_one()
+        record, template = self.resource_ref, self.template_id
+        self.env["mail.routing"]._check_administrator()
+        if not template or not record or record._name != template.sudo().model:
+            return {}
+        record.check_access("read")
+        template = self._in_makers_name("mail.template").browse(template.id)
+        rendered = template._generate_template([record.id], ("email_from", "reply_to"))
+        return rendered[record.id]
+
+    # ------------------------------------------------------------------
+    # The mail
+    # ------------------------------------------------------------------
+
+    def _get_maker(self):
+        """The user who makes the mail; OdooBot for mail that Odoo makes by itself."""
+        return self.sender_id or self.env["res.users"].browse(SUPERUSER_ID)
+
+    def _in_makers_name(self, model_name):
+        """A model as who makes the mail uses it.
+
+        The mail's company is the one they have open, where they may open it.
+        """
+        maker = self._get_maker()
+        companies = self.company_id | maker.sudo().company_id | maker.sudo().company_ids
+        if maker.id != SUPERUSER_ID:
+            companies &= maker.sudo().company_ids
+        model = self.env[model_name].with_user(maker)
+        return model.with_context(allowed_company_ids=companies.ids)
+
+    def _get_mail(self):
+        """The mail to explain: an existing one, or one made of the inputs in memory.
+
+        :return: a ``mail.mail`` as it is sent: by the queue, or at once if it is
+            posted, so with the company open in which it was written
+        """
+        self.ensure_one()
+        self.env["mail.routing"]._check_administrator()
+        context = {"lang": self.env.lang}
+        if self.posted and not self.mail_id:
+            current = self._in_makers_name("res.company").env.company
+            context["allowed_company_ids"] = current.ids
+        Mail = self.env["mail.mail"].with_user(SUPERUSER_ID).with_context(context)
+        if self.mail_id:
+            return Mail.browse(self.mail_id.id)
+        message = Mail.env["mail.message"].new(
+            {
+                **self._get_message_values(),
+                "create_uid": self._get_maker().id,
+                "reply_to": self.reply_to,
+                "mail_server_id": self.mail_server_id.id,
+            }
+        )
+        values = {"mail_message_id": message}
+        if self.bulk and "mailing_id" in Mail._fields:
+            values["mailing_id"] = Mail.mailing_id.new()
+        return Mail.new(values)
+
+    def _get_message_values(self):
+        """What core would note on the message, apart from its content."""
+        record = self.resource_ref
+        values = {
+            "message_type": "email_outgoing",
+            "author_id": self._get_maker().sudo().partner_id.id,
+            "email_from": self.email_from,
+            "model": record._name if record else False,
+            "res_id": record.id if record else False,
+            "record_company_id": self.company_id.id,
+        }
+        if self.posted and self._has_chatter(record):
+            values.update(self._get_posted_values(record))
+        return values
+
+    def _get_posted_values(self, record):
+        """What ``message_post`` notes on a message besides.
+
+        Unlike other code it looks for the author behind the From.
+        """
+        record = self._in_makers_name(record._name).sudo().browse(record.id)
+        current = record.env.company
+        author_id, email_from = record._message_compute_author(
+            None, self.email_from or None
+        )
+        companies = record._mail_get_companies(default=current)
+        alias_domains = record._mail_get_alias_domains(default_company=current)
+        alias_domain = self.company_id.alias_domain_id or alias_domains[record.id]
+        return {
+            "message_type": "comment",
+            "author_id": author_id,
+            "email_from": email_from,
+            "record_company_id": (self.company_id or companies[record.id]).id,
+            "record_alias_domain_id": alias_domain.id,
+        }
+
+    # ------------------------------------------------------------------
+    # Answer
+    # ------------------------------------------------------------------
+
+    @api.depends(
+        "mail_id",
+        "sender_id",
+        "company_id",
+        "template_id",
+        "resource_ref",
+        "posted",
+        "bulk",
+        "email_from",
+        "reply_to",
+        "mail_server_id",
+    )
+    @api.depends_context("uid", "lang")
+    def _compute_route(self):
+        self.env["mail.routing"]._check_administrator()
+        for simulation in self:
+            values = dict.fromkeys(_OUTPUTS, False)
+            try:
+                simulation._try_to_render_template()
+                values.update(simulation._get_route_values(simulation._get_route()))
+            except _NOT_SIMULATED as error:
+                values["error_message"] = str(error)
+            simulation.update(values)
+
+    def _get_route(self):
+        """The route of the mail, decided by what sends it.
+
+        :rtype: MailRoute
+        """
+        mail = self._get_mail()
+        return mail._get_mail_routes()[mail._ids[0]]
+
+    def _get_route_values(self, route):
+        """The route as values of the fields that show it."""
+        headers = {
+            f"{moment}_{name}": value
+            for moment, of_moment in (("before", route.before), ("after", route))
+            for name in _HEADERS
+            if (value := getattr(of_moment, name))
+        }
+        return {
+            **headers,
+            "route_server_id": route.mail_server.id,
+            "route_rule": route.rule,
+            "route_sender_id": route.sender.id,
+            "route_company_id": route.company.id,
+            "refused": route.refused,
+            "steps": self._get_step_rows(route),
+            "warning": "\n".join(self._get_warnings(route)),
+        }
+
+    def _get_step_rows(self, route):
+        """The steps as the table of the form shows them, each a plain dictionary."""
+        labels = dict(self._fields["route_rule"]._description_selection(self.env))
+        return [
+            {
+                "rule": labels[step.rule],
+                "server_id": step.mail_server.id,
+                "server": step.mail_server.sudo().name or "",
+                "taken": step.taken,
+                "reason": step.reason,
+            }
+            for step in route.steps
+        ]
+
+    # ------------------------------------------------------------------
+    # Warnings
+    # ------------------------------------------------------------------
+
+    def _get_warnings(self, route):
+        """What may go wrong with mail on a route, a sentence each.
+
+        :param MailRoute route: the answer
+        """
+        return [
+            *self._get_header_warnings(route),
+            *self._get_server_warnings(route.mail_server),
+        ]
+
+    def _get_header_warnings(self, route):
+        """Where the headers show another sender, or let answers get lost."""
+        if route.rewritten:
+            yield self.env._(
+                "From is rewritten from %(before)s to %(after)s.",
+                before=route.before.email_from,
+                after=route.email_from,
+            )
+        from_domain = domain_of(email_of(route.email_from))
+        envelope_domain = domain_of(email_of(route.envelope_sender))
+        if from_domain != envelope_domain:
+            yield self.env._(
+                "From is of %(from_domain)s, but the envelope sender of "
+                "%(envelope_domain)s: receivers that compare them (DMARC) need a "
+                "signature of %(from_domain)s.",
+                from_domain=from_domain,
+                envelope_domain=envelope_domain,
+            )
+        if not self._collects_replies(route):
+            yield self.env._(
+                "Answers go to %(reply_to)s, which Odoo does not collect: they do not "
+                "reach the record.",
+                reply_to=route.reply_to,
+            )
+
+    def _collects_replies(self, route):
+        """Whether Odoo itself receives what is answered."""
+        server = route.mail_server.sudo()
+        reply_to = email_of(route.reply_to)
+        if server.fetchmail_server_id and reply_to == email_of(server.sender_email):
+            return True
+        return bool(self.env["mail.routing"]._collected_among([reply_to]))
+
+    def _get_server_warnings(self, server):
+        """What the server itself lacks."""
+        server = server.sudo()
+        if server.smtp_encryption == "none" and server.smtp_user:
+            yield self.env._(
+                "“%(server)s” logs in without encryption: its password can be read on "
+                "the way. Choose a connection encryption on the server.",
+                server=server.name,
+            )
+        if server and not server.tested_date:
+            yield self.env._(
+                "“%(server)s” was never tested as it is configured now. Test its "
+                "connection, or send a test mail.",
+                server=server.name,
+            )
+
+    # ------------------------------------------------------------------
+    # Test mail
+    # ------------------------------------------------------------------
+
+    def action_send_test_mail(self):
+        """Send a message by exactly the route that is shown.
+
+        :return: a notification that says how it went; a mail server's error is no
+            error of Odoo's
+        """
+        self.ensure_one()
+        self.env["mail.routing"]._check_administrator()
+        server = self.route_server_id.sudo()
+        try:
+            email_to = server._parse_one_address(self.test_email_to or "")
+            self._get_mail()._send_test_mail(email_to, *self._get_test_content())
+        except _NOT_SENT as error:
+            _logger.info("The test mail was not sent: %s", error)
+            return self._notify("danger", self._get_failure(error))
+        server.tested_date = fields.Datetime.now()
+        return self._notify(
+            "success",
+            self.env._(
+                "The test mail left through %(server)s as %(email_from)s.",
+                server=server.name or self.env._("the server of the command line"),
+                email_from=self.after_email_from,
+            ),
+        )
+
+    def _get_test_content(self):
+        """Subject and text of the test mail."""
+        return (
+            self.env._("Test of outgoing mail routing"),
+            self.env._(
+                "An administrator sent this message with the Routing Simulator, to see "
+                "how mail leaves. Nothing has to be done."
+            ),
+        )
+
+    def _get_failure(self, error):
+        """What an administrator can make of an error between here and the server."""
+        if isinstance(error, (UserError, AssertionError, ValueError)):
+            return str(error)
+        if isinstance(error, MailDeliveryException):
+            error = error.args[-1]
+        return self.env._(
+            "“%(server)s” did not take the test mail. Check its host, port, encryption "
+            "and login. It answered:\n%(error)s",
+            server=self.route_server_id.name or "",
+            error=error,
+        )
+
+    def _notify(self, kind, message):
+        """A notification of the web client, sticky where something is wrong."""
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": kind,
+                "message": message,
+                "sticky": kind != "success",
+            },
+        }
