@@ -10,7 +10,7 @@ from odoo.tools import config, mute_logger
 from .common import RoutingCase
 from .smtp_server import SmtpServer
 
-CASES = 120
+CASES = 100
 SEED = 20260301
 
 _DOMAINS = ("a.example", "b.example", "mailbox.example", "elsewhere.example")
@@ -157,7 +157,7 @@ class TestSimulatorProperty(SimulatorCase):
         """A message in the chatter, sent at once by the company that is open."""
         user = self.random.choice((self.anna, self.ben, self.clara))
         company = self.random.choice((None, *user.company_ids))
-        record = self._random_record()
+        record = self._random_record(user)
         values = {}
         if self.random.random() < 0.5:
             values["email_from"] = self._random_from()
@@ -169,8 +169,8 @@ class TestSimulatorProperty(SimulatorCase):
         if company and not record.company_id:
             form.company_id = company
         self._fill_in(form, values)
-        current = company or user.company_id
-        thread = record.with_user(user).with_company(current)
+        opened = (company or user.company_id) | user.company_ids
+        thread = record.with_user(user).with_context(allowed_company_ids=opened.ids)
         return form, lambda: self._message_post(thread, **values)
 
     def _queue_mail(self):
@@ -179,7 +179,7 @@ class TestSimulatorProperty(SimulatorCase):
         values = {"email_from": self._random_from(empty=True)}
         form = self.simulate(sender_id=user - self.root)
         if self.random.random() < 0.7:
-            record = self._random_record()
+            record = self._random_record(user)
             form.resource_ref = f"res.partner,{record.id}"
             form.posted = False
             values.update(model="res.partner", res_id=record.id)
@@ -196,12 +196,16 @@ class TestSimulatorProperty(SimulatorCase):
         if form.company_id and (user == self.root or form.company_id in user.company_ids):
             maker = maker.with_company(form.company_id)
         mail = maker.create({"email_to": "customer@customer.example", **values})
-        return form, mail.with_user(self.root).send
+        return form, self._as_queue(mail).send
+
+    def _as_queue(self, mails):
+        """Mails as the scheduled action has them, with no company open."""
+        return self.env["mail.mail"].with_user(self.root).browse(mails.ids)
 
     def _queue_template(self):
         """The mail of a template, made by a user's click and sent by the queue."""
         user = self.random.choice((self.anna, self.ben, self.clara, self.root))
-        record = self._random_record()
+        record = self._random_record(user)
         template = self.env["mail.template"].create(
             {
                 "name": "Template",
@@ -225,8 +229,10 @@ class TestSimulatorProperty(SimulatorCase):
         )
         form = self.simulate(sender_id=user - self.root, template_id=template)
         form.resource_ref = f"res.partner,{record.id}"
-        made = template.with_user(user).send_mail(record.id)
-        return form, self.env["mail.mail"].browse(made).with_user(self.root).send
+        opened = {"allowed_company_ids": (user.company_id | user.company_ids).ids}
+        template = template.with_user(user).with_context(**opened)
+        mail = self.env["mail.mail"].browse(template.send_mail(record.id))
+        return form, self._as_queue(mail).send
 
     def _fill_in(self, form, values):
         if "email_from" in values:
@@ -254,8 +260,14 @@ class TestSimulatorProperty(SimulatorCase):
         values = [address, f'"A Name, Inc." <{address}>', f"Ünal <{address}>"]
         return self.random.choice([*values, False] if empty else values)
 
-    def _random_record(self):
-        return self.random.choice((self.customer, self.customer_a, self.customer_b))
+    def _random_record(self, user):
+        """A contact that the user may read: of no company, or of one of theirs."""
+        return self.random.choice(
+            (self.customer | self.customer_a | self.customer_b).filtered(
+                lambda record: user == self.root
+                or record.company_id <= user.company_ids
+            )
+        )
 
     def _random_forced(self):
         chance = self.random.random()
@@ -312,6 +324,264 @@ class TestSimulatorProperty(SimulatorCase):
             "company_ids": [Command.set(self._some_of(companies, 0.2).ids)],
             "reserved": self.random.random() < 0.2,
         }
+
+
+@tagged("post_install", "-at_install")
+class TestSimulator(SimulatorCase):
+    """What the simulator shows of one mail, and what it sends as a test."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.template = cls.env["mail.template"].create(
+            {
+                "name": "Offer",
+                "model_id": cls.env.ref("base.model_res_partner").id,
+                "email_from": "{{ user.name }} <shop@shop.example>",
+                "reply_to": "{{ object.email }}",
+            }
+        )
+
+    def test_form_opens_on_own_mail_of_the_administrator(self):
+        form = self.simulate()
+        self.assertEqual(form.sender_id, self.administrator)
+        self.assertEqual(form.email_from, self.administrator.email_formatted)
+        self.assertEqual(form.route_server_id, self.relay_a)
+        self.assertEqual(form.route_rule, "company")
+        self.assertEqual(form.route_company_id, self.company_a)
+
+    def test_answer_follows_every_input(self):
+        form = self.simulate(sender_id=self.anna)
+        self.assertEqual(form.route_server_id, self.mailbox)
+        form.email_from = "shop@shop.example"
+        self.assertEqual(form.route_server_id, self.shop)
+        form.email_from = "somebody@b.example"
+        form.company_id = self.company_b
+        self.assertEqual(form.route_server_id, self.relay_b)
+        form.mail_server_id = self.shared
+        self.assertEqual((form.route_server_id, form.route_rule), (self.shared, "forced"))
+
+    def test_headers_before_and_after_are_shown(self):
+        form = self.simulate(sender_id=self.anna)
+        form.reply_to = False
+        self.assertEqual(form.before_email_from, "Anna <anna@a.example>")
+        self.assertEqual(form.before_reply_to, "Anna <anna@a.example>")
+        self.assertEqual(form.before_envelope_sender, "bounce@a.example")
+        self.assertEqual(form.after_email_from, "Anna <office@mailbox.example>")
+        self.assertEqual(form.after_reply_to, "Anna <office@mailbox.example>")
+        self.assertEqual(form.after_envelope_sender, "office@mailbox.example")
+        self.assertEqual(form.after_return_path, "office@mailbox.example")
+
+    def test_every_step_is_a_row_and_the_last_one_is_taken(self):
+        form = self.simulate(sender_id=self.ben)
+        self.assertEqual(
+            form.steps,
+            [
+                {
+                    "rule": "User",
+                    "server_id": False,
+                    "server": "",
+                    "taken": False,
+                    "reason": "Ben has no mail servers of their own.",
+                },
+                {
+                    "rule": "Company",
+                    "server_id": self.relay_a.id,
+                    "server": "Relay-a",
+                    "taken": True,
+                    "reason": "Relay-a is assigned to A and may send as ben@a.example.",
+                },
+            ],
+        )
+
+    def test_bulk_is_sent_for_nobody(self):
+        if "mailing.mailing" not in self.env:
+            self.skipTest("needs the module mass_mailing")
+        form = self.simulate(sender_id=self.anna)
+        form.bulk = True
+        self.assertFalse(form.route_sender_id)
+        self.assertEqual(form.route_server_id, self.relay_a)
+
+    def test_template_is_rendered_as_who_makes_the_mail(self):
+        form = self.simulate(sender_id=self.anna, template_id=self.template)
+        form.resource_ref = f"res.partner,{self.customer_a.id}"
+        self.assertEqual(form.email_from, "Anna <shop@shop.example>")
+        self.assertEqual(form.reply_to, self.customer_a.email)
+        self.assertEqual(form.route_server_id, self.shop)
+
+    def test_template_that_cannot_be_rendered_says_so_in_the_form(self):
+        # core only tries a template on the first record when it is saved
+        self.template.email_from = "{{ 1 / (object.id - %d) }}" % self.customer_a.id
+        with mute_logger("odoo.addons.mail.models.mail_render_mixin"):
+            form = self.simulate(template_id=self.template)
+            form.resource_ref = f"res.partner,{self.customer_a.id}"
+            self.assertRegex(form.error_message, "Failed to render")
+        self.assertFalse(form.route_server_id)
+        form.template_id = self.env["mail.template"]
+        self.assertFalse(form.error_message)
+        self.assertTrue(form.route_server_id)
+
+    def test_button_on_template_fills_it_in(self):
+        form = Form(self.simulator(template_id=self.template.id))
+        self.assertEqual(form.template_id, self.template)
+        self.assertRegex(form.resource_ref, "^res.partner,")
+        self.assertEqual(form.route_server_id, self.shop)
+
+    def test_button_on_mail_shows_the_route_of_that_mail(self):
+        mails = (
+            self.mail(self.anna, email_from="shop@shop.example"),
+            self.mail(self.anna, mail_server_id=self.shared.id),
+            self.mail(self.env.ref("base.user_root"), author_id=False),
+            self.queue(self.clara, self.customer_b),
+        )
+        for mail in mails:
+            root = mail.with_user(self.env.ref("base.user_root"))
+            route = root._get_mail_routes()[mail.id]
+            simulation = Form(self.simulator(mail_id=mail.id)).save()
+            with self.subTest(mail=mail):
+                self.assertEqual(simulation.route_server_id, route.mail_server)
+                self.assertEqual(simulation.route_rule, route.rule)
+                for name in ("email_from", "reply_to", "return_path"):
+                    self.assertEqual(
+                        simulation[f"after_{name}"], getattr(route, name), name
+                    )
+                self.assertEqual(
+                    simulation.after_envelope_sender, route.envelope_sender
+                )
+
+    def test_mail_taken_out_of_the_form_leaves_its_values_to_try(self):
+        mail = self.mail(self.anna, email_from="shop@shop.example")
+        form = Form(self.simulator(mail_id=mail.id))
+        self.assertEqual(form.sender_id, self.anna)
+        form.mail_id = self.env["mail.mail"]
+        self.assertEqual(form.route_server_id, self.shop)
+        form.email_from = "anna@a.example"
+        self.assertEqual(form.route_server_id, self.mailbox)
+
+    def test_warnings_name_what_may_go_wrong(self):
+        form = self.simulate(sender_id=self.anna)
+        self.assertRegex(form.warning, "From is rewritten from .*anna@a.example")
+        self.assertRegex(form.warning, "without encryption")
+        self.assertRegex(form.warning, "never tested")
+        self.assertNotRegex(form.warning, "does not collect|DMARC")
+        form.reply_to = "anna@a.example"
+        self.assertRegex(form.warning, "Answers go to .*office@.*does not collect")
+        form.mail_server_id = self.shared
+        form.email_from = "anna@elsewhere.example"
+        self.assertRegex(form.warning, "DMARC")
+        self.assertNotRegex(form.warning, "rewritten")
+
+    def test_warning_of_untested_server_ends_with_a_test_of_this_connection(self):
+        with self.sending():
+            self.mailbox.with_user(self.administrator).test_smtp_connection()
+        self.assertNotRegex(self.simulate(sender_id=self.anna).warning, "never tested")
+        self.mailbox.smtp_port += 1
+        self.assertRegex(self.simulate(sender_id=self.anna).warning, "never tested")
+
+    # ------------------------------------------------------------------
+    # Test mail
+    # ------------------------------------------------------------------
+
+    def _send_test_mail(self, form):
+        form.test_email_to = "someone@else.example"
+        simulation = form.save()
+        with self.sending(), mute_logger("odoo.addons.base.models.ir_mail_server"):
+            return simulation, simulation.action_send_test_mail()["params"]
+
+    def test_test_mail_leaves_by_the_simulated_route(self):
+        self.relay_a.write(
+            {"reply_to_policy": "custom", "reply_to_email": "answers@a.example"}
+        )
+        cases = {
+            "user": {"sender_id": self.anna},
+            "company": {"sender_id": self.ben},
+            "from_filter": {"email_from": "shop@shop.example"},
+            "forced": {"mail_server_id": self.shared},
+            "system": {"email_from": "x@y.example"},
+        }
+        for rule, values in cases.items():
+            self.forget_received()
+            if rule == "system":
+                (self.env["ir.mail_server"].search([])).reserved = True
+                self.company_a.mail_server_ids = False
+            before = self.env["mail.mail"].search_count([])
+            with self.subTest(rule=rule):
+                simulation, result = self._send_test_mail(self.simulate(**values))
+                self.assertEqual(result["type"], "success", result)
+                self.assertEqual(simulation.route_rule, rule)
+                received = self.one_received()
+                self.assertReceivedAsSimulated(simulation, received)
+                self.assertEqual(received.rcpt_tos, ("someone@else.example",))
+            self.assertEqual(self.env["mail.mail"].search_count([]), before)
+
+    def test_test_mail_marks_its_server_as_tested(self):
+        self._send_test_mail(self.simulate(sender_id=self.anna))
+        self.assertTrue(self.mailbox.tested_date)
+        self.assertFalse(self.relay_a.tested_date)
+
+    def test_test_mail_that_fails_says_why_and_nothing_crashes(self):
+        self.mailbox.smtp_pass = "wrong"
+        closed = self.shared.copy({"smtp_port": 1})
+        barred = self._create_server("barred", company_ids=self.company_b.ids)
+        cases = (
+            ({"sender_id": self.anna}, "did not take the test mail.*535"),
+            ({"mail_server_id": closed}, "did not take the test mail.*refused"),
+            ({"mail_server_id": barred}, "may not carry mail of A"),
+            ({"mail_server_id": self.shared}, "not one e-mail address"),
+        )
+        for values, expected in cases:
+            with self.subTest(expected=expected):
+                form = self.simulate(**values)
+                form.test_email_to = "someone@else.example"
+                if "not one" in expected:
+                    form.test_email_to = "a@b.example, c@d.example"
+                with self.sending():
+                    result = form.save().action_send_test_mail()["params"]
+                self.assertEqual(result["type"], "danger")
+                self.assertRegex(result["message"].replace("\n", " "), expected)
+        self.assertFalse(self.received())
+        self.assertFalse(self.mailbox.tested_date)
+
+    # ------------------------------------------------------------------
+    # Security
+    # ------------------------------------------------------------------
+
+    def test_plain_user_sees_nothing(self):
+        Simulation = self.env["mail.routing.simulation"].with_user(self.ben)
+        simulation = self.simulate(sender_id=self.anna).save().with_user(self.ben)
+        specification = {"route_server_id": {}, "steps": {}, "email_from": {}}
+        calls = {
+            "create": lambda: Simulation.create({}),
+            "read": lambda: simulation.read(["route_server_id"]),
+            "web_read": lambda: simulation.web_read(specification),
+            "onchange": lambda: Simulation.onchange({}, [], specification),
+            "default_get": lambda: Simulation.with_context(
+                default_mail_id=self.mail(self.anna).id
+            ).default_get(["mail_id", "email_from"]),
+            "send": lambda: simulation.action_send_test_mail(),
+            "sudo": lambda: simulation.sudo().action_send_test_mail(),
+        }
+        for name, call in calls.items():
+            with self.subTest(call=name), self.assertRaises(AccessError):
+                call()
+
+    def test_buttons_are_for_administrators(self):
+        action = self.env.ref("outgoing_mail_routing.mail_routing_simulation_action")
+        for model, view in (
+            ("res.users", "base.view_users_form"),
+            ("res.company", "base.view_company_form"),
+            ("ir.mail_server", "base.ir_mail_server_form"),
+            ("mail.template", "mail.email_template_form"),
+            ("mail.mail", "mail.view_mail_form"),
+            ("mail.mail", "mail.view_mail_tree"),
+        ):
+            view_id = self.env.ref(view).id
+            for user, shown in ((self.administrator, True), (self.ben, False)):
+                records = self.env[model].with_user(user)
+                with self.subTest(model=model, view=view, user=user.login):
+                    if shown or records.has_access("read"):
+                        arch = records.get_view(view_id)["arch"]
+                        self.assertEqual(f'name="{action.id}"' in arch, shown)
 
 
 _NOISY = (

@@ -9,6 +9,7 @@ class TestTours(HttpCase):
         cls.administrator = new_test_user(
             cls.env,
             login="tour_administrator",
+            email="administrator@tour.example",
             groups="base.group_user,base.group_system",
         )
         cls.user = new_test_user(
@@ -99,4 +100,26 @@ class TestTours(HttpCase):
         )
         self.start_tour(
             "/odoo", "outgoing_mail_routing_own_preferences", login=self.user.login
+        )
+
+    def test_administrator_types_in_simulator_answer_follows(self):
+        self.env["ir.mail_server"].search([]).active = False
+        self.env["ir.mail_server"].create(
+            [
+                {
+                    "name": "Server of the Tour",
+                    "smtp_host": "127.0.0.1",
+                    "own_user_ids": self.administrator.ids,
+                },
+                {
+                    "name": "Shop of the Tour",
+                    "smtp_host": "127.0.0.1",
+                    "from_filter": "shop@shop.example",
+                },
+            ]
+        )
+        self.start_tour(
+            "/odoo?debug=1",
+            "outgoing_mail_routing_simulator",
+            login=self.administrator.login,
         )

@@ -74,7 +74,6 @@ class MailRoutingSimulation(models.TransientModel):
         string="Email Template",
         help="The template that gives the mail its From, Reply-To and server.",
     )
-    template_model = fields.Char(related="template_id.model")
     resource_ref = fields.Reference(
         selection="_selection_resource_ref",
         string="Record",
@@ -381,10 +380,12 @@ class MailRoutingSimulation(models.TransientModel):
         """
         self.ensure_one()
         self.env["mail.routing"]._check_administrator()
-        context = {"lang": self.env.lang}
-        if self.posted and not self.mail_id:
-            current = self._in_makers_name("res.company").env.company
-            context["allowed_company_ids"] = current.ids
+        current = self._in_makers_name("res.company").env.company
+        at_once = self.posted and not self.mail_id
+        context = {
+            "lang": self.env.lang,
+            "allowed_company_ids": current.ids if at_once else [],
+        }
         Mail = self.env["mail.mail"].with_user(SUPERUSER_ID).with_context(context)
         if self.mail_id:
             return Mail.browse(self.mail_id.id)

@@ -1,0 +1,80 @@
+import {registry} from "@web/core/registry";
+
+const SERVER = ".modal .o_field_widget[name=route_server_id]";
+const FROM = ".modal .o_field_widget[name=email_from] input";
+
+registry.category("web_tour.tours").add("outgoing_mail_routing_simulator", {
+    steps: () => [
+        {
+            content: "Open the menu of apps",
+            trigger: ".o_navbar_apps_menu button",
+            run: "click",
+        },
+        {
+            content: "Open the settings",
+            trigger: "[data-menu-xmlid='base.menu_administration']",
+            run: "click",
+        },
+        {
+            content: "Open the technical menu",
+            trigger: "[data-menu-xmlid='base.menu_custom']",
+            run: "click",
+        },
+        {
+            content: "Open the simulator",
+            trigger:
+                "[data-menu-xmlid='outgoing_mail_routing.mail_routing_simulation_menu']",
+            run: "click",
+        },
+        {
+            content: "It shows the route of one's own mail at once",
+            trigger: `${SERVER}:contains("Server of the Tour")`,
+        },
+        {
+            content: "Type another From, and stay in the field",
+            trigger: FROM,
+            run() {
+                this.anchor.focus();
+                this.anchor.value = "shop@shop.example";
+                this.anchor.dispatchEvent(new InputEvent("input", {bubbles: true}));
+            },
+        },
+        {
+            content: "The answer follows while one types",
+            trigger: `${SERVER}:contains("Shop of the Tour")`,
+        },
+        {
+            content: "The last step says why",
+            trigger:
+                ".modal .o_field_widget[name=steps] tr:last-child.fw-bold:contains('The FROM filter of Shop of the Tour admits shop@shop.example.')",
+        },
+        {
+            content: "A server that was never tested is warned of",
+            trigger: ".modal .alert-warning:contains('never tested')",
+        },
+        {
+            content: "Open the server that was taken",
+            trigger: ".modal .o_field_widget[name=steps] a:contains('Shop of the Tour')",
+            run: "click",
+        },
+        {
+            content: "Its form has a button that opens the simulator on it",
+            trigger: ".o_form_statusbar button:contains('Routing Simulator')",
+            run: "click",
+        },
+        {
+            content: "It is set on the mail",
+            trigger:
+                ".modal .o_field_widget[name=route_rule]:contains('Set on the mail')",
+        },
+        {
+            content: "Close the simulator",
+            trigger: ".modal footer button[special=cancel]",
+            run: "click",
+        },
+        {
+            content: "Wait until it is closed",
+            trigger: "body:not(:has(.modal))",
+        },
+    ],
+});
