@@ -1,4 +1,5 @@
 from . import mail_routing
+from . import mail_routing_preview
 from . import fetchmail_server
 from . import ir_mail_server
 from . import mail_mail

@@ -8,7 +8,7 @@ from functools import cache
 from odoo import SUPERUSER_ID, api, fields, models, tools
 from odoo.tools.mail import email_split_and_format_normalize
 
-from ..routing import Company, Person, Request, session_key
+from ..routing import Company, Person, Question, Request, session_key
 from .addresses import email_of
 from .company_text import NOBODYS_MODELS, CompanyText
 from .routed_from import RequestFrom
@@ -122,10 +122,23 @@ class MailMail(models.Model):
             routing = self._routing_servers(alias_domain_id).env["mail.routing"]
             for mail in self.browse(mail_ids):
                 message = mail._explained_message(email_from)
-                routes[mail.id] = routing._explain(
-                    routed, email_from.request, message
-                )
+                routes[mail.id] = routing._explain(routed, email_from.request, message)
         return routes
+
+    def _get_route_questions(self):
+        """What each mail's route depends on, apart from the servers.
+
+        :return: ``{mail.mail id: routing.Question}``
+        """
+        questions = {}
+        for alias_domain_id, email_from, ids in self._group_by_request(explain=True):
+            routing = self._routing_servers(alias_domain_id).env["mail.routing"]
+            request = email_from.request
+            for mail in self.browse(ids):
+                message = mail._explained_message(email_from)
+                facts = routing._header_facts(message, request.company)
+                questions[mail._ids[0]] = Question(request, facts)
+        return questions
 
     def _explained_message(self, email_from, email_to=_NOBODY):
         """The headers that a route depends on, as core builds them for this mail."""

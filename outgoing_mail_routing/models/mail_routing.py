@@ -33,7 +33,7 @@ _logger = logging.getLogger(__name__)
 _directories = LRU(16)
 
 # Every column of a server that a directory is built from
-_SERVER_FIELDS = (
+SERVER_FIELDS = (
     "name",
     "active",
     "sequence",
@@ -122,7 +122,7 @@ class MailRouting(models.AbstractModel):
 
         :rtype: routing.Directory
         """
-        self.env["ir.mail_server"].sudo().flush_model(_SERVER_FIELDS)
+        self.env["ir.mail_server"].sudo().flush_model(SERVER_FIELDS)
         self.env["fetchmail.server"].sudo().flush_model(_COLLECTOR_FIELDS)
         versions = (self.env.cr.dbname, self._row_versions())
         directory = _directories.get(versions)
@@ -154,7 +154,7 @@ class MailRouting(models.AbstractModel):
     def _row_contents(self):
         """Count and hash of the content of all rows that a directory depends on."""
         fields = self.env["ir.mail_server"]._fields
-        stored = [name for name in _SERVER_FIELDS if fields[name].column_type]
+        stored = [name for name in SERVER_FIELDS if fields[name].column_type]
         return self._count_and_hash(
             {
                 "ir_mail_server": self._columns(stored),
@@ -172,7 +172,7 @@ class MailRouting(models.AbstractModel):
     @api.model
     def _relation_tables(self):
         """The tables that link servers to users and companies."""
-        fields = map(self.env["ir.mail_server"]._fields.get, _SERVER_FIELDS)
+        fields = map(self.env["ir.mail_server"]._fields.get, SERVER_FIELDS)
         return [field.relation for field in fields if field.type == "many2many"]
 
     @api.model
@@ -193,23 +193,31 @@ class MailRouting(models.AbstractModel):
         return self.env.execute_query(SQL("SELECT %s", SQL(", ").join(counted)))[0]
 
     @api.model
-    def _build_directory(self):
-        """Read all servers, archived ones too, in core's order."""
+    def _build_directory(self, edits=None):
+        """Read all servers, archived ones too, in core's order.
+
+        :param dict edits: values to put in place of what is stored, by server id; 0
+            for a server that is not saved yet
+        """
+        edits = dict(edits or {})
         servers = self.env["ir.mail_server"].sudo().with_context(active_test=False)
         collectors = self.env["fetchmail.server"].sudo().search(COLLECTING)
         collector_ids = frozenset(collectors.ids)
-        return Directory(
-            self._server_profile(values, collector_ids)
-            for values in servers.search([], order="sequence, id").read(
-                _SERVER_FIELDS, load=None
-            )
-        )
+        rows = servers.search([], order="sequence, id").read(SERVER_FIELDS, load=None)
+        for row in rows:
+            row.update(edits.get(row["id"], {}))
+        if 0 in edits:
+            last_id = max((row["id"] for row in rows), default=0)
+            rows.append({"id": last_id + 1, **edits[0]})
+        if edits:
+            rows.sort(key=lambda row: (row["sequence"], row["id"]))
+        return Directory(self._server_profile(row, collector_ids) for row in rows)
 
     @api.model
     def _server_profile(self, values, collector_ids):
         """The profile of one server from the values that ``read`` gave.
 
-        :param dict values: ``_SERVER_FIELDS`` and ``id``, many2one fields as ids
+        :param dict values: ``SERVER_FIELDS`` and ``id``, many2one fields as ids
         :param collector_ids: the incoming servers that bring in what arrives
         :rtype: routing.ServerProfile
         """
@@ -554,16 +562,23 @@ class MailRouting(models.AbstractModel):
         """
         if not plans_headers(routed.decision):
             return HeaderPlan()
-        bounce_email = self._get_bounce_email(message, routed.decision.company)
-        reply_to = message["Reply-To"] or message["From"]
-        return plan_headers(
-            routed.decision,
-            HeaderFacts(
-                email=email_of(message["From"]),
-                final_from=str(routed),
-                reply_to_email=email_of(reply_to),
-                bounce_email=email_of(bounce_email),
-            ),
+        facts = self._header_facts(message, routed.decision.company, str(routed))
+        return plan_headers(routed.decision, facts)
+
+    @api.model
+    def _header_facts(self, message, company, final_from=""):
+        """What the headers of a route depend on, from a message that core built.
+
+        :param email.message.EmailMessage message: with the headers that core gave it
+        :param routing.Company company: the mail is sent for, ``None`` where unknown
+        :param str final_from: the From header it leaves with
+        :rtype: routing.HeaderFacts
+        """
+        return HeaderFacts(
+            email=email_of(message["From"]),
+            final_from=final_from,
+            reply_to_email=email_of(message["Reply-To"] or message["From"]),
+            bounce_email=email_of(self._get_bounce_email(message, company)),
         )
 
     @api.model

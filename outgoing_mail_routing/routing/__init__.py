@@ -6,6 +6,7 @@ models feed it (``models/mail_routing.py``, ``models/mail_mail.py``) and act on 
 answer, and the same functions serve sending and explaining.
 """
 
+from .changes import Outcome, Question, compare, outcome
 from .directory import Directory
 from .headers import plan_headers, plans_headers, session_key
 from .policy import choosable, decide, may_send_as
@@ -31,16 +32,20 @@ __all__ = [
     "FromFilter",
     "HeaderFacts",
     "HeaderPlan",
+    "Outcome",
     "Person",
+    "Question",
     "Reason",
     "Request",
     "Rule",
     "ServerProfile",
     "Step",
     "choosable",
+    "compare",
     "decide",
     "domain_of",
     "may_send_as",
+    "outcome",
     "plan_headers",
     "plans_headers",
     "session_key",

@@ -72,6 +72,18 @@ class RoutingCase(TransactionCase):
         )
 
     @classmethod
+    def _create_administrator(cls):
+        """An administrator of both companies."""
+        return new_test_user(
+            cls.env,
+            "administrator",
+            groups="base.group_user,base.group_system,base.group_multi_company",
+            email="administrator@a.example",
+            company_id=cls.company_a.id,
+            company_ids=[Command.set((cls.company_a | cls.company_b).ids)],
+        )
+
+    @classmethod
     def _create_customer(cls, company):
         return cls.env["res.partner"].create(
             {

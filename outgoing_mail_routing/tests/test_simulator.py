@@ -1,14 +1,17 @@
+import logging
 import random
 from contextlib import contextmanager
 from unittest.mock import patch
 
 from odoo.exceptions import AccessError, ValidationError
 from odoo.fields import Command
-from odoo.tests import Form, new_test_user, tagged
+from odoo.tests import Form, tagged
 from odoo.tools import config, mute_logger
 
 from .common import RoutingCase
 from .smtp_server import SmtpServer
+
+_logger = logging.getLogger(__name__)
 
 CASES = 100
 SEED = 20260301
@@ -28,15 +31,7 @@ class SimulatorCase(RoutingCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        companies = cls.company_a | cls.company_b
-        cls.administrator = new_test_user(
-            cls.env,
-            "administrator",
-            groups="base.group_user,base.group_system,base.group_multi_company",
-            email="administrator@a.example",
-            company_id=cls.company_a.id,
-            company_ids=[Command.set(companies.ids)],
-        )
+        cls.administrator = cls._create_administrator()
         cls.customer = cls.env["res.partner"].create(
             {"name": "Customer", "email": "customer@customer.example"}
         )
@@ -57,7 +52,7 @@ class SimulatorCase(RoutingCase):
         )
 
     def simulator(self, **defaults):
-        """The simulator's model as the administrator has it, with a button's context."""
+        """The simulator as the administrator opens it by a button that fills it in."""
         companies = self.administrator.company_ids
         context = {f"default_{name}": value for name, value in defaults.items()}
         return (
@@ -117,7 +112,7 @@ class TestSimulatorProperty(SimulatorCase):
         )
 
     def test_simulator_and_delivery_are_equal_in_every_field(self):
-        print(f"{CASES} random mails, seed {SEED}")
+        _logger.info("%s random mails, seed %s", CASES, SEED)
         outcomes = set()
         for case in range(CASES):
             with self.subTest(case=case, seed=SEED):
@@ -193,7 +188,9 @@ class TestSimulatorProperty(SimulatorCase):
             values["mail_server_id"] = forced.id
         self._fill_in(form, values)
         maker = self.env["mail.mail"].with_user(user).sudo()
-        if form.company_id and (user == self.root or form.company_id in user.company_ids):
+        if form.company_id and (
+            user == self.root or form.company_id in user.company_ids
+        ):
             maker = maker.with_company(form.company_id)
         mail = maker.create({"email_to": "customer@customer.example", **values})
         return form, self._as_queue(mail).send
@@ -264,8 +261,9 @@ class TestSimulatorProperty(SimulatorCase):
         """A contact that the user may read: of no company, or of one of theirs."""
         return self.random.choice(
             (self.customer | self.customer_a | self.customer_b).filtered(
-                lambda record: user == self.root
-                or record.company_id <= user.company_ids
+                lambda record: (
+                    user == self.root or record.company_id <= user.company_ids
+                )
             )
         )
 
@@ -359,7 +357,9 @@ class TestSimulator(SimulatorCase):
         form.company_id = self.company_b
         self.assertEqual(form.route_server_id, self.relay_b)
         form.mail_server_id = self.shared
-        self.assertEqual((form.route_server_id, form.route_rule), (self.shared, "forced"))
+        self.assertEqual(
+            (form.route_server_id, form.route_rule), (self.shared, "forced")
+        )
 
     def test_headers_before_and_after_are_shown(self):
         form = self.simulate(sender_id=self.anna)
@@ -411,7 +411,7 @@ class TestSimulator(SimulatorCase):
 
     def test_template_that_cannot_be_rendered_says_so_in_the_form(self):
         # core only tries a template on the first record when it is saved
-        self.template.email_from = "{{ 1 / (object.id - %d) }}" % self.customer_a.id
+        self.template.email_from = f"{{{{ 1 / (object.id - {self.customer_a.id}) }}}}"
         with mute_logger("odoo.addons.mail.models.mail_render_mixin"):
             form = self.simulate(template_id=self.template)
             form.resource_ref = f"res.partner,{self.customer_a.id}"

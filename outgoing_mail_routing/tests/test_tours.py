@@ -123,3 +123,15 @@ class TestTours(HttpCase):
             "outgoing_mail_routing_simulator",
             login=self.administrator.login,
         )
+
+    def test_administrator_edits_user_sees_what_would_change_before_saving(self):
+        self.mail_server.own_user_ids = self.user
+        self.env["mail.mail"].with_user(self.user).sudo().create(
+            {"subject": "Mail of the Tour", "email_to": "customer@tour.example"}
+        )
+        self.start_tour(
+            f"/odoo/action-base.action_res_users/{self.user.id}",
+            "outgoing_mail_routing_what_would_change",
+            login=self.administrator.login,
+        )
+        self.assertTrue(self.user.use_own_mail_servers)

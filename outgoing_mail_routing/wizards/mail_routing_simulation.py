@@ -258,15 +258,13 @@ class MailRoutingSimulation(models.TransientModel):
     def _selection_resource_ref(self):
         """Models that mail is about: those with a chatter, and those of templates."""
         of_templates = self.env["mail.template"].sudo().search([]).mapped("model")
-        found = self.env["ir.model"].sudo().search(
-            [
-                ("transient", "=", False),
-                "|",
-                ("is_mail_thread", "=", True),
-                ("model", "in", of_templates),
-            ],
-            order="name",
-        )
+        domain = [
+            ("transient", "=", False),
+            "|",
+            ("is_mail_thread", "=", True),
+            ("model", "in", of_templates),
+        ]
+        found = self.env["ir.model"].sudo().search(domain, order="name")
         return [
             (model.model, model.name)
             for model in found
@@ -380,13 +378,11 @@ class MailRoutingSimulation(models.TransientModel):
         """
         self.ensure_one()
         self.env["mail.routing"]._check_administrator()
-        current = self._in_makers_name("res.company").env.company
-        at_once = self.posted and not self.mail_id
-        context = {
-            "lang": self.env.lang,
-            "allowed_company_ids": current.ids if at_once else [],
-        }
-        Mail = self.env["mail.mail"].with_user(SUPERUSER_ID).with_context(context)
+        context = {"lang": self.env.lang}
+        if self.posted and not self.mail_id:
+            current = self._in_makers_name("res.company").env.company
+            context["allowed_company_ids"] = current.ids
+        Mail = self.env(user=SUPERUSER_ID, context=context)["mail.mail"]
         if self.mail_id:
             return Mail.browse(self.mail_id.id)
         message = Mail.env["mail.message"].new(

@@ -3,29 +3,33 @@ import {registry} from "@web/core/registry";
 const SERVER = ".modal .o_field_widget[name=route_server_id]";
 const FROM = ".modal .o_field_widget[name=email_from] input";
 
+const OPEN_SIMULATOR = [
+    {
+        content: "Open the menu of apps",
+        trigger: ".o_navbar_apps_menu button",
+        run: "click",
+    },
+    {
+        content: "Open the settings",
+        trigger: "[data-menu-xmlid='base.menu_administration']",
+        run: "click",
+    },
+    {
+        content: "Open the technical menu",
+        trigger: "[data-menu-xmlid='base.menu_custom']",
+        run: "click",
+    },
+    {
+        content: "Open the simulator",
+        trigger:
+            "[data-menu-xmlid='outgoing_mail_routing.mail_routing_simulation_menu']",
+        run: "click",
+    },
+];
+
 registry.category("web_tour.tours").add("outgoing_mail_routing_simulator", {
     steps: () => [
-        {
-            content: "Open the menu of apps",
-            trigger: ".o_navbar_apps_menu button",
-            run: "click",
-        },
-        {
-            content: "Open the settings",
-            trigger: "[data-menu-xmlid='base.menu_administration']",
-            run: "click",
-        },
-        {
-            content: "Open the technical menu",
-            trigger: "[data-menu-xmlid='base.menu_custom']",
-            run: "click",
-        },
-        {
-            content: "Open the simulator",
-            trigger:
-                "[data-menu-xmlid='outgoing_mail_routing.mail_routing_simulation_menu']",
-            run: "click",
-        },
+        ...OPEN_SIMULATOR,
         {
             content: "It shows the route of one's own mail at once",
             trigger: `${SERVER}:contains("Server of the Tour")`,
@@ -54,7 +58,8 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_simulator", {
         },
         {
             content: "Open the server that was taken",
-            trigger: ".modal .o_field_widget[name=steps] a:contains('Shop of the Tour')",
+            trigger:
+                ".modal .o_field_widget[name=steps] a:contains('Shop of the Tour')",
             run: "click",
         },
         {
@@ -75,6 +80,53 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_simulator", {
         {
             content: "Wait until it is closed",
             trigger: "body:not(:has(.modal))",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("outgoing_mail_routing_what_would_change", {
+    steps: () => [
+        {
+            content: "Open the preferences of the user",
+            trigger: ".o_notebook a[name=preferences]",
+            run: "click",
+        },
+        {
+            content: "Nothing can change before something was edited",
+            trigger: ".o_form_view:not(:has(.o_widget_mail_routing_changes button))",
+        },
+        {
+            content: "Let them not use their own servers",
+            trigger: ".o_field_widget[name=use_own_mail_servers] input",
+            run: "click",
+        },
+        {
+            content: "Ask what would change",
+            trigger: ".o_widget_mail_routing_changes button",
+            run: "click",
+        },
+        {
+            content: "One mail would take another route",
+            trigger: ".modal p:contains('mails, 1 would take another route')",
+        },
+        {
+            content: "It is listed with its route now and then",
+            trigger:
+                ".modal tr:contains('Mail of the Tour') td:contains('Mailbox for the Tour')",
+        },
+        {
+            content: "Close the list",
+            trigger: ".modal footer button:contains('Close')",
+            run: "click",
+        },
+        {
+            content: "The form is still being edited: discard it",
+            trigger: "body:not(:has(.modal)) .o_form_button_cancel",
+            run: "click",
+        },
+        {
+            content: "Wait until it is discarded",
+            trigger: ".o_form_saved",
         },
     ],
 });

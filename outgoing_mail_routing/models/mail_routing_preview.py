@@ -1,0 +1,185 @@
+from dataclasses import replace
+from itertools import chain
+
+from odoo import SUPERUSER_ID, api, fields, models
+
+from ..routing import compare
+from .mail_routing import SERVER_FIELDS
+
+# How many of the last mails are looked at
+_MAILS = 500
+
+# The field of a server that a form's field of servers is the other side of
+_OTHER_SIDE = {
+    "res.users": ("own_mail_server_ids", "own_user_ids"),
+    "res.company": ("mail_server_ids", "default_company_ids"),
+}
+
+
+class MailRoutingPreview(models.AbstractModel):
+    """Tells, on a form that is not saved yet, which mails would go another way."""
+
+    _name = "mail.routing.preview"
+    _description = "Effect of Edited Mail Routing"
+
+    @api.model
+    def get_changes(self, model, res_id, changes):
+        """The last mails that would take another route, were a form saved.
+
+        Called by the web client on the forms of users, companies and servers. Sends
+        and writes nothing.
+
+        :param str model: of the form
+        :param res_id: of the record, ``False`` for one that is not saved yet
+        :param dict changes: values as ``write`` takes them
+        :return: ``total`` mails looked at, and ``rows`` of those that change
+        :raise AccessError: for anybody but administrators
+        """
+        self.env["mail.routing"]._check_administrator()
+        routing = self.env["mail.routing"]
+        origin = self.env[model].browse(res_id or ()).exists()
+        changes = {name: changes[name] for name in changes if name in origin._fields}
+        edited = origin.new(changes, origin=origin or None)
+        mails = self._get_last_mails()
+        asked = list(mails._get_route_questions().items())
+        compared = compare(
+            ((question, self._edit(question, edited)) for _id, question in asked),
+            routing._get_directory(),
+            routing._build_directory(self._get_edited_rows(edited, changes)),
+        )
+        return {
+            "total": len(asked),
+            "rows": [
+                self._get_row(mails.browse(asked[place][:1]), now, then)
+                for place, now, then in compared
+            ],
+        }
+
+    # ------------------------------------------------------------------
+    # Mails
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _get_last_mails(self):
+        """The last mails that Odoo knows of, as the queue would send them again.
+
+        :return: ``mail.mail`` records; of a mail that was deleted when it had been
+            sent, one made in memory of the message that Odoo kept
+        """
+        env = self.env(user=SUPERUSER_ID, context={"lang": self.env.lang})
+        messages = env["mail.message"].search(
+            [
+                "|",
+                "|",
+                ("mail_ids", "!=", False),
+                ("notification_ids.notification_type", "=", "email"),
+                ("message_type", "=", "email_outgoing"),
+            ],
+            order="id desc",
+            limit=_MAILS,
+        )
+        Mail = env["mail.mail"]
+        return Mail.concat(
+            *(
+                message.mail_ids[:1] or Mail.new({"mail_message_id": message})
+                for message in messages
+            )
+        )
+
+    # ------------------------------------------------------------------
+    # What was edited
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _edit(self, question, edited):
+        """A question with the facts of an edited user or company in their place."""
+        routing, id_ = self.env["mail.routing"], edited._origin.id
+        request = question.request
+        if edited._name == "res.users" and id_:
+            person = replace(routing._person(edited), id=id_)
+            persons = {
+                "sender": self._swap(request.sender, person),
+                "colleagues": tuple(
+                    self._swap(colleague, person) for colleague in request.colleagues
+                ),
+            }
+            return replace(question, request=replace(request, **persons))
+        if edited._name == "res.company" and id_:
+            company = replace(routing._company(edited), id=id_)
+            company = self._swap(request.company, company)
+            return replace(question, request=replace(request, company=company))
+        return question
+
+    @api.model
+    def _swap(self, fact, edited):
+        """The edited facts, where they are of the same record."""
+        return edited if fact and fact.id == edited.id else fact
+
+    @api.model
+    def _get_edited_rows(self, edited, changes):
+        """The values of servers that the form changes.
+
+        :return: ``{server id: {field: value}}`` as :meth:`_build_directory` takes it
+        """
+        if edited._name == "ir.mail_server":
+            names = [name for name in SERVER_FIELDS if name in changes or not edited.id]
+            return {edited._origin.id or 0: self._read(edited, names)}
+        name, other_side = _OTHER_SIDE[edited._name]
+        before, after = edited._origin.sudo()[name], edited.sudo()[name]._origin
+        id_ = edited._origin.id
+        rows = {}
+        for server in chain(before - after, after - before):
+            ids = set(server[other_side].ids)
+            rows[server.id] = {other_side: list(ids ^ {id_})}
+        return rows
+
+    @api.model
+    def _read(self, record, names):
+        """Values of a record in memory, relations as the ids of saved records."""
+        values = {}
+        for name in names:
+            value = record[name]
+            if isinstance(value, models.BaseModel):
+                many = record._fields[name].type == "many2many"
+                value = value._origin.ids if many else value._origin.id
+            values[name] = value
+        return values
+
+    # ------------------------------------------------------------------
+    # Answer
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _get_row(self, mail, now, then):
+        """One mail that changes, as the web client lists it."""
+        message = mail.mail_message_id
+        date = fields.Datetime.context_timestamp(self, message.date)
+        return {
+            "date": fields.Datetime.to_string(date),
+            "subject": message.subject or message.record_name or "",
+            "email_from": message.email_from or "",
+            "now": self._describe(now, then),
+            "then": self._describe(then, now),
+        }
+
+    @api.model
+    def _describe(self, outcome, other):
+        """A route in a few words: the server, From, and headers that are different."""
+        server = self.env._("the server of the command line")
+        if outcome.profile:
+            server = outcome.profile.name or self.env._("the new server")
+        parts = [
+            self.env._(
+                "%(server)s as %(email)s", server=server, email=outcome.email_from
+            )
+        ]
+        as_odoo = self.env._("as Odoo computes it")
+        if outcome.reply_to != other.reply_to:
+            reply_to = outcome.reply_to or as_odoo
+            parts.append(self.env._("Reply-To: %(value)s", value=reply_to))
+        if outcome.return_path != other.return_path:
+            return_path = outcome.return_path or as_odoo
+            parts.append(self.env._("Return-Path: %(value)s", value=return_path))
+        if outcome.refused:
+            parts.append(self.env._("not sent"))
+        return ", ".join(parts)
