@@ -342,7 +342,6 @@ class MailRoutingSimulation(models.TransientModel):
         """
         self.ensure_one()
         record, template = self.resource_ref, self.template_id
-        self.env["mail.routing"]._check_administrator()
         if not template or not record or record._name != template.sudo().model:
             return {}
         record.check_access("read")
@@ -362,7 +361,10 @@ class MailRoutingSimulation(models.TransientModel):
         """A model as who makes the mail uses it.
 
         The mail's company is the one they have open, where they may open it.
+
+        :raise AccessError: for anybody but administrators
         """
+        self.env["mail.routing"]._check_administrator()
         maker = self._get_maker()
         companies = self.company_id | maker.sudo().company_id | maker.sudo().company_ids
         if maker.id != SUPERUSER_ID:
@@ -377,7 +379,6 @@ class MailRoutingSimulation(models.TransientModel):
             posted, so with the company open in which it was written
         """
         self.ensure_one()
-        self.env["mail.routing"]._check_administrator()
         context = {"lang": self.env.lang}
         if self.posted and not self.mail_id:
             current = self._in_makers_name("res.company").env.company
