@@ -270,7 +270,7 @@ class TestSimulatorProperty(SimulatorCase):
 
     def _random_forced(self):
         chance = self.random.random()
-        return self.random.choice(self.servers) if chance < 0.2 else self.servers[:0]
+        return self.random.choice(self.servers) if chance < 0.25 else self.servers[:0]
 
     def _change_world(self):
         """Assign and configure all servers anew."""
@@ -320,7 +320,7 @@ class TestSimulatorProperty(SimulatorCase):
         return {
             "own_user_ids": [Command.set(users.ids)],
             "default_company_ids": [Command.set(self._some_of(companies, 0.15).ids)],
-            "company_ids": [Command.set(self._some_of(companies, 0.2).ids)],
+            "company_ids": [Command.set(self._some_of(companies, 0.3).ids)],
             "reserved": self.random.random() < 0.2,
         }
 
