@@ -12,11 +12,12 @@ import os
 import re
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import environment, linters, locks, paths
+from . import environment, linters, locks, other_addons, paths
 from .environment import Environment
+from .odoo_server import OdooServer
 from .paths import RESULT_VARIABLE, SYSTEM_VARIABLE
 from .steps import StepFailed, say, step
 
@@ -37,6 +38,10 @@ CORE_MODULES = (
     "portal",
     "sale_management",
 )
+BESIDE_DATABASE = "omr_beside"
+BESIDE_MODULES = ("google_gmail", "microsoft_outlook", *other_addons.MODULES)
+#: Tests that need other addons, in a database of their own.
+BESIDE_TESTS = paths.ADDON / "tests" / "beside"
 #: Odoo's tests of outgoing mail, which must pass with the addon installed.
 CORE_TESTS = (
     ("base", "TestIrMailServer"),
@@ -56,6 +61,21 @@ class Outcome:
     passed: int
     failed: int
     status: int
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The test files that were named, by what they need, and pytest's options."""
+
+    workbench: list[str] = field(default_factory=list)
+    addon: list[str] = field(default_factory=list)
+    beside: list[str] = field(default_factory=list)
+    options: list[str] = field(default_factory=list)
+
+    @property
+    def named(self) -> bool:
+        """Whether files were named at all; if none were, all are run."""
+        return bool(self.workbench or self.addon or self.beside)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -102,50 +122,77 @@ def main(options: argparse.Namespace) -> int:
 def _run_all(
     prepared: Environment, options: argparse.Namespace, quick: bool
 ) -> list[Outcome]:
-    own, odoo, arguments = split_arguments(options.more)
-    named = bool(own or odoo)
+    chosen = split_arguments(options.more)
     outcomes = []
-    if own or not named:
-        tests = own or ["workbench"]
+    if chosen.workbench or not chosen.named:
+        tests = chosen.workbench or ["workbench"]
         plugin = ["-p", "no:odoo", "--doctest-modules"]
-        outcomes.append(_pytest("workbench", prepared, plugin, tests, arguments))
-    if not odoo and named:
-        return outcomes
-    prepared.odoo.ensure_database(
-        DATABASE, [paths.ADDON_NAME], core=CORE_MODULES, fresh=options.fresh
-    )
-    config = prepared.odoo.write_config(DATABASE)
-    plugin = [f"--odoo-config={config}", "--odoo-http"]
-    tests = odoo or [f"{paths.ADDON_NAME}/tests"]
-    outcomes.append(_pytest(paths.ADDON_NAME, prepared, plugin, tests, arguments))
-    if not (quick or options.no_core):
-        tests = core_tests(prepared)
-        plugin += ["-p", "workbench.pytest_core"]
-        outcomes.append(_pytest("odoo", prepared, plugin, tests, arguments))
+        outcomes.append(_pytest("workbench", prepared, plugin, tests, chosen.options))
+    if chosen.addon or not chosen.named:
+        outcomes += _run_with_odoo(prepared, options, chosen, quick)
+    if chosen.beside or not chosen.named:
+        outcomes.append(_run_beside(prepared, options, chosen))
     return outcomes
 
 
-def split_arguments(
-    arguments: Sequence[str],
-) -> tuple[list[str], list[str], list[str]]:
-    """Tell test files from options, and the workbench's from those that need Odoo.
+def _run_with_odoo(
+    prepared: Environment, options: argparse.Namespace, chosen: Selection, quick: bool
+) -> list[Outcome]:
+    """Run the addon's own tests, then Odoo's, in one database."""
+    prepared.odoo.ensure_database(
+        DATABASE, [paths.ADDON_NAME], core=CORE_MODULES, fresh=options.fresh
+    )
+    plugin = _odoo_plugin(prepared.odoo, DATABASE)
+    tests = chosen.addon or [f"{paths.ADDON_NAME}/tests"]
+    apart = [*plugin, f"--ignore={BESIDE_TESTS}"]
+    name = paths.ADDON_NAME
+    outcomes = [_pytest(name, prepared, apart, tests, chosen.options)]
+    if not (quick or options.no_core):
+        tests = core_tests(prepared)
+        plugin += ["-p", "workbench.pytest_core"]
+        outcomes.append(_pytest("odoo", prepared, plugin, tests, chosen.options))
+    return outcomes
+
+
+def _run_beside(
+    prepared: Environment, options: argparse.Namespace, chosen: Selection
+) -> Outcome:
+    """Run the tests that need other addons, in a database that has them."""
+    odoo = other_addons.server_with_other_addons(prepared.odoo)
+    odoo.ensure_database(
+        BESIDE_DATABASE, [paths.ADDON_NAME], core=BESIDE_MODULES, fresh=options.fresh
+    )
+    plugin = _odoo_plugin(odoo, BESIDE_DATABASE)
+    tests = chosen.beside or [str(BESIDE_TESTS)]
+    return _pytest("beside", prepared, plugin, tests, chosen.options)
+
+
+def _odoo_plugin(odoo: OdooServer, database: str) -> list[str]:
+    """Return pytest's options for tests in a database of Odoo's."""
+    return [f"--odoo-config={odoo.write_config(database)}", "--odoo-http"]
+
+
+def split_arguments(arguments: Sequence[str]) -> Selection:
+    """Tell test files from options, and from one another by what they need.
 
     >>> split_arguments(["-k", "name"])
-    ([], [], ['-k', 'name'])
+    Selection(workbench=[], addon=[], beside=[], options=['-k', 'name'])
     """
-    own: list[str] = []
-    odoo: list[str] = []
-    rest: list[str] = []
+    chosen = Selection()
     for argument in arguments:
         name, separator, test = argument.partition("::")
-        found = Path.cwd() / name
+        found = (Path.cwd() / name).resolve()
         if argument.startswith("-") or not found.exists():
-            rest.append(argument)
+            chosen.options.append(argument)
             continue
-        inside = paths.REPO / "workbench" in found.resolve().parents
-        full = f"{found.resolve()}{separator}{test}"
-        (own if inside else odoo).append(full)
-    return own, odoo, rest
+        folders = {found, *found.parents}
+        kind = chosen.addon
+        if paths.REPO / "workbench" in folders:
+            kind = chosen.workbench
+        elif BESIDE_TESTS in folders:
+            kind = chosen.beside
+        kind.append(f"{found}{separator}{test}")
+    return chosen
 
 
 def core_tests(prepared: Environment) -> list[str]:

@@ -11,6 +11,9 @@ from .routed_from import RoutedFrom
 
 _SYSTEM = "base.group_system"
 
+# By these a caller of send_email() names the server itself
+_SERVER_ARGUMENTS = ("mail_server_id", "smtp_server", "smtp_session")
+
 
 class IrMailServer(models.Model):
     _inherit = "ir.mail_server"
@@ -546,36 +549,59 @@ class IrMailServer(models.Model):
             )
         return f"{self.env['mail.routing']._sentence(step)} {advice}"
 
+    @api.model
+    def send_email(self, message, *args, **kwargs):
+        """Choose the server of a message for which the caller names none.
+
+        Core would choose it further down, where an addon in between may have forced
+        one by the From alone: one that may not carry this message, for example.
+        """
+        named = (*args, *map(kwargs.get, _SERVER_ARGUMENTS))
+        if any(named) or not self.env["mail.routing"]._get_directory().configured:
+            return super().send_email(message, *args, **kwargs)
+        session = self._connect__(smtp_from=message["From"])
+        sent = super().send_email(message, **{**kwargs, "smtp_session": session})
+        if session:
+            session.quit()
+        return sent
+
     def _prepare_email_message__(self, message, smtp_session):
         """Set the headers of the route that the session's From carries."""
         routed = getattr(smtp_session, "smtp_from", None)
         if not isinstance(routed, RoutedFrom):
             return super()._prepare_email_message__(message, smtp_session)
-        envelope_sender = self._set_routed_headers(message, routed)
+        headers = self._get_routed_headers(message, routed)
+        self._set_headers(message, headers)
         smtp_from, smtp_to, message = super()._prepare_email_message__(
             message, smtp_session
         )
-        return envelope_sender or smtp_from, smtp_to, message
+        # an addon that is asked after this one may have put in its own
+        self._set_headers(message, headers)
+        return headers.get("Return-Path", smtp_from), smtp_to, message
 
     @api.model
-    def _set_routed_headers(self, message, routed):
-        """Put the route's From, Reply-To and Return-Path into a message.
+    def _get_routed_headers(self, message, routed):
+        """From, Reply-To and Return-Path as far as the route decides them, by name.
 
-        :return: the envelope sender, ``None`` where core decides it
+        What core decides is left out. Return-Path is the envelope sender too.
         """
         headers = {}
         plan = self.env["mail.routing"]._plan_message_headers(message, routed)
+        if routed.decision.decides_from:
+            headers["From"] = str(routed)
         if routed.decision.rewritten:
             # answers go by Reply-To; without one they would go to the new From
             headers["Reply-To"] = message["Reply-To"] or message["From"]
-            headers["From"] = str(routed)
         if plan.reply_to:
             headers["Reply-To"] = plan.reply_to
-        addresses = extract_rfc2822_addresses(plan.return_path)
-        envelope_sender = addresses[-1] if addresses else None
-        headers["Return-Path"] = envelope_sender
+        if addresses := extract_rfc2822_addresses(plan.return_path):
+            headers["Return-Path"] = addresses[-1]
+        return headers
+
+    @api.model
+    def _set_headers(self, message, headers):
+        """Put each header into a message once, in place of what was there."""
         for name, value in headers.items():
             if value:
                 del message[name]
                 message[name] = str(value)
-        return envelope_sender

@@ -543,14 +543,14 @@ def _conclude(search: _Search, taken: _Taken) -> Decision:
     """
     request, profile = search.request, taken.profile
     email_from, from_email = taken.core_from, taken.core_email
-    from_name, rewritten = "", False
+    from_name, admitted, rewritten = "", False, False
     rule = taken.headers_as or taken.rule
     if (
         profile is not None
         and not profile.owner_id
         and decides_header(rule, profile, profile.from_policy)
     ):
-        if may_send_as(profile, request.email):
+        if admitted := may_send_as(profile, request.email):
             email_from, from_email = request.email_from, request.email
         elif address := sender_address(profile, request):
             from_email, rewritten = address, True
@@ -562,6 +562,7 @@ def _conclude(search: _Search, taken: _Taken) -> Decision:
         from_email=from_email,
         from_name=from_name,
         rewritten=rewritten,
+        decides_from=admitted or rewritten,
         company=request.company,
         collected=request.collected,
         refused=taken.refused,

@@ -201,7 +201,8 @@ class Decision:
     ``profile`` is ``None`` on the ``system`` rule: the mail leaves by the server of
     the command line. ``from_email`` is the address of the final From. Where it is
     ``rewritten``, the header is ``from_name`` and ``from_email``; else it is
-    ``email_from`` to the letter. ``company`` and ``collected`` are the request's, and
+    ``email_from`` to the letter. ``decides_from`` says that one of both is the server's
+    policy, not core's choice. ``company`` and ``collected`` are the request's, and
     ``refused`` says that the forced server may not carry the mail. ``headers_as`` is
     the rule by which a forced server is assigned to this mail, if it is.
     """
@@ -212,6 +213,7 @@ class Decision:
     from_email: str
     from_name: str = ""
     rewritten: bool = False
+    decides_from: bool = False
     company: Company | None = None
     collected: bool = False
     refused: bool = False

@@ -26,15 +26,20 @@ def test_unknown_options_go_to_pytest_in_order() -> None:
 
 def test_named_files_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(paths.REPO)
-    own, odoo, rest = run_tests.split_arguments(
-        ["-x", "./workbench/tests/test_steps.py::test_a", "outgoing_mail_routing"]
+    beside = "outgoing_mail_routing/tests/beside/test_other_addons.py"
+    chosen = run_tests.split_arguments(
+        [
+            *("-x", "./workbench/tests/test_steps.py::test_a"),
+            *("outgoing_mail_routing", beside),
+        ]
     )
-    assert own == [f"{paths.REPO}/workbench/tests/test_steps.py::test_a"]
-    assert odoo == [str(paths.ADDON)]
-    assert rest == ["-x"]
+    assert chosen.workbench == [f"{paths.REPO}/workbench/tests/test_steps.py::test_a"]
+    assert chosen.addon == [str(paths.ADDON)]
+    assert chosen.beside == [str(paths.REPO / beside)]
+    assert chosen.options == ["-x"]
 
 
-@pytest.mark.parametrize("module", ["cli", "run_tests", "environment"])
+@pytest.mark.parametrize("module", ["cli", "run_tests", "compare", "environment"])
 def test_module_needs_the_standard_library_alone(module: str) -> None:
     program = f"import workbench.{module}"
     command = [sys.executable, "-S", "-c", program]
@@ -44,7 +49,7 @@ def test_module_needs_the_standard_library_alone(module: str) -> None:
     assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.parametrize("name", ["test", "demo", "benchmark", ".ci/run"])
+@pytest.mark.parametrize("name", ["test", "demo", "benchmark", "compare", ".ci/run"])
 def test_launcher_can_be_executed(name: str) -> None:
     launcher = paths.REPO / name
     assert launcher.stat().st_mode & 0o111

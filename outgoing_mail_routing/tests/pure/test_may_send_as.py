@@ -165,14 +165,14 @@ def test_from_rewritten_keeps_the_name_of_from_else_of_the_sender(
 ) -> None:
     decision = route(request_, profile)
     assert decision.profile is profile
-    assert decision.rewritten
+    assert decision.rewritten and decision.decides_from
     assert (decision.from_name, decision.from_email) == (name, email)
 
 
 def test_from_that_the_server_may_send_as_stays_to_the_letter() -> None:
     request = but(written_by(BEN), email_from='"Ben, B." <Ben@a.example>')
     decision = route(request, RELAY_A)
-    assert not decision.rewritten
+    assert decision.decides_from and not decision.rewritten
     assert decision.email_from == '"Ben, B." <Ben@a.example>'
     assert (decision.from_name, decision.from_email) == ("", BEN.email)
 
@@ -216,7 +216,7 @@ def test_from_on_a_core_route_is_the_default_from(
 ) -> None:
     decision = route(mail(UNKNOWN, "Press"), profile)
     assert decision.rule.value == rule
-    assert not decision.rewritten
+    assert not decision.decides_from and not decision.rewritten
     assert decision.email_from == decision.from_email == A.default_from
 
 
@@ -235,6 +235,7 @@ def test_from_on_a_core_route_follows_a_policy_set_by_hand(
     decision = route(mail(UNKNOWN, "Press"), shared)
     assert decision.rule.value == "priority"
     assert (decision.rewritten, decision.from_email) == (rewritten, address)
+    assert decision.decides_from
 
 
 def test_from_without_any_sender_address_passes_the_server_over() -> None:
@@ -252,4 +253,4 @@ def test_personal_server_keeps_core_from() -> None:
     )
     request = written_by(ANNA, personal_id=9)
     decision = route(request, personal, but(RELAY_A, company_ids=ONLY_A))
-    assert (decision.rewritten, decision.email_from) == (False, request.email_from)
+    assert (decision.decides_from, decision.email_from) == (False, request.email_from)
