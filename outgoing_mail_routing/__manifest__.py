@@ -34,5 +34,6 @@
             "outgoing_mail_routing/static/tests/tours/*.js",
         ],
     },
+    "uninstall_hook": "uninstall_hook",
     "installable": True,
 }

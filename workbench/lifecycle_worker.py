@@ -1,0 +1,243 @@
+"""A database full of mail servers, users and queued mail, as Odoo itself sees it.
+
+Run as ``python -m workbench.lifecycle_worker CONFIG DATABASE STEP [ARGUMENT ...]`` it
+takes one step in a process of its own and prints what it returns as one line of JSON.
+``assign`` needs the addon; the other steps work without it and with it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from . import paths
+from .odoo_server import OdooServer
+from .steps import StepFailed, step
+
+MODULE = "workbench.lifecycle_worker"
+COMPANIES, SERVERS, USERS, MAILS = 10, 300, 300, 300
+#: One server of so many is a user's personal one, one of so many is archived.
+PERSONAL, ARCHIVED = 30, 25
+
+
+def take_step(odoo: OdooServer, database: str, name: str, *arguments: object) -> Any:
+    """Take a step on a database; return its answer.
+
+    :raise StepFailed: Odoo refused something
+    """
+    title = f"Step {name} on database {database}"
+    config = odoo.write_config(database)
+    command = [odoo.python, "-m", MODULE, config, database, name, *arguments]
+    with step(title):
+        result = subprocess.run(
+            [str(part) for part in command],
+            cwd=paths.REPO,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if result.returncode:
+        what = "\n".join(result.stderr.splitlines()[-15:])
+        raise StepFailed(title, what, "Correct what it names, then start again.")
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def login_of(number: int) -> str:
+    """Return the login of a server that is nobody's personal one."""
+    return f"server{number}@d{number % COMPANIES}.example"
+
+
+def email_of(number: int) -> str:
+    """Return the e-mail of a user, which is the login of their personal server."""
+    return f"user{number}@d{number % COMPANIES}.example"
+
+
+def accounts() -> dict[str, str]:
+    """Return the passwords of all servers by login."""
+    logins = [*map(login_of, range(SERVERS)), *map(email_of, range(USERS))]
+    return {login: f"secret of {login}" for login in logins}
+
+
+# What follows runs in the process that knows Odoo.
+
+
+def populate(env: Any, port: str) -> int:
+    """Fill a database without the addon; return how many mails are in its queue.
+
+    :param port: of the SMTP server behind all ``ir.mail_server`` records
+    """
+    companies = _create_companies(env)
+    users = _create_users(env, companies)
+    servers = _create_servers(env, users, int(port))
+    env["ir.config_parameter"].set_param("mail.default.from_filter", "d1.example")
+    return len(_create_mails(env, users, servers, companies))
+
+
+def _create_companies(env: Any) -> Any:
+    domains = env["mail.alias.domain"].create(
+        [{"name": f"d{number}.example"} for number in range(COMPANIES)]
+    )
+    return env["res.company"].create(
+        [
+            {"name": f"Company {number}", "alias_domain_id": domain.id}
+            for number, domain in enumerate(domains)
+        ]
+    )
+
+
+def _create_users(env: Any, companies: Any) -> Any:
+    return (
+        env["res.users"]
+        .with_context(no_reset_password=True, tracking_disable=True)
+        .create(
+            [
+                {
+                    "name": f"User {number}",
+                    "login": f"user{number}",
+                    "email": email_of(number),
+                    "company_id": companies[number % COMPANIES].id,
+                    "company_ids": companies[number % COMPANIES].ids,
+                }
+                for number in range(USERS)
+            ]
+        )
+    )
+
+
+def _create_servers(env: Any, users: Any, port: int) -> Any:
+    """Servers with every kind of FROM filter, some personal, some archived."""
+    values_list = []
+    for number in range(SERVERS):
+        login = login_of(number)
+        filters = (False, login, login.partition("@")[2], f"{login}, other.example")
+        personal = number % PERSONAL == PERSONAL - 1
+        login = email_of(number) if personal else login
+        values_list.append(
+            {
+                "name": f"Server {number}",
+                "smtp_host": "127.0.0.1",
+                "smtp_port": port,
+                "smtp_encryption": "none",
+                "smtp_user": login,
+                "smtp_pass": f"secret of {login}",
+                "from_filter": login if personal else filters[number // 7 % 4],
+                "owner_user_id": users[number].id if personal else False,
+                "sequence": number * 13 % 50,
+                "active": number % ARCHIVED != 0,
+            }
+        )
+    return env["ir.mail_server"].create(values_list)
+
+
+def _create_mails(env: Any, users: Any, servers: Any, companies: Any) -> Any:
+    """Queued mail of a few users and of OdooBot, some with a server set by hand."""
+    free = servers.filtered(lambda server: server.active and not server.owner_user_id)
+    mails = env["mail.mail"]
+    for maker, numbers in _numbers_by_maker(env.user, users).items():
+        mails += (
+            mails.with_user(maker)
+            .sudo()
+            .create(
+                [
+                    {
+                        "subject": f"Mail {number}",
+                        "body_html": "<p>Hello</p>",
+                        "email_from": _from_of(number, maker),
+                        "email_to": f"customer{number}@customer.example",
+                        "mail_server_id": number % 11 == 0 and free[number % 20].id,
+                        "record_alias_domain_id": number % 3 == 0
+                        and companies[number % COMPANIES].alias_domain_id.id,
+                    }
+                    for number in numbers
+                ]
+            )
+        )
+    return mails
+
+
+def _numbers_by_maker(odoobot: Any, users: Any) -> dict[Any, list[int]]:
+    """Deal the mails' numbers out to OdooBot and one user of ten."""
+    makers = [odoobot, *users[PERSONAL - 1 :: 10]]
+    return {maker: [*range(MAILS)][n :: len(makers)] for n, maker in enumerate(makers)}
+
+
+def _from_of(number: int, maker: Any) -> str:
+    """Return an own From, or that of a template, of a domain with servers or not."""
+    return f"shop@d{number % 12}.example" if number % 7 == 0 else maker.email_formatted
+
+
+def routes(env: Any) -> dict[str, list[str]]:
+    """Return by subject the login and the From address that each mail would take."""
+    from odoo.tools import email_normalize
+
+    servers = env["ir.mail_server"]
+    return {
+        mail.subject: [servers.browse(server_id).smtp_user, email_normalize(email_from)]
+        for server_id, _domain, email_from, ids in _queue(
+            env
+        )._split_by_mail_configuration()
+        for mail in env["mail.mail"].browse(ids)
+    }
+
+
+def assign(env: Any) -> dict[str, int]:
+    """Assign servers to users and companies, and set each new field somewhere."""
+    servers = env["ir.mail_server"].search([("owner_user_id", "=", False)], order="id")
+    users = env["res.users"].search([("login", "=like", "user%")], order="id")
+    companies = env["res.company"].search([("name", "=like", "Company %")], order="id")
+    assigned, shared, changed = servers[:20], servers[50:55], servers[55:60]
+    for user, server in zip(users[9::10], assigned, strict=False):
+        user.own_mail_server_ids = server
+    for company, server in zip(companies, shared, strict=False):
+        company.mail_server_ids = server
+        server.company_ids = company
+    users[:5].use_own_mail_servers = False
+    incoming = env["fetchmail.server"].create(
+        {"name": "Incoming", "server_type": "imap"}
+    )
+    changed.write(
+        {
+            "allow_delegation": True,
+            "from_policy": "any",
+            "reply_to_policy": "custom",
+            "reply_to_email": "office@d1.example",
+            "bounce_policy": "from",
+            "fetchmail_server_id": incoming.id,
+            "sender_email": "office@d1.example",
+        }
+    )
+    assigned.reserved = True
+    return {"users": len(assigned), "companies": len(shared)}
+
+
+def send(env: Any, count: str) -> list[str]:
+    """Send so many mails of the queue; return the subjects of those that failed."""
+    mails = _queue(env)[: int(count)]
+    mails.auto_delete = False
+    mails.send(auto_commit=True)
+    return mails.filtered(lambda mail: mail.state != "sent").mapped("subject")
+
+
+def _queue(env: Any) -> Any:
+    return env["mail.mail"].search([("state", "=", "outgoing")], order="id")
+
+
+STEPS = {function.__name__: function for function in (populate, routes, assign, send)}
+
+
+def main(config: str, database: str, name: str, *arguments: str) -> None:
+    """Take a step as the superuser, who runs the mail queue; commit and print."""
+    from odoo import SUPERUSER_ID, api, tools
+    from odoo.modules.registry import Registry
+
+    tools.config.parse_config(["-c", config, "-d", database])
+    with Registry(database).cursor() as cursor:
+        env = api.Environment(cursor, SUPERUSER_ID, {})
+        answer = STEPS[name](env, *arguments)
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

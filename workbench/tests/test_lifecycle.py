@@ -1,0 +1,249 @@
+"""The addon's whole life on a database that is full of servers, users and mail.
+
+Installed, put to use, upgraded and uninstalled by Odoo's command line; mail leaves over
+SMTP. The tests look at what was noted on the way.
+"""
+
+import argparse
+import json
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from email.utils import parseaddr
+from typing import Any
+
+import pytest
+
+from workbench import environment, paths, smtp_service
+from workbench.lifecycle_worker import MAILS, accounts, take_step
+from workbench.odoo_server import SEE_LOG, OdooServer
+from workbench.postgres import identifier, literal
+from workbench.smtp_service import SmtpService
+from workbench.steps import run
+
+DATABASE = "omr_lifecycle"
+#: How many mails of the queue are sent with the addon, and after it is gone.
+SENT = 60
+#: An installation that handles record by record would take far longer.
+INSTALL_SECONDS = 60.0
+#: What a database is made of; nothing of the addon may be left behind there.
+CATALOG = {
+    "columns": "SELECT table_name, column_name, data_type, is_nullable, column_default "
+    "FROM information_schema.columns WHERE table_schema = 'public'",
+    "relations": "SELECT relname, relkind FROM pg_class "
+    "WHERE relnamespace = 'public'::regnamespace",
+    "indexes": "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'",
+    "constraints": "SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) "
+    "FROM pg_constraint WHERE connamespace = 'public'::regnamespace",
+    "triggers": "SELECT tgrelid::regclass, tgname FROM pg_trigger "
+    "WHERE NOT tgisinternal",
+    "functions": "SELECT proname FROM pg_proc "
+    "WHERE pronamespace = 'public'::regnamespace",
+    "models": "SELECT model, name FROM ir_model",
+    "fields": "SELECT model, name, ttype, relation_table FROM ir_model_fields",
+    "selections": "SELECT f.model, f.name, s.value FROM ir_model_fields_selection s "
+    "JOIN ir_model_fields f ON f.id = s.field_id",
+    "model constraints": "SELECT name, type, definition FROM ir_model_constraint",
+    "model relations": "SELECT name FROM ir_model_relation",
+    "external ids": "SELECT module, name, model FROM ir_model_data",
+    "modules": "SELECT name, state FROM ir_module_module",
+    "parameters": "SELECT key, value FROM ir_config_parameter",
+    "views": "SELECT name, model, type, arch_db, active FROM ir_ui_view",
+    "menus": "SELECT name FROM ir_ui_menu",
+    "actions": "SELECT type, name FROM ir_actions",
+    "access": "SELECT name FROM ir_model_access",
+    "rules": "SELECT name FROM ir_rule",
+    "groups": "SELECT name FROM res_groups",
+    "crons": "SELECT cron_name, active FROM ir_cron",
+    "assets": "SELECT name, path FROM ir_asset",
+    "attachments": "SELECT name, res_model, res_field, url FROM ir_attachment",
+    "defaults": "SELECT field_id, json_value FROM ir_default",
+}
+#: Tables whose records the addon must not touch, beyond its own columns.
+RECORDS = (
+    *("ir_mail_server", "res_users", "res_company", "res_partner", "mail_template"),
+    *("mail_alias_domain", "mail_message", "mail_mail"),
+)
+#: Columns that core writes at every change, or when it sends.
+CHANGING = {"write_date", "write_uid", "owner_limit_time", "owner_limit_count"}
+Rows = Mapping[str, set[str]]
+#: Login and From address by the mail's subject.
+Routes = Mapping[str, list[str]]
+
+
+class Life:
+    """A database on its way, and what was noted of it: by moment, then by name."""
+
+    def __init__(self, odoo: OdooServer, service: SmtpService) -> None:
+        self.odoo = odoo
+        self.service = service
+        self.catalog: dict[str, Rows] = {}
+        self.records: dict[str, Rows] = {}
+        self.assigned: dict[str, Rows] = {}
+        self.routes: dict[str, Routes] = {}
+        self.arrived: dict[str, Routes] = {}
+        self.install_seconds = 0.0
+
+    def take(self, step: str, *arguments: object) -> Any:
+        """Take a step of the worker."""
+        return take_step(self.odoo, DATABASE, step, *arguments)
+
+    def note(self, moment: str) -> None:
+        """Note what the database holds, and the routes of its queue."""
+        self.catalog[moment] = self._rows(CATALOG)
+        now = _columns(self.catalog[moment])
+        before = _columns(self.catalog["before"])
+        self.records[moment] = self._rows(
+            {table: _select(table, before[table] - CHANGING) for table in RECORDS}
+        )
+        self.assigned[moment] = self._rows(
+            {
+                table: _select(table, columns - before[table] | columns & {"id"})
+                for table, columns in now.items()
+                if columns - before[table]
+            }
+        )
+        self.routes[moment] = self.take("routes")
+
+    def _rows(self, statements: Mapping[str, str]) -> Rows:
+        """Run named queries; return their rows, each as JSON, by the query's name."""
+        selects = [
+            f"SELECT {literal(name)}, to_jsonb(r)::text FROM ({statement}) AS r"
+            for name, statement in statements.items()
+        ]
+        rows: dict[str, set[str]] = {name: set() for name in statements}
+        if selects:
+            query = " UNION ALL ".join(selects)
+            for name, row in self.odoo.databases.query(query, DATABASE):
+                rows[name].add(row)
+        return rows
+
+    def send(self, moment: str, count: int) -> None:
+        """Send mails of the queue, and note how each arrived."""
+        known = len(self.service.received())
+        assert self.take("send", count) == [], "no mail fails"
+        mails = self.service.received()[known:]
+        self.arrived[moment] = {
+            mail.subject: [mail.login, parseaddr(mail.email_from)[1]] for mail in mails
+        }
+        assert len(self.arrived[moment]) == len(mails) == count, "each arrives once"
+
+    def upgrade(self) -> None:
+        """Upgrade the addon."""
+        options = ["--stop-after-init", "--no-http", "--max-cron-threads=0"]
+        command = self.odoo.command(DATABASE, "-u", paths.ADDON_NAME, *options)
+        run(command, title="Upgrade it", log="lifecycle-upgrade", how_to_go_on=SEE_LOG)
+
+    def uninstall(self) -> None:
+        """Uninstall the addon."""
+        config = self.odoo.write_config(DATABASE)
+        command = [self.odoo.python, "-m", "odoo", "module", "uninstall"]
+        run(
+            [*command, "-c", config, "-d", DATABASE, paths.ADDON_NAME],
+            title="Uninstall it",
+            log="lifecycle-uninstall",
+            how_to_go_on=SEE_LOG,
+        )
+
+
+def _select(table: str, columns: set[str]) -> str:
+    named = ", ".join(map(identifier, sorted(columns)))
+    return f"SELECT {named} FROM {identifier(table)}"
+
+
+def _columns(catalog: Rows) -> dict[str, set[str]]:
+    """Return the names of all columns by table."""
+    columns: dict[str, set[str]] = defaultdict(set)
+    for row in map(json.loads, catalog["columns"]):
+        columns[row["table_name"]].add(row["column_name"])
+    return columns
+
+
+@pytest.fixture(scope="module")
+def odoo() -> Iterator[OdooServer]:
+    system = bool(os.environ.get(paths.SYSTEM_VARIABLE))
+    options = argparse.Namespace(odoo=None, debian_mirror=None, system_postgres=system)
+    with environment.prepare(options) as prepared:
+        yield prepared.odoo
+
+
+@pytest.fixture(scope="module")
+def service(
+    odoo: OdooServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SmtpService]:
+    folder = tmp_path_factory.mktemp("lifecycle") / "smtp"
+    running = smtp_service.start(odoo.python, folder, {"all": accounts()})
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def life(odoo: OdooServer, service: SmtpService) -> Iterator[Life]:
+    life = Life(odoo, service)
+    odoo.ensure_database(DATABASE, [], fresh=True)
+    assert life.take("populate", service.ports["all"]) == MAILS
+    life.note("before")
+    started = time.monotonic()
+    odoo.install(DATABASE, [paths.ADDON_NAME], demo=False)
+    life.install_seconds = time.monotonic() - started
+    life.note("installed")
+    life.take("assign")
+    life.note("assigned")
+    life.upgrade()
+    life.note("upgraded")
+    life.send("upgraded", SENT)
+    life.uninstall()
+    life.note("uninstalled")
+    life.send("uninstalled", SENT)
+    yield life
+    odoo.drop_database(DATABASE)
+
+
+def difference(before: Rows, after: Rows) -> dict[str, set[str]]:
+    """Return the rows that only one of two moments has, by name."""
+    names = {*before, *after}
+    changed = {name: before.get(name, set()) ^ after.get(name, set()) for name in names}
+    return {name: rows for name, rows in changed.items() if rows}
+
+
+def test_installation_takes_its_time_only(life: Life) -> None:
+    assert life.install_seconds < INSTALL_SECONDS
+
+
+def test_installation_leaves_every_record_and_route(life: Life) -> None:
+    assert len(life.routes["before"]) == MAILS
+    assert life.routes["installed"] == life.routes["before"]
+    assert not difference(life.records["before"], life.records["installed"])
+
+
+def test_assignment_changes_routes(life: Life) -> None:
+    before, after = life.routes["before"], life.routes["assigned"]
+    assert sum(before[mail] != after[mail] for mail in before) > MAILS / 10
+    assert difference(life.assigned["installed"], life.assigned["assigned"])
+
+
+def test_upgrade_keeps_assignments_and_routes(life: Life) -> None:
+    assert not difference(life.assigned["assigned"], life.assigned["upgraded"])
+    assert not difference(life.catalog["assigned"], life.catalog["upgraded"])
+    assert life.routes["upgraded"] == life.routes["assigned"]
+
+
+def test_uninstallation_leaves_nothing_behind(life: Life) -> None:
+    assert difference(life.catalog["before"], life.catalog["installed"])
+    assert not difference(life.catalog["before"], life.catalog["uninstalled"])
+
+
+def test_uninstallation_leaves_the_queue_to_core(life: Life) -> None:
+    left = life.routes["uninstalled"]
+    assert len(left) == MAILS - SENT
+    assert left == {mail: life.routes["before"][mail] for mail in left}
+    changed = difference(life.records["before"], life.records["uninstalled"])
+    assert len(changed.pop("mail_mail")) == 2 * SENT, "those that were sent"
+    assert not changed
+
+
+@pytest.mark.parametrize("moment", ["upgraded", "uninstalled"])
+def test_mail_leaves_by_its_route(life: Life, moment: str) -> None:
+    routes, arrived = life.routes[moment], life.arrived[moment]
+    assert arrived == {mail: routes[mail] for mail in arrived}
