@@ -24,6 +24,7 @@ COMMANDS = {
     "test": "workbench.run_tests",
     "demo": "workbench.demo",
     "benchmark": "benchmarks.run",
+    "compare": "workbench.compare",
     "readme": "workbench.readme",
 }
 

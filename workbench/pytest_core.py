@@ -1,27 +1,16 @@
-"""Pytest plugin for Odoo's own tests, run with all modules loaded.
-
-Odoo runs the tests of ``base`` before ``mail`` is loaded. Here they run with ``mail``
-and the addon loaded, which is stricter, but ``mail`` gives another address than they
-expect for testing a connection (``odoo@`` instead of ``noreply@`` the filter's domain).
-"""
+"""Pytest plugin for Odoo's own tests, run with all modules loaded."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from unittest.mock import patch
 
 import pytest
+
+from .core_tests import own_test_address
 
 
 @pytest.fixture(autouse=True)
 def base_test_address(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let the tests of ``base`` see its own ``_get_test_email_from``."""
-    if not request.module.__name__.startswith("odoo.addons.base."):
-        yield
-        return
-    from odoo.addons.base.models.ir_mail_server import IrMail_Server as OfBase
-    from odoo.addons.mail.models.ir_mail_server import IrMail_Server as OfMail
-
-    method = OfBase._get_test_email_from
-    with patch.object(OfMail, "_get_test_email_from", method):
+    with own_test_address(request.module.__name__):
         yield
