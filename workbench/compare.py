@@ -21,7 +21,7 @@ from . import environment, locks, paths, suite_results
 from .environment import Environment
 from .postgres import free_port
 from .steps import StepFailed, say, step, tail
-from .suite_results import Outcomes, Ending
+from .suite_results import Ending, Outcomes
 from .suite_runner import MODULE
 
 NEEDS = ("browser", "openssl")
