@@ -84,7 +84,8 @@ class MailMail(models.Model):
         servers = self._routing_servers(alias_domain_id)
         if email_from.request.forced_id:
             return servers.env["mail.routing"]._route(email_from)
-        return servers._find_mail_server(email_from)[1]
+        answer = servers._find_mail_server(email_from)
+        return servers.env["mail.routing"]._accept_answer(email_from, *answer)
 
     def _get_session_batch_size(self):
         """How many mails one SMTP session carries at most, as in core."""

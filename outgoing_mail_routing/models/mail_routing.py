@@ -11,6 +11,7 @@ from odoo.tools.lru import LRU
 
 from ..routing import (
     Company,
+    Decision,
     Directory,
     FromFilter,
     HeaderFacts,
@@ -18,6 +19,7 @@ from ..routing import (
     Person,
     Reason,
     Request,
+    Rule,
     ServerProfile,
     decide,
     plan_headers,
@@ -499,6 +501,30 @@ class MailRouting(models.AbstractModel):
         return self._as_routed_from(
             decide(replace(request, personal_id=personal_id), directory)
         )
+
+    @api.model
+    def _accept_answer(self, asked, server, answer):
+        """The route for an answer of ``_find_mail_server``, whoever gave it.
+
+        An addon that overrides it knows nothing of decisions: a server that it chose
+        counts as set by hand, and the From that it gave as the mail's own.
+
+        :param RequestFrom asked: the From of the mails, with their facts
+        :param server: the chosen ``ir.mail_server``, or nothing
+        :param str answer: the From to send with
+        :rtype: RoutedFrom
+        """
+        chosen_id = server.id if server else 0
+        if isinstance(answer, RoutedFrom):
+            profile = answer.decision.profile
+            if chosen_id == (profile.id if profile else 0):
+                return answer
+        facts = {"email": email_of(answer), "name": name_of(answer)}
+        if not chosen_id:
+            decision = Decision(Rule.SYSTEM, None, answer or "", facts["email"])
+            return RoutedFrom(answer or "", decision)
+        facts.update(email_from=str(answer or ""), forced_id=chosen_id)
+        return self._decide(replace(asked.request, **facts), asked.directory)
 
     @api.model
     def _decide(self, request, directory):
