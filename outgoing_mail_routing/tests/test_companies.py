@@ -119,7 +119,8 @@ class TestBranches(BranchCase):
         self.relay_a.reserved = True
         self.assertEqual(
             self.dora.with_user(self.dora).outgoing_mail_summary,
-            "Branch: through Relay-a as dora@a.example",
+            "Branch: through Relay-a as dora@a.example; answers to "
+            "catchall@branch.example reach Odoo",
         )
 
     def test_branches_need_no_statement_more_for_more_mails(self):
@@ -294,21 +295,25 @@ class TestWhatFormsSay(BranchCase):
 
     def test_users_line_follows_the_form_before_it_is_saved(self):
         form = self._form(self.ben, "base.view_users_form")
+        answers = "; answers to catchall@a.example reach Odoo"
         self.assertEqual(
-            form.outgoing_mail_summary, "A: through Relay-a as ben@a.example"
+            form.outgoing_mail_summary,
+            f"A: through Relay-a as ben@a.example{answers}",
         )
         form.own_mail_server_ids.add(self.mailbox)
         self.assertEqual(
             form.outgoing_mail_summary,
-            f"A: through Office@mailbox.example as {MAILBOX}",
+            f"A: through Office@mailbox.example as {MAILBOX}{answers}",
         )
         form.use_own_mail_servers = False
         self.assertEqual(
-            form.outgoing_mail_summary, "A: through Relay-a as ben@a.example"
+            form.outgoing_mail_summary,
+            f"A: through Relay-a as ben@a.example{answers}",
         )
         form.email = "ben@elsewhere.example"
         self.assertEqual(
-            form.outgoing_mail_summary, "A: through Relay-a as notifications@a.example"
+            form.outgoing_mail_summary,
+            f"A: through Relay-a as notifications@a.example{answers}",
         )
         form.company_ids.add(self.company_b)
         self.assertIn("B: through Relay-b as ", form.outgoing_mail_summary)
@@ -391,7 +396,8 @@ class TestLifecycle(RoutingCase):
         self.clara.company_ids = self.company_a
         self.assertEqual(
             self.clara.with_user(self.clara).outgoing_mail_summary,
-            "A: through Relay-a as clara@a.example",
+            "A: through Relay-a as clara@a.example; answers to catchall@a.example "
+            "reach Odoo",
         )
 
     def test_archived_user_keeps_their_server_closed_and_gets_it_back(self):

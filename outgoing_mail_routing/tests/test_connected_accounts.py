@@ -160,7 +160,8 @@ class TestConnectedAccounts(ConnectedAccountCase):
                 self.assertEqual(received.header("From"), f"{user.name} <{user.email}>")
                 self.assertEqual(
                     user.with_user(user).outgoing_mail_summary,
-                    f"A: through {server.name} as {user.email}",
+                    f"A: through {server.name} as {user.email}; answers to "
+                    "catchall@a.example reach Odoo",
                 )
 
     def test_owner_tests_the_connection_of_their_account(self):

@@ -389,7 +389,10 @@ class TestPersonalServerLife(PersonalServerCase):
             with self.subTest(name):
                 change()
                 self.env.invalidate_all()
-                self.assertEqual(anna.outgoing_mail_summary, line)
+                self.assertEqual(
+                    anna.outgoing_mail_summary,
+                    f"{line}; answers to catchall@a.example reach Odoo",
+                )
                 self.assertFalse(self.anna.with_user(self.ben).outgoing_mail_summary)
                 ben = self.ben.with_user(self.ben)
                 self.assertNotIn("Anna", ben.outgoing_mail_summary)
