@@ -17,6 +17,7 @@ from ...routing import (
     Decision,
     Directory,
     HeaderFacts,
+    Reason,
     Request,
     Rule,
     ServerProfile,
@@ -262,7 +263,8 @@ def test_steps_sentences_are_whole(case: Case) -> None:
         sentence = str(step)
         assert sentence and "%(" not in sentence
         names_server = "%(server)s" in step.reason.value
-        assert names_server == bool(step.server_id)
+        unnamed = step.reason is Reason.FORCED_PERSONAL
+        assert names_server == bool(step.server_id and not unnamed)
         if names_server:
             assert by_id[step.server_id].name in sentence
 
