@@ -32,6 +32,15 @@ def clean_name(name):
     return " ".join(printable.split())
 
 
+def is_clean(text):
+    """Whether a text is one that may stand in a header as it is.
+
+    >>> is_clean("a@a.example"), is_clean("a@a.example\\x00"), is_clean(False)
+    (True, False, False)
+    """
+    return bool(text) and text.isprintable()
+
+
 @lru_cache(maxsize=16384)
 def _parsed(text):
     contacts = email_split_and_normalize(text)

@@ -1,15 +1,24 @@
+from email.message import Message
+
 from odoo import api, fields, models, tools
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.http import request
+from odoo.tools import SQL
 from odoo.tools.mail import email_split_tuples
 
 from odoo.addons.base.models.ir_mail_server import extract_rfc2822_addresses
 
 from ..routing import Reason
 from ..routing.incoming import guess_imap_host
+from .addresses import is_clean
 from .fetchmail_server import COLLECTING
 from .routed_from import RoutedFrom
 
 _SYSTEM = "base.group_system"
+_POLICIES = ("from_policy", "reply_to_policy", "bounce_policy")
+
+# What core's sending reads from the context, and sets there itself
+ROUTING_KEYS = ("domain_notifications_email", "domain_bounce_address")
 
 # By these a caller of send_email() names the server itself
 _SERVER_ARGUMENTS = ("mail_server_id", "smtp_server", "smtp_session")
@@ -153,6 +162,17 @@ class IrMailServer(models.Model):
         help="What in this configuration can lose mail or send it under a wrong name.",
     )
 
+    def init(self):
+        """Let SQL insert a server without policies, as ``odoo neutralize`` does."""
+        for name in _POLICIES:
+            self.env.cr.execute(
+                SQL(
+                    "ALTER TABLE %s ALTER COLUMN %s SET DEFAULT 'auto'",
+                    SQL.identifier(self._table),
+                    SQL.identifier(name),
+                )
+            )
+
     # ------------------------------------------------------------------
     # Constraints
     # ------------------------------------------------------------------
@@ -273,22 +293,22 @@ class IrMailServer(models.Model):
         """The login if it is an address that the filter admits, else the filter's."""
         self.ensure_one()
         login = tools.email_normalize(self.smtp_user)
-        if login and self._match_from_filter(login, self.from_filter):
+        if is_clean(login) and self._match_from_filter(login, self.from_filter):
             return login
         addresses = map(
             tools.email_normalize, self._parse_from_filter(self.from_filter)
         )
-        return next(filter(None, addresses), False)
+        return next((email for email in addresses if is_clean(email)), False)
 
     @api.model
     def _parse_one_address(self, text):
         """The normalised address of a field that must hold exactly one.
 
-        :raise ValidationError: no address, several, or a line break
+        :raise ValidationError: no address, several, or a control character
         """
         email = tools.email_normalize(text)
         contacts = email_split_tuples(text)
-        if not email or len(contacts) != 1 or len(text.splitlines()) != 1:
+        if not email or len(contacts) != 1 or not is_clean(text):
             raise ValidationError(
                 self.env._(
                     "“%(text)s” is not one e-mail address. Type a single address such "
@@ -488,6 +508,79 @@ class IrMailServer(models.Model):
         return values
 
     # ------------------------------------------------------------------
+    # Who may choose a server by hand
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _check_open_to_user(self, server_ids, shared=False):
+        """Refuse servers that the calling user may not choose by hand.
+
+        :param list server_ids: values of a many2one field, as a client may send them
+        :param bool shared: chosen for everybody who uses a template or mailing
+        :raise AccessError: the same for a closed server and for none of that id
+        """
+        chosen = [server_id for server_id in server_ids if server_id]
+        if not chosen or self.env.user.has_group(_SYSTEM):
+            return
+        # PostgreSQL would take a text or a fraction for an id, too
+        ids = {server_id for server_id in chosen if type(server_id) is int}
+        servers = self.sudo().browse(ids).exists()
+        opened = servers._filter_open_to(self.env.user, shared).ids
+        if any(server_id not in opened for server_id in chosen):
+            raise AccessError(
+                self.env._(
+                    "You cannot send through this outgoing mail server. Leave the "
+                    "outgoing mail server empty, or ask your administrator."
+                )
+            )
+
+    def _filter_open_to(self, user, shared=False):
+        """Those of the servers that a user who is no administrator may choose.
+
+        :param bool shared: leave out the user's own, which nobody else may choose
+        """
+        companies = user.company_ids.parent_ids
+
+        def is_open(server):
+            users = server.own_user_ids | server.owner_user_id
+            if server.default_company_ids & companies:
+                return True
+            if user in users:
+                return not shared
+            if users or server.default_company_ids or server.reserved:
+                return False
+            return not server.company_ids or bool(server.company_ids & companies)
+
+        servers = self.sudo().with_context(active_test=False)
+        opened = servers.filtered(is_open) | servers._filter_on_templates_of(user)
+        return self & opened.with_env(self.env)
+
+    def _filter_on_templates_of(self, user):
+        """Those on a template or mailing of the user's, who sends any text by it."""
+        used = self.browse()
+        for name in {"mail.template", "mailing.mailing"} & self.env.registry.keys():
+            model = self.env[name].with_user(user)
+            if model.has_access("read"):
+                records = model.search([("mail_server_id", "in", self.ids)]).sudo()
+                used |= records.mail_server_id
+                if name == "mailing.mailing":
+                    used |= self.browse(model._get_default_mail_server_id() or ())
+        return used
+
+    @api.depends_context("uid")
+    def _compute_display_name(self):
+        """Hide the name of a server from users to whom it is closed.
+
+        Core shows it to whoever may read a message or hold a composer.
+        """
+        result = super()._compute_display_name()
+        users = self.with_user(self.env.uid)
+        if not users.browse().has_access("read"):
+            closed = self - self._filter_open_to(self.env.user)
+            closed.display_name = self.env._("Outgoing mail server")
+        return result
+
+    # ------------------------------------------------------------------
     # Routing
     # ------------------------------------------------------------------
 
@@ -556,14 +649,32 @@ class IrMailServer(models.Model):
         Core would choose it further down, where an addon in between may have forced
         one by the From alone: one that may not carry this message, for example.
         """
+        servers = self._for_message(message, kwargs)
         named = (*args, *map(kwargs.get, _SERVER_ARGUMENTS))
+        send_email = super(IrMailServer, servers).send_email
         if any(named) or not self.env["mail.routing"]._get_directory().configured:
-            return super().send_email(message, *args, **kwargs)
-        session = self._connect__(smtp_from=message["From"])
-        sent = super().send_email(message, **{**kwargs, "smtp_session": session})
+            return send_email(message, *args, **kwargs)
+        session = servers._connect__(smtp_from=message["From"])
+        sent = send_email(message, **{**kwargs, "smtp_session": session})
         if session:
             session.quit()
         return sent
+
+    @api.model
+    def _for_message(self, message, arguments):
+        """These servers for a caller of ``send_email``, which any client may call.
+
+        No client has a message object. Core passes the session that it opened for the
+        message; without one, context keys may have come with a request.
+
+        :param dict arguments: the keyword arguments of the caller
+        :raise AccessError: it is no message
+        """
+        if not isinstance(message, Message):
+            raise AccessError(self.env._("Only Odoo itself sends messages."))
+        if not request or arguments.get("smtp_session"):
+            return self
+        return self.with_context(**dict.fromkeys(ROUTING_KEYS))
 
     def _prepare_email_message__(self, message, smtp_session):
         """Set the headers of the route that the session's From carries."""

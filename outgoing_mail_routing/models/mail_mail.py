@@ -1,3 +1,4 @@
+import logging
 from collections import defaultdict
 from dataclasses import dataclass
 from email.message import EmailMessage
@@ -8,10 +9,15 @@ from functools import cache
 from odoo import SUPERUSER_ID, api, fields, models, tools
 from odoo.tools.mail import email_split_and_format_normalize
 
+from odoo.addons.base.models.ir_mail_server import MailDeliveryException
+
 from ..routing import Company, Person, Question, Request, session_key
 from .addresses import email_of
 from .company_text import NOBODYS_MODELS, CompanyText
+from .ir_mail_server import ROUTING_KEYS
 from .routed_from import RequestFrom
+
+_logger = logging.getLogger(__name__)
 
 # The recipient of a message that is prepared to be explained, and never sent
 _NOBODY = "nobody@explained.invalid"
@@ -50,6 +56,47 @@ class MailMail(models.Model):
             of_company = isinstance(body, CompanyText)
             vals["sent_for_company_id"] = body.company_id if of_company else False
         return super().create(vals_list)
+
+    # ------------------------------------------------------------------
+    # Sending
+    # ------------------------------------------------------------------
+
+    def send(self, *args, **kwargs):
+        try:
+            return super(MailMail, self._without_client_keys()).send(*args, **kwargs)
+        except MailDeliveryException as error:
+            if self.env["ir.mail_server"].sudo(False).has_access("read"):
+                raise
+            raise self._hide_mail_server(error) from None
+
+    def _hide_mail_server(self, error):
+        """What is raised for users: the text of an error may name host or login.
+
+        :param MailDeliveryException error: as core raises it, maybe with its cause
+        """
+        _logger.info("Mail %s could not be sent: %s", self.ids, error)
+        cause = [arg for arg in error.args if isinstance(arg, ConnectionRefusedError)]
+        return MailDeliveryException(
+            self.env._("The mail could not be sent. Ask your administrator why."),
+            # its class tells core's callers what to say
+            *(type(arg)() for arg in cause),
+        )
+
+    def _without_client_keys(self):
+        """These mails in a context that steers nothing: a client may have sent it.
+
+        Core sends after the request, as OdooBot, but in the context of the request.
+        What it sets itself, for the alias domain of a mail, comes after this. The keys
+        of default values do not get here: core's ``sudo()`` takes them out.
+        """
+        context = dict(self.env.context)
+        opened = set(context.get("allowed_company_ids") or ())
+        makers = self.sudo().create_uid.filtered(lambda user: user.id != SUPERUSER_ID)
+        if any(opened - set(maker.company_ids.ids) for maker in makers):
+            context["allowed_company_ids"] = []  # with_context() keeps a missing one
+        for key in ROUTING_KEYS:
+            context.pop(key, None)
+        return self.with_env(self.env(context=context))
 
     # ------------------------------------------------------------------
     # Batches
@@ -117,6 +164,7 @@ class MailMail(models.Model):
         :return: ``{mail.mail id: MailRoute}``
         """
         routes = {}
+        self = self._without_client_keys()  # noqa: PLW0642
         groups = self._group_by_request(explain=True)
         for alias_domain_id, email_from, mail_ids in groups:
             routed = self._find_route(alias_domain_id, email_from)
@@ -196,7 +244,9 @@ class MailMail(models.Model):
         routing = self.env["mail.routing"]
         directory = routing._get_directory()
         values_list = self.with_context(prefetch_fields=False).read(
-            ["id", "email_from", "mail_server_id", "record_alias_domain_id"], load=None
+            ["id", "email_from", "mail_server_id", "record_alias_domain_id"]
+            + ["create_uid"],
+            load=None,
         )
         # read() leaves out mails that another process has sent and deleted
         mails = self.browse(values["id"] for values in values_list)
@@ -249,6 +299,7 @@ class MailMail(models.Model):
         self.sudo().mail_message_id.fetch(
             ["create_uid", "author_id", "email_from", "model", "res_id"]
             + ["record_company_id", "record_alias_domain_id"]
+            + ["write_uid", "made_by_gateway"]
         )
         emails = self._get_emails_to_look_up(explain or directory.assigned_to_users)
         by_email = routing._users_by_email(emails)
@@ -297,7 +348,7 @@ class MailMail(models.Model):
         routing = self.env["mail.routing"]
         server_ids = {}
         for mail in self.sudo():
-            maker = mail.mail_message_id.create_uid
+            maker = mail._get_maker()
             forced_id = mail.mail_server_id.id
             server_id = routing._personal_server_id(maker, directory, forced_id)
             if server_id != forced_id and directory.configured and mail._is_nobodys():
@@ -322,6 +373,22 @@ class MailMail(models.Model):
             or self.mail_message_id.model in NOBODYS_MODELS
         )
 
+    def _get_maker(self):
+        """Who made the mail and its message; nobody, where it cannot be told.
+
+        A user may have core make a mail of somebody else's message, or change what
+        somebody else wrote before Odoo sends it: neither is that person's mail. Nor
+        is what an incoming mail caused in the name that stood in its From.
+
+        :return: a ``res.users`` record, OdooBot's too, or the empty recordset
+        """
+        message = self.mail_message_id
+        maker = self.create_uid
+        if maker.id == SUPERUSER_ID or not message.create_uid:
+            maker = message.create_uid
+        changed = message.write_uid.id not in (SUPERUSER_ID, maker.id)
+        return maker.browse() if changed or message.made_by_gateway else maker
+
     def _get_sender(self, users_by_email):
         """The internal user the mail is sent for, or nobody.
 
@@ -334,7 +401,7 @@ class MailMail(models.Model):
         self.ensure_one()
         routing = self.env["mail.routing"]
         message = self.mail_message_id
-        maker = message.create_uid
+        maker = self._get_maker()
         if self._is_nobodys():
             return maker.browse()
         if routing._may_be_sender(maker):

@@ -25,7 +25,7 @@ from ..routing import (
     plan_headers,
     plans_headers,
 )
-from .addresses import clean_name, email_of, name_of
+from .addresses import clean_name, email_of, is_clean, name_of
 from .fetchmail_server import COLLECTING
 from .routed_from import RequestFrom, RoutedFrom
 
@@ -247,9 +247,11 @@ class MailRouting(models.AbstractModel):
         """A FROM filter as core's ``_match_from_filter`` takes it apart.
 
         A part that is no address although it has an ``@`` admits, in core, a From
-        that is no address either: it becomes the address ``""``.
+        that is no address either: it becomes the address ``""``. One with a control
+        character is left out: it must not get into the From that is made of it.
         """
         parts = self.env["ir.mail_server"]._parse_from_filter(text)
+        parts = list(filter(is_clean, parts))
         return FromFilter(
             text or "",
             tuple(email_of(part) for part in parts if "@" in part),

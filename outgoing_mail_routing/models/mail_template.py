@@ -195,3 +195,26 @@ class MailTemplate(models.Model):
             Rule.PRIORITY: self.env._("priority"),
             Rule.SYSTEM: self.env._("command line"),
         }[decision.rule]
+
+    # ------------------------------------------------------------------
+    # Sending
+    # ------------------------------------------------------------------
+
+    def send_mail_batch(
+        self,
+        res_ids,
+        force_send=False,
+        raise_exception=False,
+        email_values=None,
+        email_layout_xmlid=False,
+    ):
+        """Core creates the mails in sudo, from values that a user may have sent."""
+        if email_values and not self.env.su:
+            server_id = email_values.get("mail_server_id")
+            self.env["ir.mail_server"]._check_open_to_user([server_id])
+            email_values = self.env["mail.message"]._without_foreign_company(
+                email_values
+            )
+        return super().send_mail_batch(
+            res_ids, force_send, raise_exception, email_values, email_layout_xmlid
+        )

@@ -1,6 +1,7 @@
 from odoo import api, models
 
 from .company_text import CompanyText
+from .mail_message import GATEWAY, GATEWAY_KEY
 
 
 class MailThread(models.AbstractModel):
@@ -28,3 +29,14 @@ class MailThread(models.AbstractModel):
         if server.replies_only and message_dict["references"]:
             message_dict["references"] += f" {message_dict['in_reply_to']}"
         return super().message_route(message, message_dict, *args, **kwargs)
+
+    @api.model
+    def _message_route_process(self, message, message_dict, routes):
+        """Mark what an incoming mail causes: core acts as the user named in its From.
+
+        That From is not authenticated, and any user may hand core a mail.
+        """
+        thread = self.with_context(**{GATEWAY_KEY: GATEWAY})
+        return super(MailThread, thread)._message_route_process(
+            message, message_dict, routes
+        )

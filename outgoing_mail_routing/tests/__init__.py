@@ -14,6 +14,10 @@ from . import test_personal_servers
 from . import test_route_changes
 from . import test_routes
 from . import test_rpc
+from . import test_security_choosing
+from . import test_security_headers
+from . import test_security_reading
+from . import test_security_senders
 from . import test_simulator
 from . import test_sources
 from . import test_sources_accounts

@@ -1,8 +1,10 @@
+import json
 from contextlib import contextmanager
 from unittest.mock import patch
+from urllib.parse import urljoin
 
 from odoo.fields import Command
-from odoo.tests import TransactionCase, new_test_user
+from odoo.tests import HttpCase, TransactionCase, new_test_user
 from odoo.tools import config
 
 from .smtp_server import SmtpServer
@@ -260,3 +262,44 @@ class RoutingCase(TransactionCase):
     def assertRule(self, mail, rule):
         """Check the rule by which a mail would leave."""
         self.assertEqual(mail._get_mail_routes()[mail.id].rule, rule)
+
+
+class RpcError(Exception):
+    """What Odoo answered instead of a result, all that a client gets to see of it.
+
+    :param dict data: name and message of the exception, and its traceback
+    """
+
+    def __init__(self, data):
+        super().__init__(json.dumps(data))
+        self.name = data["name"].rpartition(".")[2]
+        self.message = data["message"]
+
+
+class RpcCase(RoutingCase, HttpCase):
+    """The calls that a client makes over JSON-RPC, as the user who is logged in."""
+
+    def call(self, user, model, method, /, *args, **kwargs):
+        """Call a method of a model, as the web client does.
+
+        :raise RpcError: Odoo refused it
+        """
+        values = {"model": model, "method": method, "args": args, "kwargs": kwargs}
+        return self.request(user, f"/web/dataset/call_kw/{model}/{method}", **values)
+
+    def request(self, user, route, **params):
+        """Send a JSON-RPC request as a user.
+
+        :raise RpcError: Odoo answered with an error
+        """
+        if not self.session or self.session.uid != user.id:
+            self.authenticate(user.login, user.login)
+        answer = self.opener.post(
+            urljoin(self.base_url(), route),
+            json={"jsonrpc": "2.0", "method": "call", "params": params},
+            timeout=60,
+        ).json()
+        self.env.invalidate_all()
+        if "error" in answer:
+            raise RpcError(answer["error"]["data"])
+        return answer.get("result")

@@ -67,6 +67,22 @@ class TestSenderAndCompany(RoutingCase):
             with self.subTest(name):
                 self.assertFalse(self._sender(mail))
 
+    def test_sender_is_who_made_the_mail_of_somebody_elses_message(self):
+        message = self.mail(self.anna).mail_message_id
+        mail = self.mail(self.ben, mail_message_id=message.id)
+        self.assertEqual(self._sender(mail), self.ben)
+        by_odoo = self.mail(self.root, mail_message_id=message.id)
+        self.assertEqual(self._sender(by_odoo), self.anna)
+
+    def test_sender_is_nobody_once_somebody_else_changed_the_message(self):
+        message = self.mail(self.anna).mail_message_id
+        mail = self.mail(self.root, mail_message_id=message.id)
+        for user, expected in ((self.anna, self.anna), (self.ben, None)):
+            with self.subTest(user=user.name):
+                message.with_user(user).sudo().body = f"Changed by {user.name}"
+                self.env.flush_all()
+                self.assertEqual(self._sender(mail) or None, expected)
+
     def test_sender_of_bulk_mail_is_nobody(self):
         if "mailing.mailing" not in self.env:
             self.skipTest("needs the module mass_mailing")

@@ -1,32 +1,27 @@
-from odoo.tests import HttpCase, tagged
+from odoo.tests import tagged
 
-from .common import RoutingCase
+from .common import RpcCase
 
 MAILBOX = "office@mailbox.example"
 
 
 @tagged("post_install", "-at_install")
-class TestRpc(RoutingCase, HttpCase):
+class TestRpc(RpcCase):
     """What a user sends by the calls that their own browser makes."""
 
     def _post_as_anna(self):
-        self.authenticate(self.ben.login, self.ben.login)
         with self.sending():
-            self.make_jsonrpc_request(
-                "/web/dataset/call_kw/res.partner/message_post",
-                {
-                    "model": "res.partner",
-                    "method": "message_post",
-                    "args": [self.customer_a.ids],
-                    "kwargs": {
-                        "body": "Hello",
-                        "message_type": "comment",
-                        "subtype_xmlid": "mail.mt_comment",
-                        "partner_ids": self.customer_a.ids,
-                        "author_id": self.anna.partner_id.id,
-                        "email_from": '"Anna" <anna@a.example>',
-                    },
-                },
+            self.call(
+                self.ben,
+                "res.partner",
+                "message_post",
+                self.customer_a.ids,
+                body="Hello",
+                message_type="comment",
+                subtype_xmlid="mail.mt_comment",
+                partner_ids=self.customer_a.ids,
+                author_id=self.anna.partner_id.id,
+                email_from='"Anna" <anna@a.example>',
             )
         received = self.received()
         self.assertIn(self.customer_a.email, received[0].rcpt_tos)

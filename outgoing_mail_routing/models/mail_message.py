@@ -1,0 +1,74 @@
+from odoo import SUPERUSER_ID, api, fields, models
+
+# The context key, and the value of it, under which incoming mail is processed. The
+# value is an object of this process: no client can send it.
+GATEWAY_KEY = "outgoing_mail_routing_gateway"
+GATEWAY = object()
+
+
+class MailMessage(models.Model):
+    _inherit = "mail.message"
+
+    made_by_gateway = fields.Boolean(
+        string="Made by an Incoming Email",
+        default=lambda self: self.env.context.get(GATEWAY_KEY) is GATEWAY,
+        readonly=True,
+        copy=False,
+        groups="base.group_system",
+        help="Written or caused by an email that Odoo received. Anybody can write any "
+        "address into the From of such an email: what follows from it never leaves "
+        "through the outgoing mail server of a user.",
+    )
+
+    def _prepare_create_values(self, vals_list):
+        vals_list = super()._prepare_create_values(vals_list)
+        return [self._without_foreign_company(vals) for vals in vals_list]
+
+    def write(self, vals):
+        return super().write(self._without_foreign_company(vals))
+
+    @api.model
+    def _without_foreign_company(self, vals):
+        """Values in which no client chose a company or alias domain not their own.
+
+        Core notes the record's. Any client may pass another one, and, where core posts
+        in sudo, open a company of others: neither may lead a mail to its servers.
+
+        :param dict vals: values of a message, as of ``create`` and ``write``
+        """
+        companies = self.env.user.company_ids
+        opened = self.env.context.get("allowed_company_ids") or ()
+        if self.env.uid == SUPERUSER_ID or (
+            self.env.su and set(opened) <= set(companies.ids)
+        ):
+            return vals
+        foreign = [
+            name
+            for name, own in (
+                ("record_company_id", companies),
+                ("record_alias_domain_id", companies.alias_domain_id),
+            )
+            if vals.get(name) and vals[name] not in own.ids
+        ]
+        if not foreign:
+            return vals
+        of_record = self._get_company_of_record(vals.get("model"), vals.get("res_id"))
+        return {**vals, **{name: of_record.get(name, False) for name in foreign}}
+
+    @api.model
+    def _get_company_of_record(self, model, res_id):
+        """What ``message_post`` notes on a message of the user's about a record."""
+        if not res_id or model not in self.env or self.env[model]._abstract:
+            return {}
+        company = self.env.user.company_id
+        records = self.env[model].sudo().browse(res_id).exists()
+        companies = records._mail_get_companies(default=company)
+        alias_domains = records._mail_get_alias_domains(default_company=company)
+        return {
+            name: noted[record.id].id
+            for record in records
+            for name, noted in (
+                ("record_company_id", companies),
+                ("record_alias_domain_id", alias_domains),
+            )
+        }
