@@ -259,6 +259,10 @@ class RoutingCase(TransactionCase):
             yield
         self.assertRegex(str(caught.exception), regex)
 
+    def explained(self, mail):
+        """The sentences that explain the route of a mail."""
+        return [str(step) for step in mail._get_mail_routes()[mail.id].steps]
+
     def assertRule(self, mail, rule):
         """Check the rule by which a mail would leave."""
         self.assertEqual(mail._get_mail_routes()[mail.id].rule, rule)

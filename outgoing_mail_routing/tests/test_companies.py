@@ -24,9 +24,6 @@ class BranchCase(RoutingCase):
     def _create_branch(cls, name, parent):
         return cls.env["res.company"].create({"name": name, "parent_id": parent.id})
 
-    def _steps(self, mail):
-        return mail._get_mail_routes()[mail.id].steps
-
 
 @tagged("post_install", "-at_install")
 class TestBranches(BranchCase):
@@ -41,7 +38,7 @@ class TestBranches(BranchCase):
         self.assertRule(mail, "company")
         self.assertIn(
             "Branch has no mail servers of its own: those of A are inherited.",
-            self._steps(mail),
+            self.explained(mail),
         )
         self.assertRoute(self.deliver(mail), *expected)
 
@@ -88,7 +85,7 @@ class TestBranches(BranchCase):
         self.relay_a.company_ids = self.company_a
         mail = self.queue(self.dora, self.customer, email_from="x@elsewhere.example")
         self.assertRule(mail, "priority")
-        self.assertIn("Relay-a may not carry mail of Branch.", self._steps(mail))
+        self.assertIn("Relay-a may not carry mail of Branch.", self.explained(mail))
         self.assertEqual(self.deliver(mail).login, "shared")
         self.assertIn(
             "Relay-a may not carry mail of Branch. Allow this company on the server, "

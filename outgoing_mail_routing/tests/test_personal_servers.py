@@ -69,7 +69,7 @@ class TestPersonalServers(PersonalServerCase):
         ):
             with self.subTest(email_from=email_from):
                 mail = self.queue(self.anna, self.customer_a, email_from=email_from)
-                steps = mail._get_mail_routes()[mail.id].steps
+                steps = self.explained(mail)
                 self.assertIn(
                     "Anna's outgoing email is the personal server of the user, but "
                     f"does not send as {email_from}.",
@@ -137,7 +137,7 @@ class TestPersonalServers(PersonalServerCase):
                 self.mailbox.allow_delegation = lent
                 route = mail._get_mail_routes()[mail.id]
                 self.assertNotEqual(route.mail_server, self.personal)
-                self.assertNotIn("outgoing email", "\n".join(route.steps))
+                self.assertNotIn("outgoing email", "\n".join(self.explained(mail)))
                 self.assertEqual(self.deliver(mail).login, login)
                 self.forget_received()
 
@@ -403,6 +403,6 @@ class TestPersonalServerLife(PersonalServerCase):
         with Form(self.anna.with_user(admin), "base.view_users_form") as form:
             form.use_own_mail_servers = False
         mail = self.queue(self.anna, self.customer_a)
-        steps = mail._get_mail_routes()[mail.id].steps
+        steps = self.explained(mail)
         self.assertIn("Anna does not use their own mail servers.", steps)
         self.assertLeaves(mail, RELAY)
