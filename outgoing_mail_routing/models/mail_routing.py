@@ -67,20 +67,19 @@ class MailHeaders:
     envelope_sender: str
 
 
-@dataclass(frozen=True)
-class RouteStep:
-    """One server (or none) that a rule looked at, and why it was taken or not.
+class RouteStep(str):
+    """The reason why a server was taken or not, a sentence in the reader's language.
 
-    ``str(step)`` is the reason, a sentence in the reader's language.
+    It carries the ``rule`` that looked, the ``mail_server`` it looked at (maybe empty),
+    and whether it was ``taken``.
     """
 
-    rule: str
-    mail_server: models.BaseModel
-    taken: bool
-    reason: str
-
-    def __str__(self):
-        return self.reason
+    def __new__(cls, reason, rule, mail_server, taken):
+        self = super().__new__(cls, reason)
+        self.rule = rule
+        self.mail_server = mail_server
+        self.taken = taken
+        return self
 
 
 @dataclass(frozen=True)
@@ -727,12 +726,8 @@ class MailRouting(models.AbstractModel):
     @api.model
     def _explained_step(self, step):
         """A step of ``routing/`` with its record, in the reader's language."""
-        return RouteStep(
-            rule=step.rule.value,
-            mail_server=self.env["ir.mail_server"].browse(step.server_id),
-            taken=step.taken,
-            reason=self._sentence(step),
-        )
+        server = self.env["ir.mail_server"].browse(step.server_id)
+        return RouteStep(self._sentence(step), step.rule.value, server, step.taken)
 
     @api.model
     def _sentence(self, step):

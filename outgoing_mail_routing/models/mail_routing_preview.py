@@ -93,10 +93,9 @@ class MailRoutingPreview(models.AbstractModel):
     @api.model
     def _edit(self, question, edited):
         """A question with the facts of an edited user or company in their place."""
-        routing, id_ = self.env["mail.routing"], edited._origin.id
-        request = question.request
-        if edited._name == "res.users" and id_:
-            person = replace(routing._person(edited), id=id_)
+        routing, request = self.env["mail.routing"], question.request
+        if edited._name == "res.users":
+            person = routing._person(edited)
             persons = {
                 "sender": self._swap(request.sender, person),
                 "colleagues": tuple(
@@ -104,9 +103,8 @@ class MailRoutingPreview(models.AbstractModel):
                 ),
             }
             return replace(question, request=replace(request, **persons))
-        if edited._name == "res.company" and id_:
-            company = replace(routing._company(edited), id=id_)
-            company = self._swap(request.company, company)
+        if edited._name == "res.company":
+            company = self._swap(request.company, routing._company(edited))
             return replace(question, request=replace(request, company=company))
         return question
 

@@ -100,7 +100,9 @@ class TestSimulatorProperty(SimulatorCase):
         self.servers = (
             self.mailbox | self.relay_a | self.relay_b | self.shop | self.shared
         )
-        self.fetchmail = self.env["fetchmail.server"].create({"name": "Incoming"})
+        self.fetchmail = self.env["fetchmail.server"].create(
+            {"name": "Incoming", "server_type": "local"}
+        )
         self.root = self.env.ref("base.user_root")
         self.mailing = "mailing.mailing" in self.env and self.env[
             "mailing.mailing"
@@ -471,6 +473,18 @@ class TestSimulator(SimulatorCase):
         form.email_from = "anna@elsewhere.example"
         self.assertRegex(form.warning, "DMARC")
         self.assertNotRegex(form.warning, "rewritten")
+
+    def test_warning_of_lost_answers_ends_where_a_server_collects_them(self):
+        incoming = self.env["fetchmail.server"].create(
+            {"name": "Incoming", "server_type": "local"}
+        )
+        self.mailbox.fetchmail_server_id = incoming
+        form = self.simulate(sender_id=self.anna)
+        self.assertEqual(form.after_reply_to, "Anna <office@mailbox.example>")
+        self.assertNotRegex(form.warning, "does not collect")
+        incoming.active = False
+        form = self.simulate(sender_id=self.anna, reply_to="anna@a.example")
+        self.assertRegex(form.warning, "does not collect")
 
     def test_warning_of_untested_server_ends_with_a_test_of_this_connection(self):
         with self.sending():

@@ -499,7 +499,7 @@ class MailRoutingSimulation(models.TransientModel):
                 "server_id": step.mail_server.id,
                 "server": step.mail_server.sudo().name or "",
                 "taken": step.taken,
-                "reason": step.reason,
+                "reason": str(step),
             }
             for step in route.steps
         ]
@@ -545,11 +545,12 @@ class MailRoutingSimulation(models.TransientModel):
 
     def _collects_replies(self, route):
         """Whether Odoo itself receives what is answered."""
-        server = route.mail_server.sudo()
+        routing = self.env["mail.routing"]
+        profile = routing._get_directory().get(route.mail_server.id)
         reply_to = email_of(route.reply_to)
-        if server.fetchmail_server_id and reply_to == email_of(server.sender_email):
+        if profile and profile.collects_replies and reply_to == profile.sender_email:
             return True
-        return bool(self.env["mail.routing"]._collected_among([reply_to]))
+        return bool(routing._collected_among([reply_to]))
 
     def _get_server_warnings(self, server):
         """What the server itself lacks."""
