@@ -219,7 +219,9 @@ class ImapServer:
         uid, gid = _owner()
         whose = {"user": uid, "group": gid, "extra_groups": []}
         self._process = subprocess.Popen(
-            [program, "-F", "-c", str(self._folder / "dovecot.conf")],
+            # it ends with the tests, however these end
+            ["setpriv", "--pdeathsig", "TERM", program]
+            + ["-F", "-c", str(self._folder / "dovecot.conf")],
             stdin=subprocess.DEVNULL,
             stdout=(self._folder / "log").open("ab"),
             stderr=subprocess.STDOUT,
