@@ -34,7 +34,7 @@ def main(config: str, database: str, ports: str, step: str) -> None:
 
 
 def _prepare(env: Any, ports: dict[str, int]) -> dict[str, str]:
-    """Make users, a company and servers assigned to them, and put mails in the queue."""
+    """Make users and servers assigned in every way, and put mails in the queue."""
     servers = {
         name: env["ir.mail_server"].create(
             {
@@ -82,8 +82,12 @@ def _send(env: Any, _ports: dict[str, int]) -> dict[str, str]:
         "the queue": env["mail.mail"].process_email_queue,
         "a message": lambda: _hand_over(env, anna),
         "at once": lambda: _mail(env, ben).send(raise_exception=True),
-        "in the chatter": lambda: partner.with_user(anna).sudo().message_post(
-            body="Hello", partner_ids=partner.ids, send_after_commit=False
+        "in the chatter": lambda: (
+            partner.with_user(anna)
+            .sudo()
+            .message_post(
+                body="Hello", partner_ids=partner.ids, send_after_commit=False
+            )
         ),
     }
     for server in servers:
