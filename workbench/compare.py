@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -38,7 +40,7 @@ SUITES = {
     "mass_mailing": "/mass_mailing",
     "test_mass_mailing": "/test_mass_mailing",
 }
-#: How often a test whose outcomes differ is run alone, until it passes on both.
+#: How often a test whose outcomes differ is run alone, unless it passes on both.
 ATTEMPTS = 3
 SUMMARY = paths.WORK / "compare.txt"
 RESULT = paths.RESULTS / "compare.json"
@@ -94,9 +96,8 @@ def main(options: argparse.Namespace) -> int:
                 side.database, side.modules, core=CORE_MODULES, fresh=True
             )
         title = f"Run the suites {', '.join(options.only)} on both"
-        first = [dict(outcomes) for outcomes in _run_both(prepared, tags, title)]
-        again = _run_again(prepared, tags, suite_results.differing(*first))
-    final = [{**one, **other} for one, other in zip(first, again, strict=True)]
+        first = _run_both(prepared, tags, title)
+        final = _run_again(prepared, tags, first)
     minutes = (time.monotonic() - started) / 60
     text = summary(options.only, first, final, minutes)
     say(f"\n{text}\nKept in {paths.relative(SUMMARY)}")
@@ -106,24 +107,23 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _run_again(
-    prepared: Environment, tags: str, names: Sequence[str]
+    prepared: Environment, tags: str, first: Sequence[Outcomes]
 ) -> list[dict[str, Ending]]:
-    """Run each of some tests alone on both databases; return their new outcomes.
+    """Run each test whose outcomes differ alone on both databases, until it passes.
 
-    What does not pass on both is run again: a test that fails by chance on both would
-    tell nothing. A test that passes on a side once has passed there.
+    :return: the outcomes of both; a test that passed on a side once has passed there
     """
-    again: list[dict[str, Ending]] = [{}, {}]
-    for name in names:
+    final = [dict(outcomes) for outcomes in first]
+    for name in suite_results.differing(*first):
         for attempt in range(1, ATTEMPTS + 1):
             title = f"Run {name} alone on both ({attempt} of at most {ATTEMPTS})"
-            found = _run_both(prepared, tags, title, name)
-            for outcomes, new in zip(again, found, strict=True):
+            again = _run_both(prepared, tags, title, name)
+            for outcomes, new in zip(final, again, strict=True):
                 if not suite_results.passed(outcomes, name):
                     outcomes.update(new)
-            if all(suite_results.passed(outcomes, name) for outcomes in again):
+            if all(suite_results.passed(outcomes, name) for outcomes in final):
                 break
-    return again
+    return final
 
 
 def _run_both(
@@ -170,11 +170,14 @@ def _running(
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=paths.REPO,
+            start_new_session=True,
         )
     try:
         yield process
     finally:
-        process.terminate()
+        # with its browser, and at once: Odoo would first go on to the end of its test
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +30,8 @@ Outcomes = Mapping[str, Ending]
 def read(file: Path) -> dict[str, Ending]:
     """Return the outcomes that :mod:`workbench.suite_runner` wrote, line by line.
 
-    A planned test without an outcome failed: its class could not be set up, or the
-    process ended before its turn. No file means that the process never came to plan.
+    A planned test without an outcome failed: the process ended before its turn. No
+    file means that the process never came to plan.
     """
     if not file.is_file():
         return {}
@@ -43,31 +43,26 @@ def read(file: Path) -> dict[str, Ending]:
 def collect(
     planned: Iterable[str], noted: Iterable[Mapping[str, str]]
 ) -> dict[str, Ending]:
-    """Return one outcome for each test.
+    """Return one outcome for each test; that of a class counts for all tests of it.
 
     >>> collect(["a.A.test_x"], [])["a.A.test_x"]
     Ending(outcome='failed', detail='did not end')
     """
-    outcomes: dict[str, Ending] = {}
+    endings: dict[str, list[Ending]] = defaultdict(list)
     for line in noted:
-        known = outcomes.get(line["test"])
-        new = Ending(line["outcome"], line["detail"])
-        if known is None or _rank(new) < _rank(known):
-            outcomes[line["test"]] = new
-    of_classes = {
-        found[1]: outcomes[name]
-        for name in outcomes
-        if (found := _CLASS_LEVEL.match(name))
+        of_class = _CLASS_LEVEL.match(line["test"])
+        name = of_class[1] if of_class else line["test"]
+        endings[name].append(Ending(line["outcome"], line["detail"]))
+    return {
+        name: _worst(endings[name] + endings[name.rpartition(".")[0]])
+        for name in planned
     }
-    for name in planned:
-        if name not in outcomes:
-            of_class = of_classes.get(name.rpartition(".")[0])
-            outcomes[name] = of_class or Ending(FAILED, "did not end")
-    return outcomes
 
 
-def _rank(outcome: Ending) -> int:
-    return _WORST_FIRST.index(outcome.outcome)
+def _worst(endings: Sequence[Ending]) -> Ending:
+    rank = _WORST_FIRST.index
+    unfinished = Ending(FAILED, "did not end")
+    return min(endings, key=lambda ending: rank(ending.outcome), default=unfinished)
 
 
 def count(outcomes: Outcomes) -> str:

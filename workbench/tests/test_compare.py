@@ -27,7 +27,13 @@ def test_tests_of_a_class_without_set_up_share_its_outcome() -> None:
     for outcome in (FAILED, SKIPPED):
         lines = [noted("setUpClass (m.A)", outcome), noted("m.B.test_x", PASSED)]
         found = collect(planned, lines)
+        assert found.keys() == set(planned)
         assert [found[name].outcome for name in planned] == [outcome, outcome, PASSED]
+
+
+def test_tests_of_a_class_that_cannot_be_torn_down_failed() -> None:
+    lines = [noted("m.A.test_x", PASSED), noted("tearDownClass (m.A)", FAILED, "No")]
+    assert collect(["m.A.test_x"], lines) == {"m.A.test_x": Ending(FAILED, "No")}
 
 
 def test_tests_that_were_never_reached_failed(tmp_path: Path) -> None:
