@@ -225,7 +225,12 @@ def test_assignment_changes_routes(life: Life) -> None:
 
 def test_upgrade_keeps_assignments_and_routes(life: Life) -> None:
     assert not difference(life.assigned["assigned"], life.assigned["upgraded"])
-    assert not difference(life.catalog["assigned"], life.catalog["upgraded"])
+    changed = difference(life.catalog["assigned"], life.catalog["upgraded"])
+    # upgrading any module that extends a mixin of core's, core notes under the name of
+    # that module who inherits the mixin
+    ids = changed.pop("external ids", set())
+    assert not {row for row in ids if '"model": "ir.model.inherit"' not in row}
+    assert not changed
     assert life.routes["upgraded"] == life.routes["assigned"]
 
 
