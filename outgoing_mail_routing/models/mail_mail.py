@@ -299,7 +299,7 @@ class MailMail(models.Model):
         self.sudo().mail_message_id.fetch(
             ["create_uid", "author_id", "email_from", "model", "res_id"]
             + ["record_company_id", "record_alias_domain_id"]
-            + ["write_uid", "made_by_gateway"]
+            + ["write_uid", "made_by_gateway", "message_type"]
         )
         emails = self._get_emails_to_look_up(explain or directory.assigned_to_users)
         by_email = routing._users_by_email(emails)
@@ -384,10 +384,14 @@ class MailMail(models.Model):
         """
         message = self.mail_message_id
         maker = self.create_uid
-        if maker.id == SUPERUSER_ID or not message.create_uid:
+        # a mail made by new() has no maker of its own, and nobody changed its message
+        if maker.id in (False, SUPERUSER_ID) or not message.create_uid:
             maker = message.create_uid
-        changed = message.write_uid.id not in (SUPERUSER_ID, maker.id)
-        return maker.browse() if changed or message.made_by_gateway else maker
+        changed = message.write_uid.id not in (False, SUPERUSER_ID, maker.id)
+        # what absent users answer is theirs, whoever wrote to them
+        absent = message.message_type == "out_of_office"
+        forged = message.made_by_gateway and not absent
+        return maker.browse() if changed or forged else maker
 
     def _get_sender(self, users_by_email):
         """The internal user the mail is sent for, or nobody.

@@ -159,7 +159,7 @@ class TestSimulatorProperty(SimulatorCase):
         values = {}
         if self.random.random() < 0.5:
             values["email_from"] = self._random_from()
-        if forced := self._random_forced():
+        if forced := self._random_forced()._filter_open_to(user):
             values["mail_server_id"] = forced.id
         form = self.simulate(sender_id=user)
         form.resource_ref = f"res.partner,{record.id}"
