@@ -21,6 +21,7 @@ _SIGNATURES = {
         "_get_default_from_address": [],
         "_get_default_bounce_address": [],
         "_active_usages_compute": [],
+        "send_email": ["message", "smtp_session"],
     },
     "mail.mail": {
         "_split_by_mail_configuration": [],
@@ -32,7 +33,17 @@ _SIGNATURES = {
         "_get_connection_type": [],
         "_fetch_mail": ["batch_limit"],
     },
-    "mail.thread": {"message_route": ["message", "message_dict"]},
+    "mail.template": {
+        "send_mail_batch": [
+            *("res_ids", "force_send", "raise_exception"),
+            *("email_values", "email_layout_xmlid"),
+        ],
+    },
+    "mail.scheduled.message": {"_notification_parameters_whitelist": []},
+    "mail.thread": {
+        "message_route": ["message", "message_dict"],
+        "_message_route_process": ["message", "message_dict", "routes"],
+    },
 }
 
 

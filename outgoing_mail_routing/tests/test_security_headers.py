@@ -138,10 +138,13 @@ class TestAdministratorText(InjectionCase):
         self.relay_a.reply_to_policy = "custom"
         foreign = {"email_from": "press@elsewhere.example"}
         for text in ("a.example", "office@a.example"):
-            for control, attack in attacks().items():
+            for control in CONTROLS:
                 with self.subTest(text=text, control=control):
+                    # with an @ in it, a domain would be none
+                    attack = f"{control}X-Evil: yes"
                     self._write(name=f"Relay{attack}", from_filter=f"{text}{attack}")
-                    self.assertSound(self.mail_to_customer(self.ben, **foreign))
+                    mail = self.mail_to_customer(self.ben, **foreign)
+                    self.assertEqual(len(self.assertSound(mail)), 1, "not even kept")
 
     @mute_logger("odoo.addons.mail.models.mail_mail")
     def test_name_of_a_company_never_makes_a_header(self):

@@ -1,5 +1,6 @@
 from datetime import timedelta
 from itertools import count
+from unittest.mock import patch
 
 from odoo import fields
 from odoo.fields import Command
@@ -425,6 +426,20 @@ class TestContextKeys(SenderCase):
         with self.sending():
             mails.send()
         self.assertEqual(self.one_received().login, "relay-a")
+
+    def test_key_on_a_message_of_its_own_does_not_count_in_a_request(self):
+        """A client may have sent it, and the code that sends does not know."""
+        server = self.env["ir.mail_server"].with_context(
+            domain_notifications_email="spy@shop.example",
+            domain_bounce_address="spy@a.example",
+        )
+        message = server._build_email__(
+            "ben@a.example", [self.customer.email], "Hello", "Hello"
+        )
+        module = "odoo.addons.outgoing_mail_routing.models.ir_mail_server"
+        with self.sending(), patch(f"{module}.request", self):
+            server.with_user(self.ben).sudo().send_email(message)
+        self.assertNotIn("spy", self.one_received().mail_from)
 
     def test_key_that_server_code_sets_on_a_message_of_its_own_counts(self):
         server = self.env["ir.mail_server"].with_context(
