@@ -292,13 +292,12 @@ class IrMailServer(models.Model):
     def _propose_sender(self):
         """The login if it is an address that the filter admits, else the filter's."""
         self.ensure_one()
-        login = tools.email_normalize(self.smtp_user)
-        if is_clean(login) and self._match_from_filter(login, self.from_filter):
+        login = is_clean(self.smtp_user) and tools.email_normalize(self.smtp_user)
+        if login and self._match_from_filter(login, self.from_filter):
             return login
-        addresses = map(
-            tools.email_normalize, self._parse_from_filter(self.from_filter)
-        )
-        return next((email for email in addresses if is_clean(email)), False)
+        # normalising would join what a control character keeps apart
+        parts = filter(is_clean, self._parse_from_filter(self.from_filter))
+        return next(filter(None, map(tools.email_normalize, parts)), False)
 
     @api.model
     def _parse_one_address(self, text):
