@@ -91,8 +91,12 @@ class MailMail(models.Model):
         """
         context = dict(self.env.context)
         opened = set(context.get("allowed_company_ids") or ())
-        makers = self.sudo().create_uid.filtered(lambda user: user.id != SUPERUSER_ID)
-        if any(opened - set(maker.company_ids.ids) for maker in makers):
+        makers = self.sudo().create_uid if opened else ()
+        if any(
+            opened - set(maker._get_company_ids())
+            for maker in makers
+            if maker.id != SUPERUSER_ID
+        ):
             context["allowed_company_ids"] = []  # with_context() keeps a missing one
         for key in ROUTING_KEYS:
             context.pop(key, None)

@@ -36,20 +36,20 @@ class MailMessage(models.Model):
 
         :param dict vals: values of a message, as of ``create`` and ``write``
         """
-        companies = self.env.user.company_ids
-        opened = self.env.context.get("allowed_company_ids") or ()
-        if self.env.uid == SUPERUSER_ID or (
-            self.env.su and set(opened) <= set(companies.ids)
-        ):
+        company_id = vals.get("record_company_id")
+        domain_id = vals.get("record_alias_domain_id")
+        if self.env.uid == SUPERUSER_ID or not (company_id or domain_id):
             return vals
-        foreign = [
-            name
-            for name, own in (
-                ("record_company_id", companies),
-                ("record_alias_domain_id", companies.alias_domain_id),
-            )
-            if vals.get(name) and vals[name] not in own.ids
-        ]
+        own_ids = self.env.user._get_company_ids()  # kept by core, unlike the field
+        opened = self.env.context.get("allowed_company_ids") or ()
+        if self.env.su and set(opened) <= set(own_ids):
+            return vals
+        foreign = []
+        if company_id and company_id not in own_ids:
+            foreign.append("record_company_id")
+        companies = self.env["res.company"].sudo().browse(own_ids)
+        if domain_id and domain_id not in companies.alias_domain_id.ids:
+            foreign.append("record_alias_domain_id")
         if not foreign:
             return vals
         of_record = self._get_company_of_record(vals.get("model"), vals.get("res_id"))
