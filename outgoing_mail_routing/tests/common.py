@@ -127,6 +127,20 @@ class RoutingCase(TransactionCase):
             }
         )
 
+    @classmethod
+    def _create_template(cls, **values):
+        """A template that writes to the contact it is sent on."""
+        return cls.env["mail.template"].create(
+            {
+                "name": "Template",
+                "model_id": cls.env.ref("base.model_res_partner").id,
+                "partner_to": "{{ object.id }}",
+                "subject": "Template",
+                "body_html": "<p>Template</p>",
+                **values,
+            }
+        )
+
     def setUp(self):
         super().setUp()
         self.forget_received()
@@ -195,16 +209,7 @@ class RoutingCase(TransactionCase):
 
     def template_mail(self, user, record, **values):
         """The ``mail.mail`` of a template on a contact, sent by a user's code."""
-        template = self.env["mail.template"].create(
-            {
-                "name": "Template",
-                "model_id": self.env.ref("base.model_res_partner").id,
-                "partner_to": "{{ object.id }}",
-                "subject": "Template",
-                "body_html": "<p>Template</p>",
-                **values,
-            }
-        )
+        template = self._create_template(**values)
         mail_id = template.with_user(user).sudo().send_mail(record.id)
         return self.env["mail.mail"].browse(mail_id)
 

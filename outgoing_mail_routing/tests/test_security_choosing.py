@@ -112,15 +112,7 @@ class TestChoosing(RpcCase):
         cls.customer = cls.env["res.partner"].create(
             {"name": "Customer", "email": "customer@customer.example"}
         )
-        cls.template = cls.env["mail.template"].create(
-            {
-                "name": "Template",
-                "model_id": cls.env.ref("base.model_res_partner").id,
-                "partner_to": "{{ object.id }}",
-                "subject": "Template",
-                "body_html": "<p>Template</p>",
-            }
-        )
+        cls.template = cls._create_template()
         cls.env["ir.model.data"].create(
             {
                 "module": "outgoing_mail_routing",

@@ -34,15 +34,7 @@ class SenderCase(RpcCase):
         cls.customer = cls.env["res.partner"].create(
             {"name": "Customer", "email": "customer@customer.example"}
         )
-        cls.template = cls.env["mail.template"].create(
-            {
-                "name": "Template",
-                "model_id": cls.env.ref("base.model_res_partner").id,
-                "partner_to": "{{ object.id }}",
-                "subject": "Mine",
-                "body_html": "<p>Mine</p>",
-            }
-        )
+        cls.template = cls._create_template(subject="Mine", body_html="<p>Mine</p>")
         cls.as_anna = {
             "author_id": cls.anna.partner_id.id,
             "email_from": cls.anna.email_formatted,

@@ -2,18 +2,22 @@ import {registry} from "@web/core/registry";
 
 const SUMMARY = ".modal .o_field_widget[name=outgoing_mail_summary]";
 
+const OPEN_PREFERENCES = [
+    {
+        content: "Open the user menu",
+        trigger: ".o_user_menu button",
+        run: "click",
+    },
+    {
+        content: "Open the preferences",
+        trigger: "[data-menu=preferences]",
+        run: "click",
+    },
+];
+
 registry.category("web_tour.tours").add("outgoing_mail_routing_own_preferences", {
     steps: () => [
-        {
-            content: "Open the user menu",
-            trigger: ".o_user_menu button",
-            run: "click",
-        },
-        {
-            content: "Open the preferences",
-            trigger: "[data-menu=preferences]",
-            run: "click",
-        },
+        ...OPEN_PREFERENCES,
         {
             content: "The line names the server and the address",
             trigger: `${SUMMARY}:contains("Mailbox for the Tour"):contains("mailbox@tour.example")`,
@@ -48,16 +52,7 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_own_preferences",
 
 registry.category("web_tour.tours").add("outgoing_mail_routing_disconnect_account", {
     steps: () => [
-        {
-            content: "Open the user menu",
-            trigger: ".o_user_menu button",
-            run: "click",
-        },
-        {
-            content: "Open the preferences",
-            trigger: "[data-menu=preferences]",
-            run: "click",
-        },
+        ...OPEN_PREFERENCES,
         {
             content: "The line names the account that is connected",
             trigger: `${SUMMARY}:contains("outgoing email"):contains("anna@a.example")`,
