@@ -12,6 +12,7 @@ from ..routing import Reason
 from ..routing.incoming import guess_imap_host
 from .addresses import is_clean
 from .fetchmail_server import COLLECTING
+from .mail_routing import SERVER_FIELDS
 from .routed_from import RoutedFrom
 
 _SYSTEM = "base.group_system"
@@ -217,6 +218,10 @@ class IrMailServer(models.Model):
                         barred=", ".join(barred),
                     )
                 )
+
+    @api.constrains(*SERVER_FIELDS)
+    def _renew_is_configured(self):
+        self.env["mail.routing"]._renew_is_configured()
 
     @api.constrains("own_user_ids")
     def _check_own_users_internal(self):

@@ -44,11 +44,16 @@ class MailMessage(models.Model):
         opened = self.env.context.get("allowed_company_ids") or ()
         if self.env.su and set(opened) <= set(own_ids):
             return vals
+        companies = self.env["res.company"].sudo()
         foreign = []
         if company_id and company_id not in own_ids:
             foreign.append("record_company_id")
-        companies = self.env["res.company"].sudo().browse(own_ids)
-        if domain_id and domain_id not in companies.alias_domain_id.ids:
+        # core has just read the company that it notes, and not the others
+        elif (
+            company_id and companies.browse(company_id).alias_domain_id.id == domain_id
+        ):
+            return vals
+        if domain_id and domain_id not in companies.browse(own_ids).alias_domain_id.ids:
             foreign.append("record_alias_domain_id")
         if not foreign:
             return vals

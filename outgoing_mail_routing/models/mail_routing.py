@@ -134,6 +134,22 @@ class MailRouting(models.AbstractModel):
         return directory
 
     @api.model
+    @tools.ormcache()
+    def _is_configured(self):
+        """Whether anything is assigned or any policy set, most often without SQL.
+
+        For what a form offers: unlike a directory, the answer misses what SQL changed.
+        Core forgets it where a transaction is rolled back, and in other processes.
+        """
+        return self._get_directory().configured
+
+    @api.model
+    def _renew_is_configured(self):
+        """Forget the answer where it changed: called where servers are written."""
+        if self._is_configured() != self._get_directory().configured:
+            self.env.registry.clear_cache()
+
+    @api.model
     def _row_versions(self):
         """Count and hash of the versions of all rows that a directory depends on.
 

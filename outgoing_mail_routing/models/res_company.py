@@ -68,6 +68,7 @@ class ResCompany(models.Model):
     def _check_mail_servers(self):
         companies = self.sudo().with_context(active_test=False)
         companies.mail_server_ids._check_assignments()
+        self.env["mail.routing"]._renew_is_configured()
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_users_restricted_to_it(self):

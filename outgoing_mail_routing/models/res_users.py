@@ -64,6 +64,7 @@ class ResUsers(models.Model):
     def _check_own_mail_servers(self):
         users = self.sudo().with_context(active_test=False)
         users.own_mail_server_ids._check_assignments()
+        self.env["mail.routing"]._renew_is_configured()
 
     @api.constrains("own_mail_server_ids", "share")
     def _check_own_mail_servers_internal(self):

@@ -76,3 +76,34 @@ class TestDirectory(RoutingCase):
         directory = self._directory()
         ranks = [directory.rank(directory.get(server_id)) for server_id in order]
         self.assertEqual(ranks, sorted(ranks))
+
+    def test_is_configured_follows_each_assignment_and_costs_no_statement(self):
+        routing = self.env["mail.routing"]
+        servers = self.env["ir.mail_server"].with_context(active_test=False)
+        servers.search([("owner_user_id", "!=", False)]).unlink()
+        assigned = servers.search([])
+        reset = {
+            "own_user_ids": False,
+            "default_company_ids": False,
+            "company_ids": False,
+            "reserved": False,
+            "from_policy": "auto",
+            "reply_to_policy": "auto",
+            "bounce_policy": "auto",
+        }
+        for record, values in (
+            (self.shared, {"own_user_ids": self.ben.ids}),
+            (self.shared, {"default_company_ids": self.company_a.ids}),
+            (self.shared, {"company_ids": self.company_a.ids}),
+            (self.shared, {"reserved": True}),
+            (self.shared, {"bounce_policy": "from"}),
+            (self.ben, {"own_mail_server_ids": self.shared.ids}),
+            (self.company_a, {"mail_server_ids": self.shared.ids}),
+        ):
+            with self.subTest(record=record, values=values):
+                assigned.write(reset)
+                self.assertFalse(routing._is_configured())
+                record.write(values)
+                self.assertTrue(routing._is_configured())
+                with self.assertQueryCount(0):
+                    routing._is_configured()

@@ -52,7 +52,7 @@ class MailComposeMessage(models.TransientModel):
         :return: list of ``[sender_choice, label]``, empty where there is no choice
         """
         self.ensure_one()
-        if not self.env["mail.routing"]._get_directory().configured:
+        if not self.env["mail.routing"]._is_configured():
             return []
         companies = self._get_sender_companies()
         servers = self._get_choosable_servers(companies)
