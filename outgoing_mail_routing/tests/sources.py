@@ -134,7 +134,7 @@ class SourceCase(RoutingCase):
         self.assertEqual(len(mails), 1, self.received())
         return mails[0]
 
-    def outcome(self, decisions, sender, company, *, sent_for, of):
+    def outcome(self, decisions, sender, company, sent_for, of="the document's"):
         """Check for whom the mails were, and put it into the words of the table.
 
         :param res.users sender: whom the table means by ``sent_for``; empty: nobody

@@ -48,18 +48,6 @@ class ComposerCase(RoutingCase):
             composer.save().action_send_mail()
         return self.one_received()
 
-    def template(self, **values):
-        return self.env["mail.template"].create(
-            {
-                "name": "Template",
-                "model_id": self.env.ref("base.model_res_partner").id,
-                "subject": "Template",
-                "body_html": "<p>Template</p>",
-                "use_default_to": True,
-                **values,
-            }
-        )
-
 
 @tagged("post_install", "-at_install")
 class TestSenderOptions(ComposerCase):
@@ -106,7 +94,9 @@ class TestSenderOptions(ComposerCase):
 
     def test_options_follow_the_from_of_the_template(self):
         composer = self.compose(self.anna, self.customer_a)
-        composer.template_id = self.template(email_from='"Shop" <shop@shop.example>')
+        composer.template_id = self._create_template(
+            email_from='"Shop" <shop@shop.example>'
+        )
         self.assertEqual(
             self.labels(composer),
             [
@@ -118,13 +108,13 @@ class TestSenderOptions(ComposerCase):
 
     def test_options_show_the_server_of_the_template_as_the_default(self):
         composer = self.compose(self.anna, self.customer_a)
-        composer.template_id = self.template(mail_server_id=self.shared.id)
+        composer.template_id = self._create_template(mail_server_id=self.shared.id)
         self.assertEqual(
             self.labels(composer)[0], "From the template: Anna <anna@a.example>"
         )
         composer = self.compose(self.ben, self.customer_a)
         self.shared.company_ids = self.company_b
-        composer.template_id = self.template(mail_server_id=self.shared.id)
+        composer.template_id = self._create_template(mail_server_id=self.shared.id)
         self.assertEqual(
             self.labels(composer)[0],
             "From the template: its mail server may not send this",
@@ -138,7 +128,7 @@ class TestSenderOptions(ComposerCase):
         composer = self.compose(
             self.clara,
             records,
-            template_id=self.template(email_from="{{ user.email }}").id,
+            template_id=self._create_template(email_from="{{ user.email }}").id,
         )
         self.assertEqual(
             self.labels(composer),
@@ -173,7 +163,7 @@ class TestSenderOptions(ComposerCase):
         choosable = self.ben._get_choosable_mail_servers(self.company_a)
         self.assertNotIn(personal, choosable)
         composer = self.compose(self.anna, self.customer_a)
-        composer.template_id = self.template(email_from="shop@shop.example")
+        composer.template_id = self._create_template(email_from="shop@shop.example")
         self.assertNotIn("(Anna@a.example)", "".join(self.labels(composer)))
 
     def test_choosable_servers_of_a_company_are_for_its_members(self):
@@ -224,7 +214,7 @@ class TestSenderChoice(ComposerCase):
             self.assertEqual(chosen.header(header), by_rule.header(header), header)
 
     def test_template_server_is_kept_unless_the_user_chooses_another(self):
-        template = self.template(mail_server_id=self.shared.id)
+        template = self._create_template(mail_server_id=self.shared.id)
         composer = self.compose(self.anna, self.customer_a)
         composer.template_id = template
         self.assertEqual(self.send(composer).login, "shared")
@@ -237,7 +227,7 @@ class TestSenderChoice(ComposerCase):
     def test_choice_survives_a_template_that_is_chosen_later(self):
         composer = self.compose(self.anna, self.customer_a)
         self.choose(composer, self.relay_a)
-        composer.template_id = self.template(mail_server_id=self.shared.id)
+        composer.template_id = self._create_template(mail_server_id=self.shared.id)
         self.assertEqual(self.send(composer).login, "relay-a")
 
     def test_scheduled_message_leaves_as_the_chosen_sender(self):
@@ -270,7 +260,7 @@ class TestSenderChoice(ComposerCase):
         composer = self.compose(
             self.clara,
             records,
-            template_id=self.template(email_from="{{ user.email }}").id,
+            template_id=self._create_template(email_from="{{ user.email }}").id,
         )
         self.choose(composer, self.mailbox)
         with self.sending():
@@ -287,7 +277,7 @@ class TestSenderChoice(ComposerCase):
         composer = self.compose(
             self.clara,
             records,
-            template_id=self.template(email_from="{{ user.email }}").id,
+            template_id=self._create_template(email_from="{{ user.email }}").id,
         )
         composer.sender_choice = str(self.relay_a.id)
         composer = composer.save()

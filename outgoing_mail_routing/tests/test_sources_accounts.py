@@ -25,9 +25,7 @@ class AccountCase(SourceCase):
         self.assertRoute(
             self.one_received(), "relay-b", "B <info@b.example>", "bounce@b.example"
         )
-        return self.outcome(
-            decisions, None, self.company_b, sent_for=NOBODY, of="the account's"
-        )
+        return self.outcome(decisions, None, self.company_b, NOBODY, of="the account's")
 
 
 @tagged("post_install", "-at_install")
@@ -95,9 +93,7 @@ class TestAccountSources(AccountCase):
         received = self.one_received()
         self.assertEqual(received.login, "relay-a")
         self.assertEqual(received.header("From"), "Ada <ada@a.example>")
-        return self.outcome(
-            decisions, None, self.company_b, sent_for=NOBODY, of="the account's"
-        )
+        return self.outcome(decisions, None, self.company_b, NOBODY, of="the account's")
 
     @source("Security alert after an administrator's change")
     def test_alert_of_administrators_change_avoids_both_mailboxes(self):
@@ -198,6 +194,4 @@ class TestSignInSources(AccountCase, HttpCase):
             self.assertRoute(
                 received, "relay-b", "B <info@b.example>", "bounce@b.example"
             )
-        return self.outcome(
-            decisions, None, self.company_b, sent_for=NOBODY, of="the account's"
-        )
+        return self.outcome(decisions, None, self.company_b, NOBODY, of="the account's")

@@ -29,9 +29,7 @@ class TestDigestSources(SourceCase):
         self.assertRoute(
             self.one_received(), "relay-b", "B <info@b.example>", "bounce@b.example"
         )
-        return self.outcome(
-            decisions, None, self.company_b, sent_for=NOBODY, of="the digest's"
-        )
+        return self.outcome(decisions, None, self.company_b, NOBODY, of="the digest's")
 
     @source("Digest by its scheduled action", "digest")
     def test_digest_of_scheduled_action_leaves_through_its_company(self):
@@ -55,7 +53,7 @@ class TestDigestSources(SourceCase):
         with self.watching() as decisions:
             self.send_queue()
         self.assertEqual(self.one_received().login, "relay-a")
-        self.outcome(decisions, None, self.company_a, sent_for=NOBODY, of="")
+        self.outcome(decisions, None, self.company_a, NOBODY, of="")
 
 
 @tagged("post_install", "-at_install")
@@ -93,7 +91,7 @@ class TestMailingSources(SourceCase):
             self.one_received(), "relay-a", "Anna <anna@a.example>", "bounce@a.example"
         )
         return self.outcome(
-            decisions, None, self.company_a, sent_for=NOBODY, of="the recipient's"
+            decisions, None, self.company_a, NOBODY, of="the recipient's"
         )
 
     @source("Mailing to contacts of no company", "mass_mailing")
@@ -115,7 +113,7 @@ class TestMailingSources(SourceCase):
         decisions = self.launch(mailing)
         self.assertEqual(self.one_received().login, "relay-a")
         return self.outcome(
-            decisions, None, self.company_a, sent_for=NOBODY, of="the responsible's"
+            decisions, None, self.company_a, NOBODY, of="the responsible's"
         )
 
     @source("Mailing with a dedicated server", "mass_mailing")
@@ -128,7 +126,7 @@ class TestMailingSources(SourceCase):
         self.assertEqual(received.login, "shared")
         self.assertEqual(received.header("From"), "Anna <anna@a.example>")
         return self.outcome(
-            decisions, None, self.company_a, sent_for=NOBODY, of="the recipient's"
+            decisions, None, self.company_a, NOBODY, of="the recipient's"
         )
 
     @source("Test of a mailing", "mass_mailing")
@@ -148,9 +146,7 @@ class TestMailingSources(SourceCase):
             "News <notifications@a.example>",
             "bounce@a.example",
         )
-        return self.outcome(
-            decisions, None, self.company_a, sent_for=NOBODY, of="the sample's"
-        )
+        return self.outcome(decisions, None, self.company_a, NOBODY, of="the sample's")
 
     @source("Figures of a mailing after a day", "mass_mailing")
     def test_figures_of_mailing_leave_through_mailbox_of_its_responsible(self):
@@ -169,6 +165,6 @@ class TestMailingSources(SourceCase):
             decisions,
             self.anna,
             self.company_a,
-            sent_for="its responsible",
+            "its responsible",
             of="the responsible's",
         )

@@ -35,13 +35,7 @@ class TestChatterSources(SourceCase, HttpCase):
         with self.watching() as decisions:
             self.chat(self.anna, self.customer_a, partner_ids=self.customer_a.ids)
         self.assertRoute(self.one_received(), MAILBOX, f"Anna <{MAILBOX}>", MAILBOX)
-        return self.outcome(
-            decisions,
-            self.anna,
-            self.company_a,
-            sent_for="who writes",
-            of="the document's",
-        )
+        return self.outcome(decisions, self.anna, self.company_a, "who writes")
 
     @source("Internal note that mentions a colleague")
     def test_note_of_user_without_server_leaves_through_company(self):
@@ -55,13 +49,7 @@ class TestChatterSources(SourceCase, HttpCase):
         self.assertRoute(
             self.one_received(), "relay-a", "Ben <ben@a.example>", "bounce@a.example"
         )
-        return self.outcome(
-            decisions,
-            self.ben,
-            self.company_a,
-            sent_for="who writes",
-            of="the document's",
-        )
+        return self.outcome(decisions, self.ben, self.company_a, "who writes")
 
     @source("Notification of followers")
     def test_followers_of_record_are_told_through_its_company(self):
@@ -79,13 +67,7 @@ class TestChatterSources(SourceCase, HttpCase):
                 "Clara <notifications@b.example>",
                 "bounce@b.example",
             )
-        return self.outcome(
-            decisions,
-            self.clara,
-            self.company_b,
-            sent_for="who writes",
-            of="the document's",
-        )
+        return self.outcome(decisions, self.clara, self.company_b, "who writes")
 
     @source("Out-of-office reply to a colleague")
     def test_absent_colleague_answers_not_through_their_mailbox(self):
@@ -103,13 +85,7 @@ class TestChatterSources(SourceCase, HttpCase):
         self.assertRoute(
             replies[0], "relay-a", "Anna <anna@a.example>", "bounce@a.example"
         )
-        return self.outcome(
-            decisions,
-            self.ben,
-            self.company_a,
-            sent_for="who wrote to them",
-            of="the document's",
-        )
+        return self.outcome(decisions, self.ben, self.company_a, "who wrote to them")
 
 
 @tagged("post_install", "-at_install")
@@ -117,9 +93,7 @@ class TestButtonSources(SourceCase):
     """What people send by buttons of a document."""
 
     def written_outcome(self, decisions, user, company):
-        return self.outcome(
-            decisions, user, company, sent_for="who sends", of="the document's"
-        )
+        return self.outcome(decisions, user, company, "who sends")
 
     def composer(self, user, records, mode="comment", **values):
         return (
@@ -233,9 +207,5 @@ class TestButtonSources(SourceCase):
         for received in self.received():
             self.assertRoute(received, MAILBOX, f"Anna <{MAILBOX}>", MAILBOX)
         return self.outcome(
-            decisions,
-            self.anna,
-            self.company_a,
-            sent_for="who sends",
-            of="the sender's",
+            decisions, self.anna, self.company_a, "who sends", of="the sender's"
         )

@@ -49,9 +49,7 @@ class TestSaleSources(SourceCase, HttpCase):
         form.save().action_send_mail()
 
     def order_outcome(self, decisions, sender, sent_for):
-        return self.outcome(
-            decisions, sender, self.company_a, sent_for=sent_for, of="the document's"
-        )
+        return self.outcome(decisions, sender, self.company_a, sent_for)
 
     @source("Quotation sent by an assistant", "sale_management")
     def test_quotation_by_assistant_leaves_through_company_as_salesperson(self):
@@ -174,9 +172,7 @@ class TestInvoiceSources(SourceCase):
         return self.as_user(self.ben, invoice)
 
     def invoice_outcome(self, decisions, sender, sent_for):
-        return self.outcome(
-            decisions, sender, self.company_a, sent_for=sent_for, of="the document's"
-        )
+        return self.outcome(decisions, sender, self.company_a, sent_for)
 
     @source("Invoice sent by a colleague", "account")
     def test_invoice_by_colleague_leaves_through_company_as_salesperson(self):
@@ -240,11 +236,7 @@ class TestCalendarSources(SourceCase):
             self.meeting(self.anna)
         self.assertRoute(self.one_received(), MAILBOX, f"Anna <{MAILBOX}>", MAILBOX)
         return self.outcome(
-            decisions,
-            self.anna,
-            self.company_a,
-            sent_for="who sends",
-            of="the open one",
+            decisions, self.anna, self.company_a, "who sends", of="the open one"
         )
 
     @source("Reminder of a meeting", "calendar")
@@ -274,9 +266,5 @@ class TestCalendarSources(SourceCase):
             "bounce@a.example",
         )
         return self.outcome(
-            decisions,
-            self.ben,
-            self.company_a,
-            sent_for="its organizer",
-            of="the sender's",
+            decisions, self.ben, self.company_a, "its organizer", of="the sender's"
         )

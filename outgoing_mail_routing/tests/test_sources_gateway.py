@@ -50,9 +50,7 @@ class TestGatewaySources(SourceCase):
         self.assertIn(
             ("ben@a.example",), [received.rcpt_tos for received in self.received()]
         )
-        return self.outcome(
-            decisions, None, self.company_a, sent_for=NOBODY, of="the document's"
-        )
+        return self.outcome(decisions, None, self.company_a, NOBODY)
 
     @source("Colleague's mail to followers")
     def test_colleagues_mail_leaves_through_company(self):
@@ -63,9 +61,7 @@ class TestGatewaySources(SourceCase):
             *(self.one_received(), "relay-a"),
             *("Anna <anna@a.example>", "bounce@a.example"),
         )
-        return self.outcome(
-            decisions, None, self.company_a, sent_for=NOBODY, of="the document's"
-        )
+        return self.outcome(decisions, None, self.company_a, NOBODY)
 
     @source("Out-of-office reply to a customer")
     def test_absent_user_answers_customer_through_their_mailbox(self):
@@ -83,13 +79,7 @@ class TestGatewaySources(SourceCase):
         self.assertRoute(received, MAILBOX, f"Anna <{MAILBOX}>", MAILBOX)
         self.assertEqual(received.header("Auto-Submitted"), "auto-replied")
         self.assertEqual(received.rcpt_tos, ("customer.a@customer.example",))
-        return self.outcome(
-            decisions,
-            self.anna,
-            self.company_a,
-            sent_for="who is away",
-            of="the document's",
-        )
+        return self.outcome(decisions, self.anna, self.company_a, "who is away")
 
     def bounce_outcome(self, decisions):
         self.assertRoute(
@@ -98,9 +88,7 @@ class TestGatewaySources(SourceCase):
             "MAILER-DAEMON <bounce@a.example>",
             "bounce@a.example",
         )
-        return self.outcome(
-            decisions, None, self.company_a, sent_for=NOBODY, of="the gateway's"
-        )
+        return self.outcome(decisions, None, self.company_a, NOBODY, of="the gateway's")
 
     @source("Bounce of mail to the catchall address")
     def test_bounce_avoids_mailbox_of_the_gateways_account(self):
@@ -140,9 +128,5 @@ class TestDirectSources(SourceCase):
         received = self.one_received()
         self.assertRoute(received, MAILBOX, f"Anna <{MAILBOX}>", MAILBOX)
         return self.outcome(
-            decisions,
-            self.anna,
-            self.company_a,
-            sent_for="who calls it",
-            of="the sender's",
+            decisions, self.anna, self.company_a, "who calls it", of="the sender's"
         )

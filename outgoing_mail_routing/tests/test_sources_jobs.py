@@ -33,13 +33,7 @@ class TestScheduledSources(SourceCase):
         with self.watching() as decisions:
             self.run_job("mail.ir_cron_post_scheduled_message")
         self.assertRoute(self.one_received(), MAILBOX, f"Anna <{MAILBOX}>", MAILBOX)
-        return self.outcome(
-            decisions,
-            self.anna,
-            self.company_a,
-            sent_for="who wrote it",
-            of="the document's",
-        )
+        return self.outcome(decisions, self.anna, self.company_a, "who wrote it")
 
     @source("Message with a later notification")
     def test_later_notification_leaves_through_company_of_the_record(self):
@@ -64,13 +58,7 @@ class TestScheduledSources(SourceCase):
             "Clara <notifications@b.example>",
             "bounce@b.example",
         )
-        return self.outcome(
-            decisions,
-            self.clara,
-            self.company_b,
-            sent_for="who wrote it",
-            of="the document's",
-        )
+        return self.outcome(decisions, self.clara, self.company_b, "who wrote it")
 
 
 @tagged("post_install", "-at_install")
@@ -120,11 +108,6 @@ class TestTemplateSources(SourceCase):
             }
         )
 
-    def template_outcome(self, decisions, sender, company, sent_for):
-        return self.outcome(
-            decisions, sender, company, sent_for=sent_for, of="the document's"
-        )
-
     @source("Template sent by code")
     def test_template_leaves_through_company_of_the_record(self):
         self.template.email_from = "{{ user.email_formatted }}"
@@ -137,7 +120,7 @@ class TestTemplateSources(SourceCase):
             "Clara <notifications@b.example>",
             "bounce@b.example",
         )
-        return self.template_outcome(decisions, self.clara, self.company_b, "who sends")
+        return self.outcome(decisions, self.clara, self.company_b, "who sends")
 
     def test_batch_of_templates_leaves_through_company_of_each_record(self):
         self.template.email_from = "{{ user.email_formatted }}"
@@ -164,9 +147,7 @@ class TestTemplateSources(SourceCase):
         received = self.one_received()
         self.assertEqual(received.login, "shop")
         self.assertEqual(received.header("From"), "Shop <shop@shop.example>")
-        return self.template_outcome(
-            decisions, self.anna, self.company_a, "who runs it"
-        )
+        return self.outcome(decisions, self.anna, self.company_a, "who runs it")
 
     @source("Server action that posts a template")
     def test_server_action_that_posts_leaves_through_mailbox_of_who_runs_it(self):
@@ -178,9 +159,7 @@ class TestTemplateSources(SourceCase):
             ).run()
             self.send_queue()
         self.assertRoute(self.one_received(), MAILBOX, f"Anna <{MAILBOX}>", MAILBOX)
-        return self.template_outcome(
-            decisions, self.anna, self.company_a, "who runs it"
-        )
+        return self.outcome(decisions, self.anna, self.company_a, "who runs it")
 
     @source("Automation after a change", "base_automation")
     def test_automation_after_change_leaves_through_mailbox_of_who_changed(self):
@@ -195,7 +174,7 @@ class TestTemplateSources(SourceCase):
         with self.watching() as decisions:
             self.send_queue()
         self.assertRoute(self.one_received(), MAILBOX, f"Anna <{MAILBOX}>", MAILBOX)
-        return self.template_outcome(
+        return self.outcome(
             decisions, self.anna, self.company_a, "who changed the document"
         )
 
@@ -222,7 +201,7 @@ class TestTemplateSources(SourceCase):
         self.assertRoute(
             self.one_received(), "relay-b", "B <info@b.example>", "bounce@b.example"
         )
-        return self.template_outcome(decisions, None, self.company_b, NOBODY)
+        return self.outcome(decisions, None, self.company_b, NOBODY)
 
     @source("Automation at a time that posts", "base_automation")
     def test_timed_automation_that_posts_leaves_through_mailbox_it_names(self):
@@ -236,6 +215,4 @@ class TestTemplateSources(SourceCase):
             "Bea <bea@b.example>",
             "bounce@b.example",
         )
-        return self.template_outcome(
-            decisions, self.bea, self.company_b, "whom its From names"
-        )
+        return self.outcome(decisions, self.bea, self.company_b, "whom its From names")
