@@ -1,0 +1,100 @@
+import csv
+from pathlib import Path
+
+from lxml import etree
+
+from odoo.tests import TransactionCase, tagged
+
+MODULE = "outgoing_mail_routing"
+README = Path(__file__).parents[1] / "readme"
+
+#: The table of each model, in the chapter on settings
+TABLES = {
+    "ir.mail_server": "FIELDS_SERVER",
+    "res.users": "FIELDS_USER",
+    "res.company": "FIELDS_COMPANY",
+    "res.config.settings": "FIELDS_SETTINGS",
+    "fetchmail.server": "FIELDS_INCOMING",
+    "mail.template": "FIELDS_TEMPLATE",
+    "mail.compose.message": "FIELDS_COMPOSER",
+}
+
+
+@tagged("post_install", "-at_install")
+class TestDocumentedFields(TransactionCase):
+    """Every field that the addon shows on a form of Odoo's has its row in the README."""
+
+    maxDiff = None
+
+    def read_rows(self, model):
+        """``{label: default}`` of a model's table."""
+        table = TABLES.get(model)
+        self.assertTrue(
+            table,
+            f"{model} shows fields of this addon: give it a table in readme/, show it "
+            "in readme/SETTINGS.rst, and name it here in TABLES",
+        )
+        with (README / f"{table}.csv").open(newline="") as lines:
+            rows = list(csv.DictReader(lines))
+        return {row["Field"].strip("*"): row["Default"] for row in rows}
+
+    def get_shown_fields(self):
+        """``{model: [field]}`` of what the views of this addon show.
+
+        Its own models are left out: a wizard tells by itself what it asks for.
+        """
+        views = self.env["ir.ui.view"].search([("model", "!=", False)])
+        xml_ids = views.get_external_id()
+        shown = {}
+        for view in views:
+            model = self.env[view.model]
+            of_addon = xml_ids[view.id].partition(".")[0] == MODULE
+            if of_addon and model._original_module != MODULE:
+                names = self._get_shown_names(view.arch)
+                fields = shown.setdefault(view.model, {})
+                fields.update({n: f for n, f in model._fields.items() if n in names})
+        return {
+            model: [field for field in fields.values() if MODULE in field._modules]
+            for model, fields in shown.items()
+        }
+
+    def _get_shown_names(self, arch):
+        """The names of the fields in a view, unless they are never seen."""
+        return {
+            node.get("name")
+            for node in etree.fromstring(arch).iter("field")
+            if "1" not in (node.get("invisible"), node.get("column_invisible"))
+        }
+
+    def get_default(self, model, field):
+        """What a table says of the default of a choice, ``None`` where it is free."""
+        if field.compute or field.type not in ("boolean", "selection"):
+            return None
+        default = self.env[model].default_get([field.name]).get(field.name)
+        if field.type == "boolean":
+            return "on" if default else "off"
+        labels = dict(field._description_selection(self.env))
+        return f"*{labels[default]}*"
+
+    def test_every_shown_field_has_its_row_and_every_row_its_field(self):
+        for model, fields in self.get_shown_fields().items():
+            with self.subTest(model):
+                rows = self.read_rows(model)
+                labels = {field.string for field in fields}
+                missing = sorted(labels - set(rows))
+                self.assertFalse(
+                    missing, f"add to readme/{TABLES[model]}.csv: {missing}"
+                )
+                left = sorted(set(rows) - labels)
+                self.assertFalse(
+                    left, f"no such label any more, readme/{TABLES[model]}.csv: {left}"
+                )
+
+    def test_defaults_in_the_tables_are_those_of_the_fields(self):
+        for model, fields in self.get_shown_fields().items():
+            rows = self.read_rows(model)
+            for field in fields:
+                with self.subTest(model=model, field=field.name):
+                    default = self.get_default(model, field)
+                    if default is not None:
+                        self.assertEqual(rows[field.string], default)
