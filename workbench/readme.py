@@ -11,16 +11,25 @@ from . import paths
 from .steps import say
 
 NEEDS: tuple[str, ...] = ()
-#: Fragments in the order of the page, and their headings; the first has none.
+#: Fragments in the order of the page, and their headings; the first has none, and the
+#: list of contents comes after it.
 FRAGMENTS = {
     "DESCRIPTION": "",
     "INSTALL": "Installation",
     "CONFIGURE": "Configuration",
+    "SETUPS": "Three typical setups",
+    "ROUTE": "How a route is decided",
+    "SETTINGS": "Every setting",
     "USAGE": "Usage",
+    "WHY": "How to see why",
     "SOURCES": "Sources of mail",
-    "ROADMAP": "Known limits",
+    "MIGRATION": "Moving over from other addons",
+    "BESIDE": "Beside other addons",
+    "ROADMAP": "Limits",
+    "FAQ": "Questions",
     "CONTRIBUTORS": "Contributors",
 }
+CONTENTS = ".. contents::\n   :depth: 1\n"
 MADE_FROM = ".. This file is made from the fragments in readme/: change them instead."
 IMAGES = "static/description/"
 
@@ -51,7 +60,7 @@ def generated() -> dict[Path, str]:
 
 
 def readme_text() -> str:
-    """Return the README: title, then every fragment under its heading."""
+    """Return the README: title, contents, then every fragment under its heading."""
     manifest = ast.literal_eval((paths.ADDON / "__manifest__.py").read_text())
     title = manifest["name"]
     parts = [f"{'=' * len(title)}\n{title}\n{'=' * len(title)}\n", f"{MADE_FROM}\n"]
@@ -59,6 +68,8 @@ def readme_text() -> str:
         if heading:
             parts.append(f"{heading}\n{'=' * len(heading)}\n")
         parts.append(_fragment_text(name))
+        if not heading:
+            parts.append(CONTENTS)
     return "\n".join(parts)
 
 
@@ -92,6 +103,7 @@ def index_text(readme: str) -> str:
             "halt_level": 2,
             "initial_header_level": 2,
             "table_style": "table table-bordered",
+            "toc_backlinks": False,
         },
     )
     return (

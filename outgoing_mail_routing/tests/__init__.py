@@ -6,6 +6,7 @@ from . import test_connected_accounts
 from . import test_core_names
 from . import test_core_parity
 from . import test_directory
+from . import test_documented_answers
 from . import test_documented_fields
 from . import test_documented_setups
 from . import test_headers

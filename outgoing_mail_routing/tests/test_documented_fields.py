@@ -22,7 +22,7 @@ TABLES = {
 
 @tagged("post_install", "-at_install")
 class TestDocumentedFields(TransactionCase):
-    """Every field that the addon shows on a form of Odoo's has its row in the README."""
+    """Every field that the addon shows on a form has its row in the README."""
 
     maxDiff = None
 
@@ -47,24 +47,24 @@ class TestDocumentedFields(TransactionCase):
         xml_ids = views.get_external_id()
         shown = {}
         for view in views:
-            model = self.env[view.model]
             of_addon = xml_ids[view.id].partition(".")[0] == MODULE
-            if of_addon and model._original_module != MODULE:
-                names = self._get_shown_names(view.arch)
-                fields = shown.setdefault(view.model, {})
-                fields.update({n: f for n, f in model._fields.items() if n in names})
-        return {
-            model: [field for field in fields.values() if MODULE in field._modules]
-            for model, fields in shown.items()
-        }
+            if of_addon and self.env[view.model]._original_module != MODULE:
+                for field in self._get_added_fields(view):
+                    shown.setdefault(view.model, {})[field.name] = field
+        return {model: list(fields.values()) for model, fields in shown.items()}
 
-    def _get_shown_names(self, arch):
-        """The names of the fields in a view, unless they are never seen."""
-        return {
+    def _get_added_fields(self, view):
+        """The fields of this addon in one of its views, unless they are never seen."""
+        names = {
             node.get("name")
-            for node in etree.fromstring(arch).iter("field")
+            for node in etree.fromstring(view.arch).iter("field")
             if "1" not in (node.get("invisible"), node.get("column_invisible"))
         }
+        return [
+            field
+            for name, field in self.env[view.model]._fields.items()
+            if name in names and field._modules == (MODULE,)
+        ]
 
     def get_default(self, model, field):
         """What a table says of the default of a choice, ``None`` where it is free."""

@@ -12,9 +12,10 @@ README = Path(__file__).parents[1] / "readme"
 
 
 def read_table(name):
-    """The rows of a table in the README, a dictionary each."""
+    """The rows of a table in the README, without their markup."""
     with (README / f"{name}.csv").open(newline="") as lines:
-        return list(csv.DictReader(lines))
+        for row in csv.reader(lines):
+            yield tuple(cell.replace("``", "").strip("*") for cell in row)
 
 
 def mail(who_sends_what):
@@ -42,9 +43,10 @@ class DocumentedSetup(RoutingCase):
         cls.records = {}
         cls._create_setup()
         cls.servers = {}
-        for row in read_table(f"{cls.TABLE}_SERVERS"):
-            server = cls._create_documented_server(row)
-            cls.servers[server.name] = server
+        labels, *servers = zip(*read_table(f"{cls.TABLE}_SERVERS"), strict=True)
+        for cells in servers:
+            typed = dict(zip(labels, cells, strict=True))
+            cls.servers[typed["Name"]] = cls._create_documented_server(typed)
 
     @classmethod
     def _create_servers(cls):
@@ -81,12 +83,12 @@ class DocumentedSetup(RoutingCase):
         return user
 
     @classmethod
-    def _create_documented_server(cls, row):
-        """A server with what the row has below the labels of its form."""
+    def _create_documented_server(cls, typed):
+        """A server with what is typed beside the labels of its form."""
         known = cls.env["ir.mail_server"]._fields.values()
         fields_by_label = {field.string: field for field in known}
         values = {}
-        for label, text in row.items():
+        for label, text in typed.items():
             if text:
                 field = fields_by_label[label]
                 values[field.name] = cls._get_documented_value(field, text)
@@ -109,28 +111,24 @@ class DocumentedSetup(RoutingCase):
             for method in vars(type(self)).values()
             if hasattr(method, "who_sends_what")
         }
-        rows = read_table(self.TABLE)
-        self.assertEqual([row["Who sends what"] for row in rows], list(senders))
-        for row in rows:
-            with self.subTest(row["Who sends what"]):
+        _headings, *rows = read_table(self.TABLE)
+        self.assertEqual([row[0] for row in rows], list(senders))
+        for who_sends_what, *cells in rows:
+            with self.subTest(who_sends_what):
                 self.forget_received()
-                received = senders[row["Who sends what"]](self)
-                self.assertEqual(self._get_cells(received), tuple(row.values())[1:])
+                received = senders[who_sends_what](self)
+                self.assertEqual(self._get_cells(received), cells)
 
     def _get_cells(self, received):
         """What a row tells of a mail that arrived."""
         names = {server.smtp_user: name for name, server in self.servers.items()}
         reply_to = received.header("Reply-To") or received.header("From")
-        return (
-            names[received.login],
-            f"``{received.header('From')}``",
-            f"``{email_of(reply_to)}``",
-        )
+        return [names[received.login], received.header("From"), email_of(reply_to)]
 
     def customer_of(self, company):
         return self._create_customer(company)
 
-    def write(self, user, company):
+    def post_on_record(self, user, company):
         """Write in the chatter of a record, all companies of the user being open."""
         records = self.customer_of(company)
         companies = user.company_id | user.company_ids
@@ -152,13 +150,13 @@ class DocumentedSetup(RoutingCase):
             composer.action_send_mail()
         return self.one_received()
 
-    def write_as_odoo(self, company, author):
+    def post_as_odoo(self, company, author):
         """Post on a record as a scheduled action does."""
         records = self.customer_of(company)
         bot = self.env.ref("base.user_root")
         return self.post(bot, records, author_id=author.partner_id.id)
 
-    def write_in_portal(self, company, told):
+    def post_in_portal(self, company, told):
         """Post on a record as a portal customer, and tell a user."""
         customer = self.portal_user
         with self.sending():
@@ -190,15 +188,15 @@ class TestMailboxes(DocumentedSetup):
 
     @mail("Nora writes in a chatter")
     def send_of_mailbox(self):
-        return self.write(self.nora, self.oak)
+        return self.post_on_record(self.nora, self.oak)
 
     @mail("Otto writes in a chatter")
     def send_of_collected_mailbox(self):
-        return self.write(self.otto, self.oak)
+        return self.post_on_record(self.otto, self.oak)
 
     @mail("Sam, who has no mailbox, writes in a chatter")
     def send_without_mailbox(self):
-        return self.write(self.sam, self.oak)
+        return self.post_on_record(self.sam, self.oak)
 
     @mail("Nora sends an invoice, From of its template is billing@oak.example")
     def send_template_of_company(self):
@@ -214,11 +212,11 @@ class TestMailboxes(DocumentedSetup):
 
     @mail("A scheduled action posts in the name of Nora")
     def send_by_odoo(self):
-        return self.write_as_odoo(self.oak, self.nora)
+        return self.post_as_odoo(self.oak, self.nora)
 
     @mail("The customer Paul writes in the portal, Sam is told")
     def send_of_customer(self):
-        return self.write_in_portal(self.oak, self.sam)
+        return self.post_in_portal(self.oak, self.sam)
 
     @mail("Otto resets the password of Nora")
     def send_of_account(self):
@@ -252,35 +250,37 @@ class TestCompanies(DocumentedSetup):
 
     @mail("Sam of Oak writes in a chatter")
     def send_of_company(self):
-        return self.write(self.sam, self.oak)
+        return self.post_on_record(self.sam, self.oak)
 
     @mail("Nils writes on a record of the branch Oak North")
     def send_of_branch(self):
-        return self.write(self.nils, self.north)
+        return self.post_on_record(self.nils, self.north)
 
     @mail("Eva of Elm writes in a chatter")
     def send_of_other_company(self):
-        return self.write(self.eva, self.elm)
+        return self.post_on_record(self.eva, self.elm)
 
     @mail("Cora of Oak writes on a record of Elm, while Oak is open")
     def send_across_companies(self):
-        return self.write(self.cora, self.elm)
+        return self.post_on_record(self.cora, self.elm)
 
     @mail("A scheduled action writes on a record of Elm")
     def send_by_odoo(self):
-        return self.write_as_odoo(self.elm, self.env.ref("base.user_root"))
+        return self.post_as_odoo(self.elm, self.env.ref("base.user_root"))
 
-    @mail("Sam sends a template of Elm's, From is sales@elm.example, on a record of Oak")
+    @mail(
+        "Sam sends a template of Elm's, From is sales@elm.example, on a record of Oak"
+    )
     def send_with_from_of_other_company(self):
         return self.send_template(self.sam, self.oak, "Sales <sales@elm.example>")
 
     @mail("Tom of Ash, which has no server, writes in a chatter")
     def send_without_server(self):
-        return self.write(self.tom, self.ash)
+        return self.post_on_record(self.tom, self.ash)
 
     @mail("The customer Paul writes to Ash in the portal, Tom is told")
     def send_of_customer(self):
-        return self.write_in_portal(self.ash, self.tom)
+        return self.post_in_portal(self.ash, self.tom)
 
     def test_mails_of_companies_setup_leave_as_documented(self):
         self.check_mails()
@@ -300,15 +300,15 @@ class TestOneDomain(DocumentedSetup):
 
     @mail("Cora writes on a record of Oak")
     def send_of_company(self):
-        return self.write(self.cora, self.oak)
+        return self.post_on_record(self.cora, self.oak)
 
     @mail("Cora writes on a record of Elm")
     def send_of_other_company(self):
-        return self.write(self.cora, self.elm)
+        return self.post_on_record(self.cora, self.elm)
 
     @mail("A scheduled action writes on a record of Elm")
     def send_by_odoo(self):
-        return self.write_as_odoo(self.elm, self.env.ref("base.user_root"))
+        return self.post_as_odoo(self.elm, self.env.ref("base.user_root"))
 
     def test_mails_of_one_domain_leave_as_documented(self):
         self.check_mails()
@@ -361,11 +361,11 @@ class TestMailings(DocumentedSetup):
 
     @mail("Nora writes on a record of Oak")
     def send_of_company(self):
-        return self.write(self.nora, self.oak)
+        return self.post_on_record(self.nora, self.oak)
 
     @mail("Nora writes on a record of Elm")
     def send_of_other_company(self):
-        return self.write(self.nora, self.elm)
+        return self.post_on_record(self.nora, self.elm)
 
     @mail("Nora sends a mailing with her own From")
     def send_mailing(self):

@@ -15,11 +15,29 @@ def test_generated_files_are_current():
     assert not stale, "write them again: workbench/launch readme"
 
 
-def test_readme_has_its_tables_in_it():
+def test_readme_has_all_its_fragments_and_tables_in_it():
     text = readme.readme_text()
-    rows = (paths.ADDON / "readme" / "SOURCES.csv").read_text().splitlines()
+    folder = paths.ADDON / "readme"
+    assert {path.stem for path in folder.glob("*.rst")} == set(readme.FRAGMENTS)
     assert ":file:" not in text
-    assert all(f"   {row}\n" in text for row in rows)
+    for table in folder.glob("*.csv"):
+        for row in table.read_text().splitlines():
+            assert f"   {row}\n" in text, table.name
+
+
+def test_contents_lead_to_every_chapter():
+    page = readme.index_text(readme.readme_text())
+    for heading in filter(None, readme.FRAGMENTS.values()):
+        target = heading.lower().replace(" ", "-")
+        assert f'<a class="reference internal" href="#{target}"' in page
+        assert f'<section id="{target}">' in page
+
+
+def test_index_needs_nothing_from_elsewhere():
+    page = readme.index_text(readme.readme_text())
+    assert "<script" not in page
+    assert "<link" not in page
+    assert "://" not in page
 
 
 def test_index_names_images_beside_itself():
