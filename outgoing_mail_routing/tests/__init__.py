@@ -8,6 +8,7 @@ from . import test_core_parity
 from . import test_directory
 from . import test_documented_answers
 from . import test_documented_fields
+from . import test_documented_labels
 from . import test_documented_setups
 from . import test_headers
 from . import test_incoming

@@ -186,6 +186,16 @@ class TestMailboxes(DocumentedSetup):
         self.servers["Otto's mailbox"].action_collect_replies()
         self.servers["Otto's mailbox"].fetchmail_server_id.state = "done"
 
+    def _get_cells(self, received):
+        """Bounces come back to the mailbox, of all other mail to Odoo."""
+        logins = {server.smtp_user: server for server in self.servers.values()}
+        server = logins[received.login]
+        bounces_to = (
+            server.sender_email if server.own_user_ids else "bounce@oak.example"
+        )
+        self.assertEqual(received.mail_from, bounces_to)
+        return super()._get_cells(received)
+
     @mail("Nora writes in a chatter")
     def send_of_mailbox(self):
         return self.post_on_record(self.nora, self.oak)
@@ -206,7 +216,7 @@ class TestMailboxes(DocumentedSetup):
     def send_for_colleague(self):
         return self.send_template(self.sam, self.oak, self.nora.email_formatted)
 
-    @mail("Sam sends a template with the From of Otto, who lets colleagues")
+    @mail("Sam sends a template with the From of Otto, who allows it")
     def send_for_lending_colleague(self):
         return self.send_template(self.sam, self.oak, self.otto.email_formatted)
 
@@ -218,7 +228,7 @@ class TestMailboxes(DocumentedSetup):
     def send_of_customer(self):
         return self.post_in_portal(self.oak, self.sam)
 
-    @mail("Otto resets the password of Nora")
+    @mail("Otto, an administrator, resets the password of Nora")
     def send_of_account(self):
         with self.sending():
             self.nora.with_user(self.otto).action_reset_password()
