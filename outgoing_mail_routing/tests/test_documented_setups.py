@@ -125,18 +125,15 @@ class DocumentedSetup(RoutingCase):
         reply_to = received.header("Reply-To") or received.header("From")
         return [names[received.login], received.header("From"), email_of(reply_to)]
 
-    def customer_of(self, company):
-        return self._create_customer(company)
-
     def post_on_record(self, user, company):
         """Write in the chatter of a record, all companies of the user being open."""
-        records = self.customer_of(company)
+        records = self._create_customer(company)
         companies = user.company_id | user.company_ids
         return self.post(user, records.with_context(allowed_company_ids=companies.ids))
 
     def send_template(self, user, company, email_from):
         """Send a template on a record by the composer."""
-        records = self.customer_of(company)
+        records = self._create_customer(company)
         composers = self.env["mail.compose.message"].with_user(user)
         composer = composers.create(
             {
@@ -152,7 +149,7 @@ class DocumentedSetup(RoutingCase):
 
     def post_as_odoo(self, company, author):
         """Post on a record as a scheduled action does."""
-        records = self.customer_of(company)
+        records = self._create_customer(company)
         bot = self.env.ref("base.user_root")
         return self.post(bot, records, author_id=author.partner_id.id)
 
@@ -161,7 +158,7 @@ class DocumentedSetup(RoutingCase):
         customer = self.portal_user
         with self.sending():
             self._message_post(
-                self.customer_of(company).with_user(customer).sudo(),
+                self._create_customer(company).with_user(customer).sudo(),
                 author_id=customer.partner_id.id,
                 partner_ids=told.partner_id.ids,
             )
@@ -344,7 +341,7 @@ class TestMailings(DocumentedSetup):
             "mass_mailing.mail_server_id", self.servers["Newsletter"].id
         )
         self.nora.group_ids += self.env.ref("mass_mailing.group_mass_mailing_user")
-        customers = self.customer_of(company)
+        customers = self._create_customer(company)
         self.last_mailing = (
             self.env["mailing.mailing"]
             .with_user(self.nora)
