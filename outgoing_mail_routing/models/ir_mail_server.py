@@ -193,14 +193,7 @@ class IrMailServer(models.Model):
             if server.owner_user_id and (
                 server.own_user_ids or server.default_company_ids
             ):
-                raise ValidationError(
-                    self.env._(
-                        "“%(server)s” is the personal mail server of %(user)s and "
-                        "cannot be assigned. Choose another server.",
-                        server=server.name,
-                        user=server.owner_user_id.name,
-                    )
-                )
+                raise ValidationError(server._get_personal_refusal())
             if not allowed:
                 continue
             barred = [
@@ -208,16 +201,7 @@ class IrMailServer(models.Model):
                 *(u.name for u in server.own_user_ids if not u.company_ids & allowed),
             ]
             if barred:
-                raise ValidationError(
-                    self.env._(
-                        "“%(server)s” only carries mail of %(companies)s, so it "
-                        "cannot be assigned to %(barred)s. Allow the company on the "
-                        "server, or remove the assignment.",
-                        server=server.name,
-                        companies=", ".join(allowed.mapped("name")),
-                        barred=", ".join(barred),
-                    )
-                )
+                raise ValidationError(server._get_barred_refusal(barred))
 
     @api.constrains(*SERVER_FIELDS)
     def _renew_is_configured(self):
@@ -227,14 +211,46 @@ class IrMailServer(models.Model):
     def _check_own_users_internal(self):
         for server in self.sudo():
             if outsider := server.own_user_ids.filtered("share")[:1]:
-                raise ValidationError(
-                    self.env._(
-                        "%(user)s is not an internal user: “%(server)s” cannot be "
-                        "assigned to them.",
-                        user=outsider.name,
-                        server=server.name,
-                    )
-                )
+                raise ValidationError(server._get_outsider_refusal(outsider))
+
+    def _get_refusal_for_user(self, user):
+        """Why this server cannot be assigned to a user, as the constraints would say.
+
+        :return: a sentence, ``None`` where it can
+        """
+        self.ensure_one()
+        if self.owner_user_id:
+            return self._get_personal_refusal()
+        if self.company_ids and not user.company_ids & self.company_ids:
+            return self._get_barred_refusal([user.name])
+        return self._get_outsider_refusal(user) if user.share else None
+
+    def _get_personal_refusal(self):
+        return self.env._(
+            "“%(server)s” is the personal mail server of %(user)s and cannot be "
+            "assigned. Choose another server.",
+            server=self.name,
+            user=self.owner_user_id.name,
+        )
+
+    def _get_outsider_refusal(self, user):
+        return self.env._(
+            "%(user)s is not an internal user: “%(server)s” cannot be assigned to "
+            "them.",
+            user=user.name,
+            server=self.name,
+        )
+
+    def _get_barred_refusal(self, names):
+        """Why it cannot be assigned to users or companies of these names."""
+        return self.env._(
+            "“%(server)s” only carries mail of %(companies)s, so it cannot be "
+            "assigned to %(barred)s. Allow the company on the server, or remove the "
+            "assignment.",
+            server=self.name,
+            companies=", ".join(self.company_ids.mapped("name")),
+            barred=", ".join(names),
+        )
 
     @api.constrains("reply_to_policy", "reply_to_email")
     def _check_reply_to_email(self):

@@ -584,16 +584,46 @@ class MailRouting(models.AbstractModel):
 
         Takes the arguments of :meth:`_decide_for_form`.
         """
+        return Request(
+            sender=self._person(sender),
+            personal_id=self._personal_server_id(sender, directory) if sender else 0,
+            collected=bool(self._collected_among([email_from])),
+            **self._request_core_facts(email_from, self._company_defaults(company)),
+        )
+
+    @api.model
+    def _company_defaults(self, company):
+        """What all mails that a company would write now have in common.
+
+        :return: arguments of a request, as :meth:`_default_facts` gives them too
+        """
         routing = self.with_company(company._origin or self.env.company).with_context(
             domain_notifications_email=company.default_from_email
         )
-        return Request(
-            sender=self._person(sender),
-            company=self._company(company),
-            personal_id=self._personal_server_id(sender, directory) if sender else 0,
-            collected=bool(self._collected_among([email_from])),
-            **routing._request_core_facts(email_from),
-        )
+        return {"company": self._company(company), **routing._default_facts()}
+
+    @api.model
+    def _own_requests(self, users, directory):
+        """The mail that each of some users would write now in their own company.
+
+        For any number of users: no statement is made for each of them.
+
+        :param routing.Directory directory: all servers
+        :return: ``routing.Request`` of each user, in this order
+        """
+        defaults = {c: self._company_defaults(c) for c in users.company_id}
+        collected = self._collected_among(users.partner_id.mapped("email_normalized"))
+        return [
+            Request(
+                sender=self._person(user),
+                personal_id=self._personal_server_id(user, directory),
+                collected=user.partner_id.email_normalized in collected,
+                **self._request_core_facts(
+                    user.partner_id.email_formatted, defaults[user.company_id]
+                ),
+            )
+            for user in users
+        ]
 
     @api.model
     def _plan_message_headers(self, message, routed):

@@ -11,6 +11,7 @@ from .directory import Directory
 from .headers import plan_headers, plans_headers, session_key
 from .policy import choosable, decide, may_send_as
 from .reasons import Reason
+from .suggest import Fit, Suggester, Suggestion
 from .types import (
     Company,
     Decision,
@@ -29,6 +30,7 @@ __all__ = [
     "Company",
     "Decision",
     "Directory",
+    "Fit",
     "FromFilter",
     "HeaderFacts",
     "HeaderPlan",
@@ -40,6 +42,8 @@ __all__ = [
     "Rule",
     "ServerProfile",
     "Step",
+    "Suggester",
+    "Suggestion",
     "choosable",
     "compare",
     "decide",

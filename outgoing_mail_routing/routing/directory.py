@@ -8,7 +8,7 @@ and no look-up walks over all servers.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from .types import Company, ServerProfile, domain_of
@@ -131,6 +131,9 @@ class Directory:
 
     def __len__(self) -> int:
         return len(self._profiles)
+
+    def __iter__(self) -> Iterator[ServerProfile]:
+        return iter(self._profiles)
 
     def get(self, server_id: int) -> ServerProfile | None:
         """The profile of a server, ``None`` where the directory lacks it."""

@@ -1,4 +1,5 @@
 from . import test_assignment
+from . import test_bulk_assignment
 from . import test_collecting
 from . import test_companies
 from . import test_composer
