@@ -135,3 +135,23 @@ class TestTours(HttpCase):
             login=self.administrator.login,
         )
         self.assertTrue(self.user.use_own_mail_servers)
+
+    def test_administrator_assigns_servers_to_many_users_is_stored(self):
+        other = new_test_user(
+            self.env,
+            login="other_tour_user",
+            name="Other User of the Tour",
+            email="mailbox@tour.example",
+            groups="base.group_user",
+        )
+        self.mail_server.copy({"name": "Relay for the Tour", "smtp_user": "relay"})
+        self.start_tour(
+            "/odoo/action-base.action_res_users",
+            "outgoing_mail_routing_assign_to_many",
+            login=self.administrator.login,
+        )
+        self.assertEqual(self.user.own_mail_server_ids.name, "Relay for the Tour")
+        self.assertEqual(
+            other.own_mail_server_ids.mapped("name"),
+            ["Mailbox for the Tour", "Relay for the Tour"],
+        )

@@ -1,3 +1,4 @@
+from collections import Counter
 from contextlib import closing
 
 from odoo import api, fields, models
@@ -136,11 +137,12 @@ class MailRoutingAssignment(models.TransientModel):
     def _compute_summary(self):
         for assignment in self:
             lines = assignment.line_ids
-            assignment.summary = lines and self.env._(
+            states = Counter(lines.mapped(lambda line: line.state))
+            assignment.summary = bool(lines) and self.env._(
                 "To assign: %(ready)s. Refused: %(refused)s. Unchanged: %(unchanged)s.",
                 ready=len(lines.filtered("selected")),
-                refused=len(lines.filtered(lambda line: line.state == "refused")),
-                unchanged=len(lines.filtered(lambda line: line.state == "unchanged")),
+                refused=states["refused"],
+                unchanged=states["unchanged"],
             )
             assignment.warning = "\n".join(assignment._get_warnings()) or False
 
@@ -148,11 +150,12 @@ class MailRoutingAssignment(models.TransientModel):
         """Servers that would be left to nobody: then they are everybody's."""
         changes = self.line_ids.filtered("selected")._get_changes()
         for server_id, values in changes.items():
+            commands = values.get("own_user_ids", ())
+            linked = {id_ for kind, id_, _ in commands if kind == Command.LINK}
+            unlinked = {id_ for kind, id_, _ in commands if kind == Command.UNLINK}
             server = self.env["ir.mail_server"].sudo().browse(server_id)
-            users = set(server.own_user_ids.ids)
-            for command, user_id, *_value in values.get("own_user_ids", ()):
-                (users.add if command == Command.LINK else users.discard)(user_id)
-            if not (users or server.default_company_ids or server.reserved):
+            left = {*server.own_user_ids.ids, *linked} - unlinked
+            if unlinked and not (left or server.default_company_ids or server.reserved):
                 yield self.env._(
                     "“%(server)s” is assigned to nobody then, so that anybody's mail "
                     "may leave through it. Reserve or archive it if it is a mailbox.",
@@ -241,13 +244,14 @@ class MailRoutingAssignment(models.TransientModel):
         for takeover in source.get_takeovers():
             server, values = takeover.server, takeover.values
             before, after, refusal = self._try_values(server, values)
-            unchanged = before == after
+            refusal = takeover.problem or refusal
+            unchanged = before == after and not refusal
             yield self._get_line(
                 mail_server_id=server.id,
                 before=before,
                 after=after,
                 changes={} if unchanged else {server.id: values},
-                refusal=takeover.problem or refusal,
+                refusal=refusal,
                 note=unchanged and self.env._("It is taken over already."),
             )
 
@@ -265,7 +269,7 @@ class MailRoutingAssignment(models.TransientModel):
                 server.write(values)
                 return before, self._describe(server, values), None
         except UserError as error:
-            return before, False, str(error)
+            return before, before, str(error)
 
     @api.model
     def _describe(self, server, names):
@@ -277,13 +281,15 @@ class MailRoutingAssignment(models.TransientModel):
         )
 
     @api.model
-    def _get_line(self, changes, refusal, note, **values):
+    def _get_line(self, before, after, changes, refusal, note, **values):
         """The values of a line, with the state that follows."""
         state = "refused" if refusal else "ready" if changes else "unchanged"
         if state == "unchanged":
             note = note or self.env._("Nothing changes.")
         return {
             **values,
+            "before": before,
+            "after": before if refusal else after,
             "changes": changes,
             "state": state,
             "selected": state == "ready",

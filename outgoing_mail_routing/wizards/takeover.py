@@ -4,6 +4,7 @@ Each kind of addon is one :class:`Source`, told by the fields that it adds. To t
 from one more, subclass it here and list it in ``SOURCES``.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 from odoo import models, tools
@@ -47,12 +48,12 @@ class Source:
     @property
     def label(self):
         """The addons that have the fields, and what the fields are called there."""
-        names = [self._get_field_name(field) for field in self.fields]
-        return ", ".join(dict.fromkeys(names))
-
-    def _get_field_name(self, field):
-        known = self.env["ir.model.fields"]._get(field.model_name, field.name)
-        return f"{known.modules or self.env._('Custom field')}: {known.name}"
+        addons = defaultdict(list)
+        for field in self.fields:
+            known = self.env["ir.model.fields"]._get(field.model_name, field.name)
+            addon = known.modules or self.env._("Custom field")
+            addons[addon].append(known.field_description)
+        return ", ".join(f"{name} ({', '.join(addons[name])})" for name in addons)
 
     def _records(self, field):
         """The active records on which a field is set."""
@@ -152,10 +153,10 @@ class StaticFrom(Source):
     @property
     def difference(self):
         return self.env._(
-            "The fixed From becomes the sender address, and the domains of the "
-            "whitelist become the FROM filter, which attracts mail from these domains "
-            "too. The name in From is kept as before; answers to a mail whose From is "
-            "replaced still reach who wrote it."
+            "The fixed From becomes the sender address. The domains of the whitelist "
+            "become the FROM filter, so that mail from them finds this server and "
+            "keeps its From, where Odoo itself could have replaced it. Answers to a "
+            "mail whose From is replaced still reach who wrote it."
         )
 
 

@@ -1,0 +1,127 @@
+import {registry} from "@web/core/registry";
+
+/**
+ * Steps that open the wizard on the users of the tour, from the list of users.
+ *
+ * @returns {Object[]}
+ */
+function openOnUsers() {
+    return [
+        {
+            content: "Search the users of the tour",
+            trigger: ".o_searchview_input",
+            run: "edit of the Tour",
+        },
+        {
+            content: "Start the search",
+            trigger: ".o_searchview_input",
+            run: "press Enter",
+        },
+        {
+            content: "Wait until they alone are listed",
+            trigger: ".o_list_view:has(.o_data_row:nth-child(2)):not(:has(.o_data_row:nth-child(3)))",
+        },
+        {
+            content: "Select them",
+            trigger: ".o_list_view thead .o_list_record_selector input",
+            run: "click",
+        },
+        {
+            content: "Open the menu of actions",
+            trigger: ".o_cp_action_menus button:contains('Actions')",
+            run: "click",
+        },
+        {
+            content: "Assign mail servers",
+            trigger: ".o-dropdown-item:contains('Assign Mail Servers')",
+            run: "click",
+        },
+        {
+            content: "Both users are there, nothing changes yet",
+            trigger: ".modal .o_field_widget[name=summary]:contains('Unchanged: 2.')",
+        },
+    ];
+}
+
+registry.category("web_tour.tours").add("outgoing_mail_routing_assign_to_many", {
+    steps: () => [
+        ...openOnUsers(),
+        {
+            content: "Ask for suggestions",
+            trigger: ".modal button[name=action_suggest]",
+            run: "click",
+        },
+        {
+            content: "The server that sends as the address of one of them is proposed",
+            trigger:
+                ".modal tr:contains('Other User of the Tour'):contains('“Mailbox for the Tour” sends as mailbox@tour.example.')",
+        },
+        {
+            content: "Nothing fits the other one",
+            trigger:
+                ".modal tr.text-muted:contains('No server sends as user@tour.example')",
+        },
+        {
+            content: "Assign what is suggested",
+            trigger: ".modal button[name=action_assign]",
+            run: "click",
+        },
+        {
+            content: "It says how many",
+            trigger:
+                ".o_notification:contains('Users whose mail servers were changed: 1.')",
+        },
+        {
+            content: "Close the notification",
+            trigger: "body:not(:has(.modal)) .o_notification_close",
+            run: "click",
+        },
+        {
+            content: "Go back to the whole list",
+            trigger: ".o_searchview .o_facet_remove",
+            run: "click",
+        },
+        ...openOnUsers(),
+        {
+            content: "Search a server for both",
+            trigger: ".modal .o_field_widget[name=mail_server_ids] input",
+            run: "edit Relay for the Tour",
+        },
+        {
+            content: "Choose it",
+            trigger: ".o-autocomplete--dropdown-item:contains('Relay for the Tour')",
+            run: "click",
+        },
+        {
+            content: "The line says what they have then",
+            trigger:
+                ".modal tr:contains('Other User of the Tour'):contains('Mailbox for the Tour, Relay for the Tour')",
+        },
+        {
+            content: "Assign it",
+            trigger: ".modal button[name=action_assign]",
+            run: "click",
+        },
+        {
+            content: "It says how many",
+            trigger:
+                ".o_notification:contains('Users whose mail servers were changed: 2.')",
+        },
+        {
+            content: "Open one of the users",
+            trigger:
+                "body:not(:has(.modal)) .o_data_row .o_data_cell:contains('Other User of the Tour')",
+            run: "click",
+        },
+        {
+            content: "Open their preferences",
+            trigger: ".o_notebook a[name=preferences]",
+            run: "click",
+        },
+        {
+            content: "The form shows both servers",
+            trigger:
+                ".o_field_widget[name=own_mail_server_ids]:has(.o_tag:contains('Mailbox for the Tour')):has(.o_tag:contains('Relay for the Tour'))",
+        },
+    ],
+});
