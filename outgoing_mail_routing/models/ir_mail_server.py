@@ -12,6 +12,7 @@ from ..routing import Reason
 from ..routing.incoming import guess_imap_host
 from .addresses import is_clean
 from .fetchmail_server import COLLECTING
+from .import_templates import with_template
 from .mail_routing import SERVER_FIELDS
 from .routed_from import RoutedFrom
 
@@ -469,6 +470,15 @@ class IrMailServer(models.Model):
         result = super().test_smtp_connection(*args, **kwargs)
         self.sudo().tested_date = fields.Datetime.now()
         return result
+
+    @api.model
+    def get_import_templates(self):
+        """Offer an example of servers with users, where Odoo imports files."""
+        return with_template(
+            getattr(super(), "get_import_templates", None),
+            self.env._("Import Template for Outgoing Mail Servers"),
+            "mail_servers.csv",
+        )
 
     # ------------------------------------------------------------------
     # Collecting replies

@@ -3,6 +3,7 @@ from dataclasses import dataclass
 from odoo import api, fields, models
 
 from ..routing import choosable
+from .import_templates import with_template
 
 
 @dataclass(frozen=True)
@@ -197,6 +198,15 @@ class ResUsers(models.Model):
             "reach Odoo. An administrator can choose or create one on the outgoing "
             "mail server.",
             email=email,
+        )
+
+    @api.model
+    def get_import_templates(self):
+        """Offer an example of users with their servers, where Odoo imports files."""
+        return with_template(
+            getattr(super(), "get_import_templates", None),
+            self.env._("Import Template for Users with Own Mail Servers"),
+            "user_mail_servers.csv",
         )
 
     def unlink(self):
