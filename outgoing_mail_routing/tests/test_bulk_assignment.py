@@ -86,6 +86,19 @@ class TestChoosing(AssignmentCase):
             step()
             self.assertEqual(form.summary, expected)
 
+    def test_lines_of_very_many_users_are_shown_on_demand(self):
+        """Else a form would send all of them at every change."""
+        module = "odoo.addons.outgoing_mail_routing.wizards.mail_routing_assignment"
+        with patch(f"{module}._LIVE_LINES", 1):
+            form = self.assignment(self.ben | self.clara)
+            form.mail_server_ids.add(self.shop)
+            self.assertFalse(form.summary)
+            wizard = form.save()
+            wizard.action_choose()
+            self.assertEqual(len(wizard.line_ids), 2)
+            wizard.action_assign()
+        self.assertEqual(self.shop.own_user_ids, self.ben | self.clara)
+
     def test_refused_line_says_why_and_spoils_no_other(self):
         self.shop.company_ids = self.company_b
         self.shared.owner_user_id = self.anna
@@ -178,6 +191,17 @@ class TestChoosing(AssignmentCase):
             wizard.action_assign()
         self.assertFalse((self.ben | self.clara).own_mail_server_ids)
 
+    def test_line_writes_nothing_but_assignments(self):
+        """It writes past record rules: no client may put other values into it."""
+        wizard = self.choose(self.ben, self.shop)
+        line = wizard.line_ids
+        line.changes = {
+            self.shop.id: {"smtp_host": "other.invalid", "from_policy": "any"}
+        }
+        host = self.shop.smtp_host
+        wizard.action_assign()
+        self.assertEqual((self.shop.smtp_host, self.shop.from_policy), (host, "any"))
+
     def test_archived_server_stays_whose_it_is(self):
         old = self._create_server("old", own_user_ids=self.anna.ids)
         # as SQL does, which asks nobody whose it is
@@ -241,6 +265,13 @@ class TestSuggesting(AssignmentCase):
         self.assertLessEqual(self.ben | self.clara | self.administrator, users)
         self.assertFalse(users & (self.anna | self.portal_user))
         self.assertNotIn(self.env.ref("base.user_root"), users)
+
+    def test_portal_user_is_refused(self):
+        self._create_server(self.portal_user.email)
+        wizard = self.suggest(self.portal_user)
+        _before, _after, state, note = self.line(wizard, self.portal_user)
+        self.assertEqual(state, "refused")
+        self.assertIn("is not an internal user", note)
 
     def test_line_that_is_switched_off_is_left_as_it_is(self):
         claras = self._create_server("clara@a.example")

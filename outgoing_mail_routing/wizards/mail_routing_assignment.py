@@ -11,6 +11,9 @@ from .takeover import find_sources
 # Refused lines first: they are what an administrator has to see
 _STATES = ("refused", "ready", "unchanged")
 
+# Of more users a form that is edited shows no lines: it sends all of them each time
+_LIVE_LINES = 200
+
 
 class MailRoutingAssignment(models.TransientModel):
     """Assigns servers to many users, and takes over what other addons assign.
@@ -129,7 +132,8 @@ class MailRoutingAssignment(models.TransientModel):
     def _compute_line_ids(self):
         """Follow what is chosen; the buttons put other lines in their place."""
         for assignment in self:
-            lines = assignment._get_chosen_lines()
+            shown = assignment.id or len(assignment.user_ids) <= _LIVE_LINES
+            lines = assignment._get_chosen_lines() if shown else ()
             assignment.line_ids = assignment._as_commands(lines)
 
     @api.depends("line_ids.selected", "line_ids.state")
@@ -209,12 +213,11 @@ class MailRoutingAssignment(models.TransientModel):
             yield self._get_user_line(user, added, servers, note)
 
     def _get_users_to_suggest(self):
-        """The chosen users whose mail can have a server, else all who have none."""
+        """The chosen users, else all internal ones who have no servers."""
+        internal = Domain("share", "=", False)
+        without_servers = Domain("own_mail_server_ids", "=", False)
         users = self.user_ids.sudo()
-        if not users:
-            internal = Domain("share", "=", False)
-            users = users.search(internal & Domain("own_mail_server_ids", "=", False))
-        return users.filtered(self.env["mail.routing"]._may_be_sender)
+        return users or users.search(internal & without_servers)
 
     @api.model
     def _get_user_line(self, user, added, removed, note=None):
@@ -309,7 +312,7 @@ class MailRoutingAssignment(models.TransientModel):
         return self._show("taken_over", self._get_taken_over_lines())
 
     def action_choose(self):
-        """Go back to the servers that are chosen by hand."""
+        """Show what the chosen servers change, for any number of users."""
         return self._show("chosen", self._get_chosen_lines())
 
     def _show(self, proposal, lines):

@@ -141,7 +141,9 @@ class TestTakingOver(RoutingCase):
                 server = self._create_server(
                     "static", smtp_from=smtp_from, domain_whitelist=whitelist
                 )
-                self.take_over("static_from").action_assign()
+                wizard = self.take_over("static_from")
+                self.assertFalse(wizard.warning, "it was nobody's before")
+                wizard.action_assign()
                 self.assertEqual(server.sender_email, sender)
                 self.assertEqual(server.from_filter, from_filter)
                 self.assertEqual(server.from_policy, policy)
@@ -218,10 +220,13 @@ class TestTakingOver(RoutingCase):
     def test_server_of_a_user_gets_them_as_its_own(self):
         with self._patched_fields("res.users", "x_server_id", "ir.mail_server"):
             (self.ben | self.clara).x_server_id = self.shop
+            self.anna.x_server_id = self.shared
+            self.shared.active = False
             wizard = self.take_over("user")
             self.assertEqual(len(wizard.line_ids), 2)
             wizard.action_assign()
         self.assertEqual(self.shop.own_user_ids, self.ben | self.clara)
+        self.assertFalse(self.shared.own_user_ids)
 
     def test_field_is_told_by_type_and_model_too(self):
         for known, expected in (

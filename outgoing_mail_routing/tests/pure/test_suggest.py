@@ -129,6 +129,15 @@ CASES: dict[str, tuple[Request, tuple[ServerProfile, ...], Fit, list[int]]] = {
         Fit.NOWHERE,
         [],
     ),
+    "domain that its policy does not let it send as": (
+        OWN,
+        (
+            UNFILTERED_A,
+            but(WHOLE_DOMAIN, from_policy="login", sender_email="post@a.example"),
+        ),
+        Fit.NOWHERE,
+        [],
+    ),
     "own server sends as them already": (
         written_by(ANNA),
         (but(SHARED, user_ids=frozenset({ANNA.id})), WHOLE_DOMAIN),
@@ -172,6 +181,12 @@ def test_other_companies_of_a_user_count() -> None:
     assert not suggestion(OWN, barred).proposed
     answer = Suggester(Directory([barred])).suggest(OWN, ONLY_B)
     assert answer.proposed == barred
+
+
+def test_domain_counts_only_for_mail_of_the_own_company() -> None:
+    restricted = but(WHOLE_DOMAIN, company_ids=ONLY_B)
+    suggester = Suggester(Directory([UNFILTERED_A, restricted]))
+    assert suggester.suggest(OWN, ONLY_B).fit is Fit.NOWHERE
 
 
 @thorough

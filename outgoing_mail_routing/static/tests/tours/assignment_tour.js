@@ -1,29 +1,16 @@
 import {registry} from "@web/core/registry";
 
 /**
- * Steps that open the wizard on the users of the tour, from the list of users.
+ * Steps that open the wizard on the users of the tour, who alone are listed.
  *
  * @returns {Object[]}
  */
 function openOnUsers() {
     return [
         {
-            content: "Search the users of the tour",
-            trigger: ".o_searchview_input",
-            run: "edit of the Tour",
-        },
-        {
-            content: "Start the search",
-            trigger: ".o_searchview_input",
-            run: "press Enter",
-        },
-        {
-            content: "Wait until they alone are listed",
-            trigger: ".o_list_view:has(.o_data_row:nth-child(2)):not(:has(.o_data_row:nth-child(3)))",
-        },
-        {
             content: "Select them",
-            trigger: ".o_list_view thead .o_list_record_selector input",
+            trigger:
+                ".o_list_view:not(:has(.o_data_row_selected)) thead .o_list_record_selector input",
             run: "click",
         },
         {
@@ -45,6 +32,21 @@ function openOnUsers() {
 
 registry.category("web_tour.tours").add("outgoing_mail_routing_assign_to_many", {
     steps: () => [
+        {
+            content: "Search the users of the tour",
+            trigger: ".o_searchview_input",
+            run: "edit of the Tour",
+        },
+        {
+            content: "Start the search",
+            trigger: ".o_searchview_input",
+            run: "press Enter",
+        },
+        {
+            content: "Wait until they alone are listed",
+            trigger:
+                ".o_list_view:has(.o_data_row:nth-child(2)):not(:has(.o_data_row:nth-child(3)))",
+        },
         ...openOnUsers(),
         {
             content: "Ask for suggestions",
@@ -74,11 +76,6 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_assign_to_many", 
         {
             content: "Close the notification",
             trigger: "body:not(:has(.modal)) .o_notification_close",
-            run: "click",
-        },
-        {
-            content: "Go back to the whole list",
-            trigger: ".o_searchview .o_facet_remove",
             run: "click",
         },
         ...openOnUsers(),
