@@ -2,7 +2,7 @@
 
 Run as ``python -m workbench.lifecycle_worker CONFIG DATABASE STEP [ARGUMENT ...]`` it
 takes one step in a process of its own and prints what it returns as one line of JSON.
-``assign`` needs the addon; the other steps work without it and with it.
+``assign`` and ``take_over`` need the addon; the others work without it and with it.
 """
 
 from __future__ import annotations
@@ -212,6 +212,26 @@ def assign(env: Any) -> dict[str, int]:
     return {"users": len(assigned), "companies": len(shared)}
 
 
+def take_over(env: Any) -> list[str]:
+    """Take over a server of each of the other addons; return the states of the lines.
+
+    Needs ``mail_multicompany`` and ``mail_outbound_static``, besides the addon.
+    """
+    company = env["res.company"].create({"name": "Of the other addon"})
+    static = {"smtp_from": "static@x.example", "domain_whitelist": "x.example"}
+    for name, values in (("Relay", {"company_id": company.id}), ("Static", static)):
+        env["ir.mail_server"].create(
+            {"name": name, "smtp_host": "smtp.invalid", **values}
+        )
+    states = []
+    for source in ("company", "static_from"):
+        assignment = env["mail.routing.assignment"].create({"source": source})
+        assignment.action_take_over()
+        states += assignment.line_ids.mapped("state")
+        assignment.action_assign()
+    return states
+
+
 def send(env: Any, count: str) -> list[str]:
     """Send so many mails of the queue; return the subjects of those that failed."""
     mails = _queue(env)[: int(count)]
@@ -224,7 +244,8 @@ def _queue(env: Any) -> Any:
     return env["mail.mail"].search([("state", "=", "outgoing")], order="id")
 
 
-STEPS = {function.__name__: function for function in (populate, routes, assign, send)}
+_FUNCTIONS = (populate, routes, assign, take_over, send)
+STEPS = {function.__name__: function for function in _FUNCTIONS}
 
 
 def main(config: str, database: str, name: str, *arguments: str) -> None:

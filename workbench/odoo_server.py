@@ -179,6 +179,19 @@ class OdooServer:
             what = f"not installed: {', '.join(absent)}\n{tail(log_file)}"
             raise StepFailed(title, what, SEE_LOG)
 
+    def uninstall(self, database: str, modules: Sequence[str]) -> None:
+        """Uninstall modules from a database.
+
+        :raise StepFailed: Odoo failed
+        """
+        config = ["-c", str(self.write_config(database)), "-d", database]
+        run(
+            [self.python, "-m", "odoo", "module", "uninstall", *config, *modules],
+            title=f"Uninstall {', '.join(modules)} from database {database}",
+            log=f"uninstall-{database}",
+            how_to_go_on=SEE_LOG,
+        )
+
     def ensure_database(
         self,
         name: str,

@@ -137,17 +137,6 @@ class Life:
         command = self.odoo.command(DATABASE, "-u", paths.ADDON_NAME, *options)
         run(command, title="Upgrade it", log="lifecycle-upgrade", how_to_go_on=SEE_LOG)
 
-    def uninstall(self) -> None:
-        """Uninstall the addon."""
-        config = self.odoo.write_config(DATABASE)
-        command = [self.odoo.python, "-m", "odoo", "module", "uninstall"]
-        run(
-            [*command, "-c", config, "-d", DATABASE, paths.ADDON_NAME],
-            title="Uninstall it",
-            log="lifecycle-uninstall",
-            how_to_go_on=SEE_LOG,
-        )
-
 
 def _select(table: str, columns: set[str]) -> str:
     named = ", ".join(map(identifier, sorted(columns)))
@@ -195,7 +184,7 @@ def life(odoo: OdooServer, service: SmtpService) -> Iterator[Life]:
     life.upgrade()
     life.note("upgraded")
     life.send("upgraded", SENT)
-    life.uninstall()
+    odoo.uninstall(DATABASE, [paths.ADDON_NAME])
     life.note("uninstalled")
     life.send("uninstalled", SENT)
     yield life

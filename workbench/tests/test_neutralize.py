@@ -1,8 +1,6 @@
 """A neutralised copy of a database with assigned servers sends nothing anywhere."""
 
-import importlib.util
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench import odoo_source, paths, postgres, smtp_service
+from workbench import paths, smtp_service
 from workbench.odoo_server import OdooServer
 from workbench.run_tests import CORE_MODULES
 from workbench.smtp_service import SmtpService
@@ -18,21 +16,6 @@ from workbench.tests import send_everything
 from workbench.tests.send_everything import ACCOUNTS, PASSWORD
 
 ORIGIN, NEUTRALISED, LIVE = "omr_assigned", "omr_neutralised", "omr_not_neutralised"
-
-
-@pytest.fixture(scope="module")
-def odoo() -> Iterator[OdooServer]:
-    spec = importlib.util.find_spec("odoo")
-    assert spec and spec.submodule_search_locations
-    package = Path(next(iter(spec.submodule_search_locations)))
-    source = odoo_source.inspect(package, "Use the Odoo of these tests")
-    python = Path(sys.executable)
-    if os.environ.get(paths.SYSTEM_VARIABLE):
-        with postgres.system_server() as databases:
-            yield OdooServer(python, source, databases)
-        return
-    with postgres.private_server() as (databases, users):
-        yield OdooServer(python, source, databases, users)
 
 
 @pytest.fixture(scope="module")
