@@ -243,8 +243,8 @@ class MailRoutingAssignment(models.TransientModel):
 
     def _get_taken_over_lines(self):
         """The lines of what another addon has set."""
-        source = find_sources(self.env)[self.source]
-        for takeover in source.get_takeovers():
+        source = find_sources(self.env).get(self.source)
+        for takeover in source.get_takeovers() if source else ():
             server, values = takeover.server, takeover.values
             before, after, refusal = self._try_values(server, values)
             refusal = takeover.problem or refusal

@@ -30,6 +30,67 @@ function openOnUsers() {
     ];
 }
 
+const SUGGEST = [
+    {
+        content: "Ask for suggestions",
+        trigger: ".modal button[name=action_suggest]",
+        run: "click",
+    },
+    {
+        content: "The server that sends as the address of one of them is proposed",
+        trigger:
+            ".modal tr:contains('Other User of the Tour'):contains('“Mailbox for the Tour” sends as mailbox@tour.example.')",
+    },
+    {
+        content: "Nothing fits the other one",
+        trigger:
+            ".modal tr.text-muted:contains('No server sends as user@tour.example')",
+    },
+    {
+        content: "Assign what is suggested",
+        trigger: ".modal button[name=action_assign]",
+        run: "click",
+    },
+    {
+        content: "It says how many",
+        trigger:
+            ".o_notification:contains('Users whose mail servers were changed: 1.')",
+    },
+    {
+        content: "Close the notification",
+        trigger: "body:not(:has(.modal)) .o_notification_close",
+        run: "click",
+    },
+];
+
+const CHOOSE = [
+    {
+        content: "Search a server for both",
+        trigger: ".modal .o_field_widget[name=mail_server_ids] input",
+        run: "edit Relay for the Tour",
+    },
+    {
+        content: "Choose it",
+        trigger: ".o-autocomplete--dropdown-item:contains('Relay for the Tour')",
+        run: "click",
+    },
+    {
+        content: "The line says what they have then",
+        trigger:
+            ".modal tr:contains('Other User of the Tour'):contains('Mailbox for the Tour, Relay for the Tour')",
+    },
+    {
+        content: "Assign it",
+        trigger: ".modal button[name=action_assign]",
+        run: "click",
+    },
+    {
+        content: "It says how many",
+        trigger:
+            ".o_notification:contains('Users whose mail servers were changed: 2.')",
+    },
+];
+
 registry.category("web_tour.tours").add("outgoing_mail_routing_assign_to_many", {
     steps: () => [
         {
@@ -48,62 +109,9 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_assign_to_many", 
                 ".o_list_view:has(.o_data_row:nth-child(2)):not(:has(.o_data_row:nth-child(3)))",
         },
         ...openOnUsers(),
-        {
-            content: "Ask for suggestions",
-            trigger: ".modal button[name=action_suggest]",
-            run: "click",
-        },
-        {
-            content: "The server that sends as the address of one of them is proposed",
-            trigger:
-                ".modal tr:contains('Other User of the Tour'):contains('“Mailbox for the Tour” sends as mailbox@tour.example.')",
-        },
-        {
-            content: "Nothing fits the other one",
-            trigger:
-                ".modal tr.text-muted:contains('No server sends as user@tour.example')",
-        },
-        {
-            content: "Assign what is suggested",
-            trigger: ".modal button[name=action_assign]",
-            run: "click",
-        },
-        {
-            content: "It says how many",
-            trigger:
-                ".o_notification:contains('Users whose mail servers were changed: 1.')",
-        },
-        {
-            content: "Close the notification",
-            trigger: "body:not(:has(.modal)) .o_notification_close",
-            run: "click",
-        },
+        ...SUGGEST,
         ...openOnUsers(),
-        {
-            content: "Search a server for both",
-            trigger: ".modal .o_field_widget[name=mail_server_ids] input",
-            run: "edit Relay for the Tour",
-        },
-        {
-            content: "Choose it",
-            trigger: ".o-autocomplete--dropdown-item:contains('Relay for the Tour')",
-            run: "click",
-        },
-        {
-            content: "The line says what they have then",
-            trigger:
-                ".modal tr:contains('Other User of the Tour'):contains('Mailbox for the Tour, Relay for the Tour')",
-        },
-        {
-            content: "Assign it",
-            trigger: ".modal button[name=action_assign]",
-            run: "click",
-        },
-        {
-            content: "It says how many",
-            trigger:
-                ".o_notification:contains('Users whose mail servers were changed: 2.')",
-        },
+        ...CHOOSE,
         {
             content: "Open one of the users",
             trigger:
