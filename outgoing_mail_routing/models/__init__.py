@@ -2,6 +2,11 @@ from . import mail_routing
 from . import base
 from . import fetchmail_server
 from . import ir_mail_server
+from . import ir_mail_server_choosing
+from . import ir_mail_server_collecting
+from . import ir_mail_server_explaining
+from . import ir_mail_server_sending
+from . import ir_mail_server_testing
 from . import mail_mail
 from . import mail_message
 from . import mail_render_mixin

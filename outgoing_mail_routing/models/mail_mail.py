@@ -14,7 +14,7 @@ from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 from ..routing import Company, Person, Question, Request, session_key
 from .addresses import email_of
 from .company_text import NOBODYS_MODELS, CompanyText
-from .ir_mail_server import ROUTING_KEYS
+from .ir_mail_server_sending import ROUTING_KEYS
 from .routed_from import RequestFrom
 
 _logger = logging.getLogger(__name__)

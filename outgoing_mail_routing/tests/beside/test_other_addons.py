@@ -5,7 +5,7 @@ from unittest.mock import patch
 
 from odoo.tests import tagged
 
-from ...models.ir_mail_server import IrMailServer
+from ...models.ir_mail_server_sending import IrMailServer
 from ...models.mail_mail import MailMail
 from ..common import RoutingCase
 from ..smtp_server import SmtpServer
