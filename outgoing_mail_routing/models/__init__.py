@@ -7,6 +7,8 @@ from . import ir_mail_server_collecting
 from . import ir_mail_server_explaining
 from . import ir_mail_server_sending
 from . import ir_mail_server_testing
+from . import ir_mail_server_tracking
+from . import ir_model
 from . import mail_mail
 from . import mail_message
 from . import mail_render_mixin

@@ -27,6 +27,12 @@ class FetchmailServer(models.Model):
         "all unread mail is taken.",
     )
 
+    def unlink(self):
+        """Log on outgoing servers that it collects their replies no more."""
+        servers = self.env["ir.mail_server"].sudo()
+        servers._log_departure(["fetchmail_server_id"], self)
+        return super().unlink()
+
     def _connect__(self, allow_archived=False):
         """Hide from core what is not for Odoo, where replies only are taken."""
         connection = super()._connect__(allow_archived=allow_archived)

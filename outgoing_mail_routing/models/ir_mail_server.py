@@ -23,6 +23,7 @@ class IrMailServer(models.Model):
         domain="[('share', '=', False)]",
         copy=False,
         context={"active_test": False},
+        tracking=True,
         groups=_SYSTEM,
         help="Users whose mail leaves through this server. A user may have several "
         "servers: they are asked in the order of their priority.",
@@ -35,6 +36,7 @@ class IrMailServer(models.Model):
         string="Companies",
         copy=False,
         context={"active_test": False},
+        tracking=True,
         groups=_SYSTEM,
         help="Companies whose mail leaves through this server, unless the user who "
         "sends it has a server of their own.",
@@ -46,17 +48,20 @@ class IrMailServer(models.Model):
         column2="company_id",
         string="Allowed Companies",
         context={"active_test": False},
+        tracking=True,
         groups=_SYSTEM,
         help="Only mail of these companies ever leaves through this server. Leave it "
         "empty to allow every company.",
     )
     reserved = fields.Boolean(
+        tracking=True,
         groups=_SYSTEM,
         help="Only the users and companies above send through this server: its FROM "
         "filter attracts nobody else's mail and it is nobody else's fallback.",
     )
     allow_delegation = fields.Boolean(
         string="Colleagues May Send",
+        tracking=True,
         groups=_SYSTEM,
         help="Off: only mail that its users write themselves, or that Odoo writes in "
         "their name, leaves through a user's server. On: mail that a colleague sends "
@@ -72,6 +77,7 @@ class IrMailServer(models.Model):
         string="May Send As",
         default="auto",
         required=True,
+        tracking=True,
         groups=_SYSTEM,
         help="The addresses this server may put into From. Automatic: those of its "
         "FROM filter; without a filter the sender address alone if users or companies "
@@ -82,6 +88,7 @@ class IrMailServer(models.Model):
         compute="_compute_sender_email",
         inverse="_inverse_sender_email",
         store=True,
+        tracking=True,
         groups=_SYSTEM,
         help="The address that takes the place of a From this server may not send as; "
         "the name is kept. Proposed from the user name or the FROM filter; empty it to "
@@ -102,6 +109,7 @@ class IrMailServer(models.Model):
         string="Replies Go To",
         default="auto",
         required=True,
+        tracking=True,
         groups=_SYSTEM,
         help="Where answers go. Automatic: to the sender address if the mail leaves as "
         "it and an incoming server collects it, else to Odoo's own reply address, else "
@@ -109,6 +117,7 @@ class IrMailServer(models.Model):
     )
     reply_to_email = fields.Char(
         string="Reply Address",
+        tracking=True,
         groups=_SYSTEM,
         help="The address that answers go to when another address is chosen.",
     )
@@ -121,6 +130,7 @@ class IrMailServer(models.Model):
         string="Bounces Go To",
         default="auto",
         required=True,
+        tracking=True,
         groups=_SYSTEM,
         help="Envelope sender and Return-Path. Automatic: Odoo's bounce address if "
         "this server may send as it, else the address in From.",
@@ -130,6 +140,7 @@ class IrMailServer(models.Model):
         string="Replies Collected By",
         copy=False,
         index="btree_not_null",
+        tracking=True,
         groups=_SYSTEM,
         help="The incoming mail server that fetches what arrives at the sender "
         "address, so that answers sent there reach the document in Odoo.",

@@ -31,6 +31,17 @@ class MailThread(models.AbstractModel):
         return super().message_route(message, message_dict, *args, **kwargs)
 
     @api.model
+    def _routing_check_route(self, message, message_dict, route, raise_exception=True):
+        """Let no incoming mail reach the log of a mail server, or create a server."""
+        if route[0] != "ir.mail_server":
+            return super()._routing_check_route(
+                message, message_dict, route, raise_exception
+            )
+        refusal = self.env._("mail servers take no incoming mail")
+        self._routing_warn(refusal, message_dict["message_id"], route, raise_exception)
+        return ()
+
+    @api.model
     def _message_route_process(self, message, message_dict, routes):
         """Mark what an incoming mail causes: core acts as the user named in its From.
 

@@ -92,10 +92,25 @@ class ResCompany(models.Model):
         restricted = servers.search([("company_ids", "in", self.ids)])
         return restricted.filtered(lambda server: server.company_ids <= self)
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Log on servers that they are assigned to new companies."""
+        servers = self.env["ir.mail_server"]
+        servers._track_assignments(self, "mail_server_ids", vals_list)
+        return super().create(vals_list)
+
+    def write(self, vals):
+        """Log on servers that companies get or lose them."""
+        servers = self.env["ir.mail_server"]
+        servers._track_assignments(self, "mail_server_ids", [vals])
+        return super().write(vals)
+
     def unlink(self):
         """Reserve servers that are left to nobody, or they would be everybody's."""
+        Server = self.env["ir.mail_server"].sudo()
         servers = self.sudo().with_context(active_test=False).mail_server_ids
         servers |= self._get_servers_restricted_to_them()
+        Server._log_departure(["default_company_ids", "company_ids"], self)
         result = super().unlink()
         servers._reserve_unassigned()
         return result

@@ -209,9 +209,45 @@ class ResUsers(models.Model):
             "user_mail_servers.csv",
         )
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Log on servers that they are assigned to new users."""
+        servers = self.env["ir.mail_server"]
+        servers._track_assignments(self, "own_mail_server_ids", vals_list)
+        users = super().create(vals_list)
+        users._log_switched_servers()
+        return users
+
+    def write(self, vals):
+        """Log on servers that users get or lose them, or switch them on or off."""
+        servers = self.env["ir.mail_server"]
+        servers._track_assignments(self, "own_mail_server_ids", [vals])
+        before = "use_own_mail_servers" in vals and {
+            user: user.use_own_mail_servers for user in self.sudo()
+        }
+        result = super().write(vals)
+        if before:
+            self._log_switched_servers(before)
+        return result
+
     def unlink(self):
         """Reserve servers that are left to nobody, or they would be everybody's."""
+        Server = self.env["ir.mail_server"].sudo()
         servers = self.sudo().with_context(active_test=False).own_mail_server_ids
+        Server._log_departure(["own_user_ids", "owner_user_id"], self)
         result = super().unlink()
         servers._reserve_unassigned()
         return result
+
+    def _log_switched_servers(self, before=None):
+        """Log on the servers of those users who switched them on or off.
+
+        :param dict before: by user whether they were on; they are for a new user
+        """
+        for user in self.sudo().with_context(active_test=False):
+            old = before[user] if before else True
+            if user.use_own_mail_servers != old:
+                personal = user.env["ir.mail_server"].search(
+                    [("owner_user_id", "=", user.id)]
+                )
+                (user.own_mail_server_ids | personal)._log_switch(user, old)
