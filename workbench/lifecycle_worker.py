@@ -209,6 +209,9 @@ def assign(env: Any) -> dict[str, int]:
         }
     )
     assigned.reserved = True
+    changed.message_subscribe(users[0].partner_id.ids)
+    for server in changed:
+        server.message_post(body="Note", attachments=[("note.txt", b"Note")])
     return {"users": len(assigned), "companies": len(shared)}
 
 

@@ -40,7 +40,7 @@ CATALOG = {
     "WHERE NOT tgisinternal",
     "functions": "SELECT proname FROM pg_proc "
     "WHERE pronamespace = 'public'::regnamespace",
-    "models": "SELECT model, name FROM ir_model",
+    "models": "SELECT model, name, is_mail_thread FROM ir_model",
     "fields": "SELECT model, name, ttype, relation_table FROM ir_model_fields",
     "inheritance": "SELECT m.model, p.model AS parent FROM ir_model_inherit "
     "JOIN ir_model m ON m.id = model_id JOIN ir_model p ON p.id = parent_id",
@@ -62,10 +62,13 @@ CATALOG = {
     "attachments": "SELECT name, res_model, res_field, url FROM ir_attachment",
     "defaults": "SELECT field_id, json_value FROM ir_default",
 }
+#: Tables of what hangs on messages and on records with a chatter.
+LOG = ("mail_tracking_value", "mail_followers", "mail_notification")
 #: Tables whose records the addon must not touch, beyond its own columns.
 RECORDS = (
     *("ir_mail_server", "res_users", "res_company", "res_partner", "mail_template"),
     *("mail_alias_domain", "mail_message", "mail_mail"),
+    *LOG,
 )
 #: Columns that core writes at every change, or when it sends.
 CHANGING = {"write_date", "write_uid", "owner_limit_time", "owner_limit_count"}
@@ -214,12 +217,20 @@ def test_assignment_changes_routes(life: Life) -> None:
     assert difference(life.assigned["installed"], life.assigned["assigned"])
 
 
+def test_assignment_is_logged(life: Life) -> None:
+    """Else there would be nothing to leave behind."""
+    logged = difference(life.records["installed"], life.records["assigned"])
+    assert logged.keys() >= {"mail_message", "mail_tracking_value", "mail_followers"}
+
+
 def test_upgrade_keeps_assignments_and_routes(life: Life) -> None:
     assert not difference(life.assigned["assigned"], life.assigned["upgraded"])
     changed = difference(life.catalog["assigned"], life.catalog["upgraded"])
-    # at an upgrade core notes more of the models that inherit from an extended one
+    # at an upgrade core notes more or less of the models that inherit from an extended
+    # one: modules that extend the same are not loaded yet, or loaded already
     notes = map(json.loads, changed.pop("external ids", set()))
-    assert {note["model"] for note in notes} <= {"ir.model.inherit"}
+    inherited = {"ir.model.inherit", "ir.model.fields"}
+    assert {note["model"] for note in notes} <= inherited
     assert not changed
     assert life.routes["upgraded"] == life.routes["assigned"]
 
