@@ -1,8 +1,36 @@
 """What the form of an outgoing mail server says of its configuration."""
 
+from dataclasses import dataclass
+
 from odoo import api, fields, models, tools
 
+from ..routing import Decision, Rule
+from .addresses import email_of
 from .fetchmail_server import COLLECTING
+from .mail_routing import SERVER_FIELDS
+
+# Of how many users one is looked for whose mail does leave through the server
+_USERS_ASKED = 5
+
+# Among how many companies one without servers is looked for
+_COMPANIES_ASKED = 50
+
+# An address that no FROM filter names
+_ELSEWHERE = "somebody@elsewhere.invalid"
+
+
+@dataclass(frozen=True)
+class ExampleMail:
+    """A mail that stands on the form of a server for all of its kind.
+
+    ``sender`` is the user who writes it, empty for the mail of a company, ``company``
+    the one it is about.
+    """
+
+    sender: models.BaseModel
+    company: models.BaseModel
+    email_from: str
+    decision: Decision
 
 
 class IrMailServer(models.Model):
@@ -12,6 +40,14 @@ class IrMailServer(models.Model):
         compute="_compute_routing_warning",
         groups="base.group_system",
         help="What in this configuration can lose mail or send it under a wrong name.",
+    )
+
+    routing_summary = fields.Text(
+        string="What It Does",
+        compute="_compute_routing_summary",
+        groups="base.group_system",
+        help="Whose mail leaves through this server, with which addresses, as it is "
+        "configured on this form.",
     )
 
     @api.depends(
@@ -117,3 +153,182 @@ class IrMailServer(models.Model):
                 )
             ]
         return []
+
+    # ------------------------------------------------------------------
+    # What it does
+    # ------------------------------------------------------------------
+
+    @api.depends(*SERVER_FIELDS, "smtp_user")
+    @api.depends_context("lang", "company")
+    def _compute_routing_summary(self):
+        """Follows what is edited; on the form only, for it decides on several mails."""
+        routing = self.env["mail.routing"].sudo()
+        for server in self.sudo().with_context(active_test=False):
+            directory, profile = routing._get_edited_directory(server)
+            lines = server._describe_effect(directory, profile)
+            server.routing_summary = "\n".join(lines)
+
+    def _describe_effect(self, directory, profile):
+        """What becomes of the mails that this server is meant for, a sentence each.
+
+        :param routing.Directory directory: with this server as the form has it
+        :param routing.ServerProfile profile: this server in it
+        """
+        if not profile.active:
+            return [self.env._("It is archived: no mail leaves through it.")]
+        if not (profile.assigned or profile.owner_id):
+            return self._describe_unassigned(directory, profile)
+        mails = self._get_example_mails(directory, profile)
+        if not mails:
+            return [self.env._("Nobody it is assigned to can send mail now.")]
+        lines = (self._describe_example(mail, profile) for mail in mails)
+        return list(dict.fromkeys(lines))
+
+    def _get_example_mails(self, directory, profile, forced_id=0):
+        """A mail of its users, one of its companies, and one of their users.
+
+        :param routing.ServerProfile profile: this server in the directory
+        :param int forced_id: the server that is set on all of them
+        :rtype: list[ExampleMail]
+        """
+        senders = (self.owner_user_id | self.own_user_ids)._origin
+        senders = senders.filtered(self.env["mail.routing"]._may_be_sender)
+        of_users = [
+            self._get_users_mail(user, directory, forced_id)
+            for user in senders.filtered("email_normalized")[:_USERS_ASKED]
+        ]
+        # one whose mail does leave through it, as theirs, tells more
+        of_users.sort(key=lambda mail: mail.decision.rule is not Rule.USER)
+        of_users.sort(key=lambda mail: mail.decision.profile != profile)
+        of_companies = [
+            self._get_example(user, company, email_from, directory, forced_id)
+            for company in self.default_company_ids._origin[:1]
+            for user, email_from in company._get_typical_senders()
+        ]
+        return of_users[:1] + of_companies
+
+    def _get_users_mail(self, user, directory, forced_id=0):
+        """A mail that a user writes, in a company that this server may serve."""
+        companies = user.company_id | user.company_ids
+        allowed = companies & self.company_ids._origin or companies
+        return self._get_example(
+            user, allowed[:1], user.email_formatted, directory, forced_id
+        )
+
+    @api.model
+    def _get_example(self, sender, company, email_from, directory, forced_id=0):
+        """A mail, decided on as if it were sent now."""
+        decision = self.env["mail.routing"]._decide_for_form(
+            email_from, company, directory, sender, forced_id
+        )
+        return ExampleMail(sender, company, email_from, decision)
+
+    def _describe_example(self, mail, profile):
+        """How a mail of those it is assigned to leaves, and if not through it, why."""
+        taken = mail.decision.profile
+        values = {
+            "name": mail.sender.name or mail.company.name,
+            "email": email_of(mail.email_from),
+            **self._get_effect(mail),
+        }
+        if taken != profile:
+            steps = [s for s in mail.decision.steps if s.server_id == profile.id]
+            step = (steps or mail.decision.steps)[-1]
+            return self.env._(
+                "Mail of %(name)s (%(email)s) leaves through %(server)s as %(sender)s "
+                "instead: %(reason)s",
+                server=f"“{taken.name}”" if taken else self.env._("the default server"),
+                reason=self.env["mail.routing"]._sentence(step),
+                **values,
+            )
+        if not mail.sender:
+            return self.env._(
+                "Mail of its companies, such as %(name)s (%(email)s), leaves as "
+                "%(sender)s; answers go to %(reply_to)s; bounces go to %(bounces)s.",
+                **values,
+            )
+        if mail.decision.rule is not Rule.COMPANY:
+            return self.env._(
+                "Mail of its users, such as %(name)s (%(email)s), leaves as "
+                "%(sender)s; answers go to %(reply_to)s; bounces go to %(bounces)s.",
+                **values,
+            )
+        return self.env._(
+            "Mail of its companies' users, such as %(name)s (%(email)s), leaves as "
+            "%(sender)s; answers go to %(reply_to)s; bounces go to %(bounces)s.",
+            **values,
+        )
+
+    def _get_effect(self, mail):
+        """The addresses that a mail leaves with, as values of a sentence."""
+        headers = self.env["mail.routing"]._get_form_headers(
+            mail.email_from, mail.company, mail.decision
+        )
+        return {
+            "sender": headers.email_from,
+            "reply_to": email_of(headers.reply_to or headers.email_from),
+            "bounces": headers.envelope_sender,
+        }
+
+    def _describe_unassigned(self, directory, profile):
+        """Which mail a server attracts that is assigned to nobody."""
+        lines, mails = [], []
+        for sentence, email in self._get_attractions(profile):
+            mail = self._get_nobodys_mail(email, directory)
+            if mail.decision.profile == profile:
+                lines.append(sentence)
+                mails.append(mail)
+        if not mails:
+            mails = [self._get_users_mail(self.env.user, directory, profile.id)]
+            lines = [
+                self.env._(
+                    "It is assigned to nobody: only mail on which it is set by hand "
+                    "leaves through it."
+                )
+            ]
+        return [*lines, self._describe_such_mail(mails[0])]
+
+    def _get_nobodys_mail(self, email, directory):
+        """A mail of no user, about a company without servers if there is one."""
+        routing = self.env["mail.routing"]
+        companies = self.company_ids._origin or self.env["res.company"].search(
+            [], limit=_COMPANIES_ASKED
+        )
+        free = companies.filtered(
+            lambda company: directory.holder(routing._company(company)) is None
+        )
+        company = (free or companies)[:1]
+        return self._get_example(self.env["res.users"], company, email, directory)
+
+    def _get_attractions(self, profile):
+        """The mails it may attract: a sentence and the From of an example.
+
+        :param routing.ServerProfile profile: this server, assigned to nobody
+        """
+        if profile.reserved:
+            return
+        parts = profile.from_filter
+        named = [*parts.addresses, *(f"somebody@{domain}" for domain in parts.domains)]
+        if email := next(filter(None, named), None):
+            yield (
+                self.env._(
+                    "It is assigned to nobody: mail From %(filter)s leaves through it, "
+                    "unless its sender or its company has a server for it.",
+                    filter=parts.text,
+                ),
+                email,
+            )
+        yield (
+            self.env._("Mail that no other server takes leaves through it."),
+            _ELSEWHERE,
+        )
+
+    def _describe_such_mail(self, mail):
+        """How an example of what was just described leaves."""
+        return self.env._(
+            "Such mail of %(company)s, From %(email)s for example, leaves as "
+            "%(sender)s; answers go to %(reply_to)s; bounces go to %(bounces)s.",
+            company=mail.company.name,
+            email=email_of(mail.email_from),
+            **self._get_effect(mail),
+        )

@@ -2,6 +2,13 @@
 
 from odoo import api, fields, models
 
+from .addresses import email_of
+
+# The context key, and the value of it, under which the connection is tested with the
+# envelope sender. The value is an object of this process: no client can send it.
+_TESTED_KEY = "outgoing_mail_routing_tested"
+_ENVELOPE_SENDER = object()
+
 
 class IrMailServer(models.Model):
     _inherit = "ir.mail_server"
@@ -29,7 +36,63 @@ class IrMailServer(models.Model):
         self.tested_date = False
 
     def test_smtp_connection(self, *args, **kwargs):
-        """Note when it succeeded; core raises where it does not."""
+        """Say as which addresses it was tested, and note when it succeeded.
+
+        Core raises where it does not. A server may take its own address and refuse
+        Odoo's bounce address, or the other way round: both have to pass.
+        """
         result = super().test_smtp_connection(*args, **kwargs)
+        tested = self._get_tested_addresses()
+        if others := self.filtered(lambda server: len(tested[server]) > 1):
+            others = others.with_context(**{_TESTED_KEY: _ENVELOPE_SENDER})
+            super(IrMailServer, others).test_smtp_connection()
         self.sudo().tested_date = fields.Datetime.now()
+        addresses = dict.fromkeys(
+            email for emails in tested.values() for email in emails
+        )
+        if addresses:
+            params = result["params"]
+            params["message"] = self.env._(
+                "%(message)s Tested as %(addresses)s.",
+                message=params["message"],
+                addresses=", ".join(addresses),
+            )
         return result
+
+    def _get_tested_addresses(self):
+        """The addresses as which each server is tested, none where core decides."""
+        return {
+            server: list(dict.fromkeys(server._get_own_test_addresses()))
+            for server in self
+        }
+
+    def _get_test_email_from(self):
+        """What mail of this server really leaves as, where not core decides that."""
+        self.ensure_one()
+        envelope = self.env.context.get(_TESTED_KEY) is _ENVELOPE_SENDER
+        addresses = self._get_own_test_addresses()
+        return addresses[envelope] if addresses else super()._get_test_email_from()
+
+    def _get_own_test_addresses(self):
+        """The From address and the envelope sender of mail that leaves through it.
+
+        Of its users or companies, else of the calling user with the server set by hand;
+        those of an archived server as if it were active.
+
+        :return: empty where core decides them: nobody assigned, and no policy set
+        :raise AccessError: who may not read it; core finds out by its FROM filter
+        """
+        self.check_access("read")
+        server = self.sudo().with_context(active_test=False)
+        routing = server.env["mail.routing"]
+        directory = routing._build_directory({server.id: {"active": True}})
+        profile = directory.get(server.id)
+        if profile.owner_id or not (profile.assigned or profile.has_sender_policy):
+            return []
+        mails = server._get_example_mails(directory, profile, profile.id)
+        mails = mails or [server._get_users_mail(self.env.user, directory, profile.id)]
+        headers = routing._get_form_headers(
+            mails[0].email_from, mails[0].company, mails[0].decision
+        )
+        addresses = [email_of(headers.email_from), headers.envelope_sender]
+        return addresses if all(addresses) else []

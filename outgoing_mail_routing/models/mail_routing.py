@@ -231,6 +231,32 @@ class MailRouting(models.AbstractModel):
         return Directory(self._server_profile(row, collector_ids) for row in rows)
 
     @api.model
+    def _get_edited_directory(self, server):
+        """The directory with a server as a form has it, maybe not saved yet.
+
+        :return: the directory, and the profile of the server in it
+        """
+        if server.id:
+            directory = self._get_directory()
+            return directory, directory.get(server.id)
+        server_id = server._origin.id or 0
+        values = self._read_edited(server, SERVER_FIELDS)
+        directory = self._build_directory({server_id: values})
+        return directory, directory.get(server_id or directory.last_id)
+
+    @api.model
+    def _read_edited(self, record, names):
+        """Values of a record in memory, relations as the ids of saved records."""
+        values = {}
+        for name in names:
+            value = record[name]
+            if isinstance(value, models.BaseModel):
+                many = record._fields[name].type == "many2many"
+                value = value._origin.ids if many else value._origin.id
+            values[name] = value
+        return values
+
+    @api.model
     def _server_profile(self, values, collector_ids):
         """The profile of one server from the values that ``read`` gave.
 
@@ -565,7 +591,9 @@ class MailRouting(models.AbstractModel):
         return RoutedFrom(tools.formataddr((name, decision.from_email)), decision)
 
     @api.model
-    def _decide_for_form(self, email_from, company, directory, sender=None):
+    def _decide_for_form(
+        self, email_from, company, directory, sender=None, forced_id=0
+    ):
         """The route of a mail that a company, or a user in it, would write now.
 
         The decision of :meth:`_decide`, without its warning in the log: nothing leaves.
@@ -573,16 +601,17 @@ class MailRouting(models.AbstractModel):
         :param res.company company: as it stands on a form, maybe not saved yet
         :param routing.Directory directory: with what the form assigns
         :param res.users sender: likewise; without one the mail is nobody's
+        :param int forced_id: the server that is set on the mail
         :rtype: routing.Decision
         """
         request = self._form_request(email_from, company, directory, sender)
-        return decide(request, directory)
+        return decide(replace(request, forced_id=forced_id), directory)
 
     @api.model
     def _form_request(self, email_from, company, directory, sender=None):
         """The request of a mail that a company, or a user in it, would write now.
 
-        Takes the arguments of :meth:`_decide_for_form`.
+        Takes the first arguments of :meth:`_decide_for_form`.
         """
         return Request(
             sender=self._person(sender),
@@ -667,6 +696,28 @@ class MailRouting(models.AbstractModel):
         routed = RoutedFrom(decision.from_email, decision)
         plan = self._plan_message_headers(message, routed)
         return email_of(plan.reply_to or reply_to)
+
+    @api.model
+    def _get_form_headers(self, email_from, company, decision):
+        """The headers that a mail decided on by :meth:`_decide_for_form` leaves with.
+
+        :param res.company company: likewise, saved
+        :rtype: MailHeaders
+        """
+        routing = self.with_company(company).with_context(
+            domain_notifications_email=company.default_from_email,
+            domain_bounce_address=company.bounce_email,
+        )
+        threads = routing.env["mail.thread"]
+        message = EmailMessage(policy=SMTP)
+        message["From"] = email_from
+        message["To"] = email_from
+        message["Reply-To"] = threads._notify_get_reply_to(default=email_from)[False]
+        if company.bounce_email:
+            message["Return-Path"] = company.bounce_email
+        routed = routing._as_routed_from(decision)
+        envelope_sender, message = routing._prepare_explained(routed, message)
+        return routing._message_headers(message, envelope_sender)
 
     @api.model
     def _get_bounce_email(self, message, company):

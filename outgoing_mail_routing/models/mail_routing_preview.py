@@ -119,9 +119,10 @@ class MailRoutingPreview(models.AbstractModel):
 
         :return: ``{server id: {field: value}}`` as :meth:`_build_directory` takes it
         """
+        routing = self.env["mail.routing"]
         if edited._name == "ir.mail_server":
             names = [name for name in SERVER_FIELDS if name in changes or not edited.id]
-            return {edited._origin.id or 0: self._read(edited, names)}
+            return {edited._origin.id or 0: routing._read_edited(edited, names)}
         name, other_side = _OTHER_SIDE[edited._name]
         before, after = edited._origin.sudo()[name], edited.sudo()[name]._origin
         id_ = edited._origin.id
@@ -130,18 +131,6 @@ class MailRoutingPreview(models.AbstractModel):
             ids = set(server[other_side].ids)
             rows[server.id] = {other_side: list(ids ^ {id_})}
         return rows
-
-    @api.model
-    def _read(self, record, names):
-        """Values of a record in memory, relations as the ids of saved records."""
-        values = {}
-        for name in names:
-            value = record[name]
-            if isinstance(value, models.BaseModel):
-                many = record._fields[name].type == "many2many"
-                value = value._origin.ids if many else value._origin.id
-            values[name] = value
-        return values
 
     # ------------------------------------------------------------------
     # Answer

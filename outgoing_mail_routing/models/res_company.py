@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
-from odoo.tools.mail import email_domain_extract
+from odoo.tools.mail import email_domain_extract, formataddr
 
 from ..routing import Decision, Reason, Rule
 from .addresses import email_of
@@ -172,24 +172,32 @@ class ResCompany(models.Model):
         :return: list of :class:`TypicalMail`, empty where nobody has an address
         """
         routing = self.env["mail.routing"]
-        user = self._get_typical_user()
-        senders = [
-            (user.browse(), self._get_own_email()),
-            (user, user.email_formatted),
-        ]
         return [
             TypicalMail(
                 sender,
                 email_of(email_from),
                 routing._decide_for_form(email_from, self, directory, sender),
             )
-            for sender, email_from in senders
-            if email_of(email_from)
+            for sender, email_from in self._get_typical_senders()
         ]
+
+    def _get_typical_senders(self):
+        """Who sends this company's mail: itself and one of its users.
+
+        :return: list of ``(res.users or nobody, From header)``
+        """
+        user = self._get_typical_user()
+        senders = [
+            (user.browse(), self._get_own_email()),
+            (user, user.email_formatted),
+        ]
+        return [sender for sender in senders if email_of(sender[1])]
 
     def _get_own_email(self):
         """As ``email_formatted``, which does not follow what a form edits."""
-        return self.email or self.catchall_formatted
+        if not email_of(self.email):
+            return self.email or self.catchall_formatted
+        return formataddr((self.name or "", email_of(self.email)))
 
     def _get_typical_user(self):
         """The first user of the company whose mail leaves through its servers."""

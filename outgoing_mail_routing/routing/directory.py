@@ -135,6 +135,11 @@ class Directory:
     def __iter__(self) -> Iterator[ServerProfile]:
         return iter(self._profiles)
 
+    @property
+    def last_id(self) -> int:
+        """The highest id of a server: a new one that is not saved yet has it."""
+        return max(self._rank, default=0)
+
     def get(self, server_id: int) -> ServerProfile | None:
         """The profile of a server, ``None`` where the directory lacks it."""
         rank = self._rank.get(server_id)

@@ -99,6 +99,11 @@ class ServerProfile:
         return bool(self.user_ids or self.default_company_ids)
 
     @property
+    def has_sender_policy(self) -> bool:
+        """Whether From or the envelope sender was left to more than core by hand."""
+        return {self.from_policy, self.bounce_policy} != {AUTO}
+
+    @property
     def closed_to_others(self) -> bool:
         """Whether its FROM filter attracts nobody's mail.
 

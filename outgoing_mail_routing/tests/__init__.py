@@ -24,6 +24,7 @@ from . import test_security_choosing
 from . import test_security_headers
 from . import test_security_reading
 from . import test_security_senders
+from . import test_server_form
 from . import test_server_log
 from . import test_simulator
 from . import test_sources

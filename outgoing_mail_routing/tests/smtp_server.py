@@ -93,6 +93,8 @@ class SmtpServer:
     :param accounts: passwords by login
     :param tokens: access tokens by login, where it asks for these (XOAUTH2) after
         STARTTLS, as Gmail and Outlook do; looked up anew at every login
+
+    Set ``senders`` to the only addresses that it takes in ``MAIL FROM``.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class SmtpServer:
     ) -> None:
         self.accounts = dict(accounts)
         self.tokens = {} if tokens is None else tokens
+        self.senders: set[str] | None = None
         self._received: list[ReceivedMail] = []
         self._arrived = threading.Condition()
         self._controller = _FreePortController(
@@ -183,6 +186,14 @@ class SmtpServer:
             return AuthResult(success=False, handled=False)
         server.session.account, server.session.token = login, token
         return AuthResult(success=True)
+
+    async def handle_MAIL(self, server, session, envelope, address, mail_options):
+        """Called by aiosmtpd with the envelope sender."""
+        if self.senders is not None and address not in self.senders:
+            return "553 5.7.1 Sender address rejected: not owned by the account"
+        envelope.mail_from = address
+        envelope.mail_options.extend(mail_options)
+        return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):
         """Called by aiosmtpd with a complete message."""

@@ -22,6 +22,18 @@ _SIGNATURES = {
         "_get_default_bounce_address": [],
         "_active_usages_compute": [],
         "send_email": ["message", "smtp_session"],
+        "test_smtp_connection": ["autodetect_max_email_size"],
+        "_get_test_email_from": [],
+    },
+    "ir.model": {"_reflect_model_params": ["model"]},
+    "mail.message": {
+        "_search": ["domain", "bypass_access"],
+        "_get_forbidden_access": ["operation"],
+    },
+    "mail.tracking.value": {
+        "_create_tracking_values": [
+            *("initial_value", "new_value", "col_name", "col_info", "record"),
+        ],
     },
     "mail.mail": {
         "_split_by_mail_configuration": [],
@@ -43,6 +55,18 @@ _SIGNATURES = {
     "mail.thread": {
         "message_route": ["message", "message_dict"],
         "_message_route_process": ["message", "message_dict", "routes"],
+        "_routing_check_route": [
+            *("message", "message_dict", "route", "raise_exception"),
+        ],
+        "_track_prepare": ["fields_iter"],
+        "_track_finalize": [],
+        "_track_discard": [],
+        "_track_get_fields": [],
+        "_track_set_log_message": ["message"],
+        "_creation_message": [],
+        "_message_log": ["body", "tracking_value_ids"],
+        "_notify_get_recipients": ["message", "msg_vals"],
+        "_notify_get_reply_to": [],
     },
 }
 

@@ -75,6 +75,8 @@ class TestReading(ReaderCase):
             ("mail.message", self.message, "mail_server_id"),
             ("ir.mail_server", self.vault, "name"),
             ("ir.mail_server", self.vault, "display_name"),
+            ("ir.mail_server", self.vault, "routing_summary"),
+            ("ir.mail_server", self.vault, "message_ids"),
             ("fetchmail.server", self.vault.fetchmail_server_id, "name"),
             (
                 *("fetchmail.server", self.vault.fetchmail_server_id),
