@@ -74,10 +74,8 @@ class IrMailServer(models.Model):
             server._track_set_log_message(server._creation_message())
 
     def _track_prepare(self, fields_iter):
-        """In sudo, so that what was and what is are read with the same eyes."""
-        if not self._is_tracking():
-            return None
-        return super(IrMailServer, self.sudo())._track_prepare(fields_iter)
+        """Log no sender address that an installation computes."""
+        return super()._track_prepare(fields_iter) if self._is_tracking() else None
 
     # ------------------------------------------------------------------
     # Changes from the other side
