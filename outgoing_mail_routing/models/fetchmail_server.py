@@ -73,15 +73,16 @@ class FetchmailServer(models.Model):
         return known
 
     @api.model
-    def _find_collector(self, email):
-        """The first server that brings in what arrives at an address, maybe none.
+    def _find_collectors(self):
+        """The first server that brings in what arrives at an address, for all of them.
 
-        :param str email: normalised address
+        :return: ``{normalised address: fetchmail.server}``
         """
+        collectors = {}
         for server in self.search(COLLECTING):
-            if email in server._get_collected_emails():
-                return server
-        return self.browse()
+            for email in server._get_collected_emails():
+                collectors.setdefault(email, server)
+        return collectors
 
     def _get_collected_emails(self):
         """The addresses whose mail this server brings in, as far as Odoo knows."""

@@ -95,29 +95,12 @@ class IrMailServer(models.Model):
     def _get_reply_warnings(self):
         """What can keep answers from coming back, a sentence each."""
         incoming = self.fetchmail_server_id
-        values = {"incoming": incoming.name, "email": self.sender_email}
-        warnings = []
+        warnings = self._get_collector_warnings()
         if self.reply_to_policy == "from" and not incoming:
             warnings.append(
                 self.env._(
                     "Answers go to the address in From, but no incoming mail server "
                     "collects them: they will not reach Odoo."
-                )
-            )
-        if incoming and not incoming.active:
-            warnings.append(
-                self.env._(
-                    "The incoming mail server “%(incoming)s” is archived and collects "
-                    "nothing. Restore it, or choose another one.",
-                    **values,
-                )
-            )
-        elif incoming and not incoming.filtered_domain(COLLECTING):
-            warnings.append(
-                self.env._(
-                    "The incoming mail server “%(incoming)s” is not confirmed yet and "
-                    "collects nothing. Open it, then test and confirm it.",
-                    **values,
                 )
             )
         account = tools.email_normalize(incoming.user)
@@ -127,11 +110,33 @@ class IrMailServer(models.Model):
                     "The incoming mail server “%(incoming)s” collects the mailbox "
                     "%(account)s, while answers go to %(email)s. Make sure that they "
                     "arrive there.",
+                    incoming=incoming.name,
                     account=account,
-                    **values,
+                    email=self.sender_email,
                 )
             )
         return warnings
+
+    def _get_collector_warnings(self):
+        """Where the incoming server itself keeps it from bringing answers back."""
+        incoming = self.fetchmail_server_id
+        if incoming and not incoming.active:
+            return [
+                self.env._(
+                    "The incoming mail server “%(incoming)s” is archived and collects "
+                    "nothing. Restore it, or choose another one.",
+                    incoming=incoming.name,
+                )
+            ]
+        if incoming and not incoming.filtered_domain(COLLECTING):
+            return [
+                self.env._(
+                    "The incoming mail server “%(incoming)s” is not confirmed yet and "
+                    "collects nothing. Open it, then test and confirm it.",
+                    incoming=incoming.name,
+                )
+            ]
+        return []
 
     def _get_assignment_warnings(self):
         """Where nobody is left whose mail could leave through it."""

@@ -592,7 +592,7 @@ class MailRouting(models.AbstractModel):
 
     @api.model
     def _decide_for_form(
-        self, email_from, company, directory, sender=None, forced_id=0
+        self, email_from, company, directory, sender=None, forced_id=0, collected=None
     ):
         """The route of a mail that a company, or a user in it, would write now.
 
@@ -602,21 +602,26 @@ class MailRouting(models.AbstractModel):
         :param routing.Directory directory: with what the form assigns
         :param res.users sender: likewise; without one the mail is nobody's
         :param int forced_id: the server that is set on the mail
+        :param collected: what :meth:`_collected_among` answers, where it is known
         :rtype: routing.Decision
         """
-        request = self._form_request(email_from, company, directory, sender)
+        request = self._form_request(email_from, company, directory, sender, collected)
         return decide(replace(request, forced_id=forced_id), directory)
 
     @api.model
-    def _form_request(self, email_from, company, directory, sender=None):
+    def _form_request(
+        self, email_from, company, directory, sender=None, collected=None
+    ):
         """The request of a mail that a company, or a user in it, would write now.
 
         Takes the first arguments of :meth:`_decide_for_form`.
         """
+        if collected is None:
+            collected = self._collected_among([email_from])
         return Request(
             sender=self._person(sender),
             personal_id=self._personal_server_id(sender, directory) if sender else 0,
-            collected=bool(self._collected_among([email_from])),
+            collected=email_of(email_from) in collected,
             **self._request_core_facts(email_from, self._company_defaults(company)),
         )
 

@@ -2,21 +2,23 @@ from dataclasses import dataclass
 
 from odoo import api, fields, models
 
-from ..routing import choosable
+from ..routing import Decision, Reason, Rule, choosable
 from .import_templates import with_template
+
+# Why a server of the user's own does not carry their mail
+_OBSTACLES = (Reason.ARCHIVED, Reason.BARRED, Reason.NO_SENDER_ADDRESS)
 
 
 @dataclass(frozen=True)
 class MailWay:
     """Where a user's messages leave from one company, and where answers go.
 
-    ``server`` and ``collector``, the incoming one, are names and empty for none;
-    ``collected`` says that answers reach Odoo, maybe without a server of its own.
+    ``collector`` is the name of the incoming server, empty for none; ``collected``
+    says that answers reach Odoo, maybe without a server of its own.
     """
 
     company: str
-    server: str | None
-    email: str
+    decision: Decision
     reply_email: str
     collector: str | None
     collected: bool
@@ -60,6 +62,13 @@ class ResUsers(models.Model):
         help="The addresses that answers to your messages go to, although nothing "
         "brings them back to Odoo.",
     )
+    mail_routing_warning = fields.Text(
+        string="Own Mail Servers Not Used",
+        compute="_compute_outgoing_mail_summary",
+        compute_sudo=True,
+        groups="base.group_system",
+        help="What keeps the user's own mail servers from carrying their mail.",
+    )
 
     @api.constrains("own_mail_server_ids", "company_ids")
     def _check_own_mail_servers(self):
@@ -83,15 +92,20 @@ class ResUsers(models.Model):
     def _compute_outgoing_mail_summary(self):
         """One line a company; to others than the user and administrators, nothing."""
         reader = self.env["res.users"].browse(self.env.uid)
-        may_read_all = reader.has_group("base.group_system")
+        readable = self
+        if not reader.has_group("base.group_system"):
+            readable = self.filtered(lambda user: user._origin == reader)
+        ways_of = readable._get_mail_ways()
         for user in self:
-            may_read = may_read_all or user._origin == reader
-            ways = user._get_mail_ways() if may_read else ()
-            summary = "\n".join(user._describe_mail_way(way) for way in ways)
+            ways = ways_of.get(user, ())
             lost = dict.fromkeys(way.reply_email for way in ways if not way.collected)
-            warnings = "\n".join(map(user._warn_of_lost_answers, lost))
-            user.outgoing_mail_summary = summary or False
-            user.uncollected_replies_warning = warnings or False
+            lines = map(user._describe_mail_way, ways)
+            warnings = user._get_own_server_warnings(ways)
+            user.outgoing_mail_summary = "\n".join(lines) or False
+            user.uncollected_replies_warning = (
+                "\n".join(map(user._warn_of_lost_answers, lost)) or False
+            )
+            user.mail_routing_warning = "\n".join(warnings) or False
 
     def _get_choosable_mail_servers(self, company, email_from=None):
         """The servers this user may choose by hand for a mail of a company.
@@ -122,36 +136,53 @@ class ResUsers(models.Model):
         )
 
     def _get_mail_ways(self):
-        """Where a user's own messages leave from each company, and answers go.
+        """Where users' own messages leave from each of their companies, and answers go.
 
-        A form asks for what was edited there, too, before it is saved.
+        A form asks for what was edited there, too, before it is saved. The number of
+        statements does not grow with the users.
 
-        :rtype: list[MailWay]
+        :return: ``{res.users: [MailWay]}``, nothing for users without an e-mail address
         """
         routing = self.env["mail.routing"]
         directory = routing._get_directory()
-        if not self.id:
-            directory = directory.with_servers_of_user(
-                self._origin.id or 0, self.own_mail_server_ids._origin.ids
-            )
-        ways = []
-        for company in self.company_ids._origin if self.email_normalized else ():
-            decision = routing._decide_for_form(
-                self.email_formatted, company, directory, sender=self
-            )
-            email = self._get_reply_email(company, decision)
-            collector = self.env["fetchmail.server"]._find_collector(email)
-            ways.append(
+        asked = [
+            (user, company, decision, user._get_reply_email(company, decision))
+            for user, company, decision in self._decide_for_own_mail(directory)
+        ]
+        collected = routing._collected_among({email for *_way, email in asked})
+        collectors = self.env["fetchmail.server"]._find_collectors()
+        ways = {}
+        for user, company, decision, email in asked:
+            collector = collectors.get(email)
+            ways.setdefault(user, []).append(
                 MailWay(
                     company=company.name,
-                    server=decision.profile and decision.profile.name,
-                    email=decision.from_email,
+                    decision=decision,
                     reply_email=email,
-                    collector=collector.name,
-                    collected=bool(collector or routing._collected_among([email])),
+                    collector=collector and collector.name,
+                    collected=bool(collector) or email in collected,
                 )
             )
         return ways
+
+    def _decide_for_own_mail(self, directory):
+        """The routes of users' own messages: user, company, decision.
+
+        :param routing.Directory directory: all servers
+        """
+        routing = self.env["mail.routing"]
+        collected = routing._collected_among(self.mapped("email_normalized"))
+        for user in self.filtered("email_normalized"):
+            edited = directory
+            if not user.id:
+                edited = directory.with_servers_of_user(
+                    user._origin.id or 0, user.own_mail_server_ids._origin.ids
+                )
+            for company in user.company_ids._origin:
+                decision = routing._decide_for_form(
+                    user.email_formatted, company, edited, user, collected
+                )
+                yield user, company, decision
 
     def _get_reply_email(self, company, decision):
         """The address that answers go to, once a route has set the headers.
@@ -163,13 +194,57 @@ class ResUsers(models.Model):
         routing = self.env["mail.routing"].with_company(company)
         return routing._get_reply_email(self.email_formatted, reply_to, decision)
 
+    def _get_own_server_warnings(self, ways):
+        """Why none of this user's own servers carries their mail, a sentence each.
+
+        :param ways: the :class:`MailWay` of all their companies
+        """
+        self.ensure_one()
+        if self.own_mail_server_ids and not self.email_normalized:
+            return [
+                self.env._(
+                    "They have mail servers of their own, but no e-mail address to "
+                    "send from. Fill in their e-mail address."
+                )
+            ]
+        if any(way.decision.rule is Rule.USER for way in ways):
+            return []
+        if self.own_mail_server_ids and not self.use_own_mail_servers:
+            return [
+                self.env._(
+                    "Their own mail servers are switched off and carry none of their "
+                    "mail. Switch them on again, or remove them."
+                )
+            ]
+        if obstacles := self._get_own_server_obstacles(ways):
+            return [
+                self.env._(
+                    "None of their own mail servers carries their mail: assign another "
+                    "one, or none. %(reasons)s",
+                    reasons=" ".join(obstacles),
+                )
+            ]
+        return []
+
+    @api.model
+    def _get_own_server_obstacles(self, ways):
+        """Why servers of their own do not carry mail at all, each sentence once."""
+        routing = self.env["mail.routing"]
+        return dict.fromkeys(
+            routing._sentence(step)
+            for way in ways
+            for step in way.decision.steps
+            if step.rule is Rule.USER and step.reason in _OBSTACLES
+        )
+
     @api.model
     def _describe_mail_way(self, way):
         """Both directions in one line."""
+        profile = way.decision.profile
         facts = {
             "company": way.company,
-            "server": way.server or self.env._("the default server"),
-            "address": way.email,
+            "server": profile.name if profile else self.env._("the default server"),
+            "address": way.decision.from_email,
             "reply_address": way.reply_email,
             "collector": way.collector,
         }
