@@ -11,6 +11,7 @@
         "security/ir.model.access.csv",
         "wizards/mail_routing_assignment_views.xml",
         "wizards/mail_routing_simulation_views.xml",
+        "views/mail_routing_overview_views.xml",
         "views/ir_mail_server_views.xml",
         "views/res_users_views.xml",
         "views/res_company_views.xml",

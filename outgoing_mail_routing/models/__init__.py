@@ -12,6 +12,7 @@ from . import ir_model
 from . import mail_mail
 from . import mail_message
 from . import mail_render_mixin
+from . import mail_routing_overview
 from . import mail_routing_preview
 from . import mail_scheduled_message
 from . import mail_template

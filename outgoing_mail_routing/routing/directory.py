@@ -188,6 +188,11 @@ class Directory:
         return self._of_user.get(user_id, [])
 
     @property
+    def user_ids(self) -> frozenset[int]:
+        """The users to whom a server is assigned, archived ones too."""
+        return frozenset(self._of_user)
+
+    @property
     def assigned_to_users(self) -> bool:
         """Whether any server is assigned to a user."""
         return bool(self._of_user)

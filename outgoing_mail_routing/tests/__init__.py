@@ -16,6 +16,7 @@ from . import test_import
 from . import test_incoming
 from . import test_mail_facts
 from . import test_overrides
+from . import test_overview
 from . import test_personal_servers
 from . import test_route_changes
 from . import test_routes

@@ -71,6 +71,7 @@ class TestReading(ReaderCase):
             ("res.users", self.anna, "own_mail_server_ids"),
             ("res.users", self.anna, "outgoing_mail_server_id"),
             ("res.users", self.anna, "outgoing_mail_summary"),
+            ("res.users", self.anna, "mail_routing_warning"),
             ("res.company", self.vault.default_company_ids, "mail_server_ids"),
             ("mail.message", self.message, "mail_server_id"),
             ("ir.mail_server", self.vault, "name"),
@@ -161,6 +162,8 @@ class TestReading(ReaderCase):
                 ("ir.mail_server", "_find_mail_server", "anna@vault.invalid"),
                 ("ir.mail_server", "_connect__", self.vault.ids),
                 ("res.users", "_get_outgoing_mail_lines", self.anna.ids),
+                ("res.users", "_get_mail_ways", self.anna.ids),
+                ("mail.routing.overview", "_get_servers"),
             ):
                 with self.subTest(method, user=user.name):
                     answer = self.ask(user, model, method, *args)

@@ -209,6 +209,13 @@ def test_users_sending_as_knows_the_sender_address_of_their_servers() -> None:
     assert directory.users_sending_as("") == frozenset()
 
 
+def test_user_ids_are_all_to_whom_a_server_is_assigned() -> None:
+    own = but(SHOP, user_ids=frozenset({5, 6}))
+    archived = but(SHOP, id=9, user_ids=frozenset({6, 7}), active=False)
+    assert Directory([own, archived, PERSONAL]).user_ids == {5, 6, 7}
+    assert Directory([SHOP, PERSONAL]).user_ids == frozenset()
+
+
 def test_closed_to_others_crowd_names_the_first_few() -> None:
     crowd = [
         server(number, str(number), "a.example", reserved=True)

@@ -1,0 +1,276 @@
+from odoo import SUPERUSER_ID, api, models
+from odoo.fields import Domain
+
+# What is asked of each listed user
+_USER_FIELDS = (
+    "partner_id",
+    "company_id",
+    "company_ids",
+    "own_mail_server_ids",
+    "use_own_mail_servers",
+)
+_PARTNER_FIELDS = ("name", "email", "email_normalized")
+
+
+class MailRoutingOverview(models.AbstractModel):
+    """Which servers companies and users have, and what is missing, for one page.
+
+    What is wrong is said by the forms of companies, users and servers: this model asks
+    them, and adds where each gap is mended.
+    """
+
+    _name = "mail.routing.overview"
+    _description = "Overview of Mail Routing"
+
+    @api.model
+    def get_overview(self):
+        """All that the page shows. Names no host, login or password.
+
+        Called by the web client. The number of statements grows with the companies,
+        not with the users.
+
+        :return: ``configured``, which is false as long as nothing was set by which
+            mail would leave in another way than Odoo itself sends it. Then no more,
+            else ``gap_count``, ``servers`` by id as :meth:`_get_server` gives them,
+            ``companies`` as :meth:`_get_company` does, and ``others``, the servers
+            that are nobody's of these, as :meth:`_get_other_server` does
+        :raise AccessError: for anybody but administrators
+        """
+        self.env["mail.routing"]._check_administrator()
+        directory = self.env["mail.routing"]._get_directory()
+        if not directory.configured:
+            return {"configured": False}
+        overview = self.sudo()
+        servers = overview._get_servers()
+        gaps = {server.id: overview._get_server_gaps(server) for server in servers}
+        rows = [self._get_server(server, gaps[server.id]) for server in servers]
+        companies = overview._get_companies(directory, gaps)
+        # what is left was taken by no company or user
+        others = servers.filtered(lambda server: server.active and server.id in gaps)
+        others = [self._get_other_server(server, gaps[server.id]) for server in others]
+        cards = [*companies, *others, *(u for c in companies for u in c["users"])]
+        return {
+            "configured": True,
+            "gap_count": sum(len(card["gaps"]) for card in cards),
+            "servers": {row["id"]: row for row in rows},
+            "companies": companies,
+            "others": others,
+            "user_form_id": self.env.ref("base.view_users_form").id,
+        }
+
+    # ------------------------------------------------------------------
+    # Servers
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _get_servers(self):
+        """All servers, archived ones too, in the order in which they are asked."""
+        servers = self.env["ir.mail_server"].with_context(active_test=False)
+        servers = servers.search([], order="sequence, id")
+        (servers.own_user_ids | servers.owner_user_id).fetch(["active", "share"])
+        return servers
+
+    @api.model
+    def _get_server(self, server, gaps):
+        """A server as it is named on the page."""
+        return {
+            "id": server.id,
+            "name": server.name,
+            "active": server.active,
+            "personal": bool(server.owner_user_id),
+            "has_gaps": bool(gaps),
+        }
+
+    @api.model
+    def _get_server_gaps(self, server):
+        """What the form of a server warns of; nothing of an archived one.
+
+        Whoever needs a server that is archived says so.
+        """
+        if not server.active:
+            return []
+        of_collector = server._get_collector_warnings()
+        return [
+            self._get_gap(
+                server.fetchmail_server_id if message in of_collector else server,
+                message,
+                subject=server.name,
+            )
+            for message in server._get_routing_warnings()
+        ]
+
+    @api.model
+    def _get_other_server(self, server, gaps):
+        """A server that is no company's and no listed user's, and for whom it is."""
+        note = False
+        if server.owner_user_id:
+            name = server.owner_user_id.name
+            note = self.env._("Connected by %(user)s, who is archived.", user=name)
+        elif server.default_company_ids:
+            names = ", ".join(server.default_company_ids.mapped("name"))
+            note = self.env._("Assigned to %(names)s, who are archived.", names=names)
+        elif not (server.reserved or server.own_user_ids):
+            note = self.env._("Assigned to nobody: a fallback for everybody.")
+            if server.company_ids:
+                note = self.env._(
+                    "Assigned to nobody: a fallback for %(companies)s.",
+                    companies=", ".join(server.company_ids.mapped("name")),
+                )
+        return {"server_ids": server.ids, "note": note, "gaps": gaps}
+
+    @api.model
+    def _get_gap(self, record, message, subject=False):
+        """One thing that is wrong, and the record on whose form it is mended.
+
+        :param str subject: the server it is about, where it is shown on another card
+        """
+        return {
+            "subject": subject,
+            "message": message,
+            "model": record._name,
+            "res_id": record.id,
+        }
+
+    # ------------------------------------------------------------------
+    # Companies
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _get_companies(self, directory, gaps):
+        """All companies, each branch below its parent, with their users.
+
+        :param routing.Directory directory: all servers
+        :param dict gaps: those of servers by id. What is shown is taken out, so that
+            each is shown once, where its server comes first.
+        """
+        users_of = self._get_users(directory).grouped("company_id")
+        ways_of = self.env["res.users"].union(*users_of.values())._get_mail_ways()
+        counts = self._count_users()
+        companies = []
+        for company, depth in self._in_order_of_branches():
+            row = self._get_company(company, directory, gaps)
+            users = users_of.get(company, self.env["res.users"])
+            rows = [
+                self._get_user(user, ways_of.get(user, ()), directory, gaps)
+                for user in users
+            ]
+            # those with a gap are found first in a list that is cut
+            rows.sort(key=lambda user: not user["gaps"])
+            others = self._get_other_users(company, users, counts)
+            companies.append({**row, **others, "depth": depth, "users": rows})
+        return companies
+
+    @api.model
+    def _in_order_of_branches(self):
+        """Companies with their depth below the topmost one that is not archived."""
+        companies = self.env["res.company"].search([])
+        branches_of = companies.grouped(lambda c: c.parent_id & companies)
+        waiting = [(c, 0) for c in reversed(branches_of.get(companies.browse(), ()))]
+        while waiting:
+            company, depth = waiting.pop()
+            yield company, depth
+            branches = branches_of.get(company, ())
+            waiting += [(branch, depth + 1) for branch in reversed(branches)]
+
+    @api.model
+    def _get_company(self, company, directory, gaps):
+        """A company with its servers, and what its form says of them."""
+        facts = self.env["mail.routing"]._company(company)
+        holder = directory.holder(facts)
+        profiles = directory.of_company(holder.id) if holder else []
+        said = company._describe_outgoing_mail(directory)
+        warnings = (said["mail_routing_warning"] or "").splitlines()
+        return {
+            "id": company.id,
+            "name": company.name,
+            "parent": company.parent_id.name,
+            "inherited_from": holder.name if holder and holder is not facts else False,
+            "server_ids": [profile.id for profile in profiles],
+            "summary": (said["outgoing_mail_summary"] or "").splitlines(),
+            "gaps": [
+                *(self._get_gap(company, warning) for warning in warnings),
+                *self._take_gaps(profiles, gaps),
+            ],
+        }
+
+    @api.model
+    def _take_gaps(self, profiles, gaps):
+        """The gaps of servers that were shown nowhere yet."""
+        return [gap for profile in profiles for gap in gaps.pop(profile.id, ())]
+
+    # ------------------------------------------------------------------
+    # Users
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _get_users(self, directory):
+        """The internal users who have servers of their own."""
+        ids = directory.user_ids | directory.owner_ids
+        domain = Domain("id", "in", list(ids)) & self._internal_users()
+        # at once, as otherwise each thousand of users costs statements of its own
+        users = self.env["res.users"].search_fetch(domain, _USER_FIELDS)
+        users.partner_id.fetch(_PARTNER_FIELDS)
+        return users
+
+    @api.model
+    def _internal_users(self):
+        return Domain("share", "=", False) & Domain("id", "!=", SUPERUSER_ID)
+
+    @api.model
+    def _count_users(self):
+        """How many internal users have each company as theirs."""
+        return dict(
+            self.env["res.users"]._read_group(
+                self._internal_users(), ["company_id"], ["__count"]
+            )
+        )
+
+    @api.model
+    def _get_user(self, user, ways, directory, gaps):
+        """A user with their own servers, and what their form says of them.
+
+        :param ways: the user's :class:`~.res_users.MailWay`
+        """
+        personal = directory.personal(user.id)
+        profiles = [*([personal] if personal else []), *directory.of_user(user.id)]
+        warnings = user._get_own_server_warnings(ways)
+        return {
+            "id": user.id,
+            "name": user.name,
+            "email": user.email,
+            "server_ids": [profile.id for profile in profiles],
+            "gaps": [
+                *(self._get_gap(user, warning) for warning in warnings),
+                *self._get_lost_answers(user, ways),
+                *self._take_gaps(profiles, gaps),
+            ],
+        }
+
+    @api.model
+    def _get_lost_answers(self, user, ways):
+        """Answers to a user that nobody collects, unless their server says so itself.
+
+        One server may have a thousand users, and is mended once.
+        """
+        lost = {}
+        for way in ways:
+            profile = way.decision.profile
+            server = self.env["ir.mail_server"].browse(profile and profile.id)
+            if not way.collected and not (server and server._get_reply_warnings()):
+                lost.setdefault(way.reply_email, server or user)
+        return [
+            self._get_gap(record, user._warn_of_lost_answers(email))
+            for email, record in lost.items()
+        ]
+
+    @api.model
+    def _get_other_users(self, company, users, counts):
+        """How many users of a company have no server of their own, and who they are."""
+        domain = self._internal_users() & Domain("company_id", "=", company.id)
+        domain &= Domain("own_mail_server_ids", "=", False)
+        if owners := users.filtered(lambda user: not user.own_mail_server_ids):
+            domain &= Domain("id", "not in", owners.ids)
+        return {
+            "other_users": counts.get(company, 0) - len(users),
+            "other_users_domain": list(domain),
+        }

@@ -1,0 +1,173 @@
+import {Component, onWillStart, useRef, useState} from "@odoo/owl";
+import {ControlPanel} from "@web/search/control_panel/control_panel";
+import {_t} from "@web/core/l10n/translation";
+import {filterOverview} from "./overview_filter";
+import {registry} from "@web/core/registry";
+import {standardActionServiceProps} from "@web/webclient/actions/action_service";
+import {useService} from "@web/core/utils/hooks";
+import {useSetupAction} from "@web/search/action_hook";
+
+// How many entries of a list are shown before somebody asks for all of them
+const SHOWN = {companies: 30, users: 8, others: 20};
+
+/**
+ * The servers of a company or user, each a button that opens it.
+ */
+export class OverviewServers extends Component {
+    static template = "outgoing_mail_routing.OverviewServers";
+    static props = {
+        servers: Array,
+        open: Function,
+    };
+}
+
+/**
+ * What is wrong, a line each with the button that opens the form where it is mended.
+ */
+export class OverviewGaps extends Component {
+    static template = "outgoing_mail_routing.OverviewGaps";
+    static props = {
+        gaps: Array,
+        open: Function,
+    };
+
+    /**
+     * @param {Object} gap
+     * @returns {String} the label of its button
+     */
+    label(gap) {
+        return {
+            "res.company": _t("Open company"),
+            "res.users": _t("Open user"),
+            "ir.mail_server": _t("Open server"),
+            "fetchmail.server": _t("Open incoming server"),
+        }[gap.model];
+    }
+}
+
+/**
+ * Companies with their servers, users with theirs, and the gaps: one page.
+ *
+ * It is read anew whenever it is shown; what was searched stays while one mends a gap.
+ */
+export class RoutingOverview extends Component {
+    static template = "outgoing_mail_routing.RoutingOverview";
+    static components = {ControlPanel, OverviewServers, OverviewGaps};
+    static props = {...standardActionServiceProps};
+
+    setup() {
+        this.orm = useService("orm");
+        this.action = useService("action");
+        this.state = useState({
+            data: null,
+            query: "",
+            onlyGaps: false,
+            unfolded: {},
+            ...this.props.state?.view,
+        });
+        useSetupAction({
+            rootRef: useRef("root"),
+            getLocalState: () => {
+                const {query, onlyGaps, unfolded} = this.state;
+                return {view: {query, onlyGaps, unfolded: {...unfolded}}};
+            },
+        });
+        this.openRecord = this.openRecord.bind(this);
+        onWillStart(() => this.load());
+    }
+
+    async load() {
+        this.state.data = await this.orm.call("mail.routing.overview", "get_overview");
+    }
+
+    get shown() {
+        const {data, query, onlyGaps} = this.state;
+        return filterOverview(data, query, onlyGaps);
+    }
+
+    get gapTitle() {
+        const count = this.state.data.gap_count;
+        if (!count) {
+            return _t("No gaps");
+        }
+        return count === 1 ? _t("1 gap") : _t("%s gaps", count);
+    }
+
+    /**
+     * @param {Object} card a company, user or other server
+     * @returns {Object[]} its servers
+     */
+    serversOf(card) {
+        return card.server_ids.map((id) => this.state.data.servers[id]);
+    }
+
+    /**
+     * @param {String} kind of entries
+     * @param {Object[]} entries
+     * @param {String} [key] of the list, where there are several of that kind
+     * @returns {Object[]} the entries to show
+     */
+    cut(kind, entries, key = kind) {
+        return this.state.unfolded[key] ? entries : entries.slice(0, SHOWN[kind]);
+    }
+
+    /**
+     * @param {String} key of a list that was cut
+     */
+    unfold(key) {
+        this.state.unfolded[key] = true;
+    }
+
+    /**
+     * @param {Object} company
+     * @returns {String} how many of its users are not listed
+     */
+    othersLabel(company) {
+        const count = company.other_users;
+        return count === 1 ? _t("1 user") : _t("%s users", count);
+    }
+
+    /**
+     * Opens an action; the page is read anew once a dialog was closed.
+     *
+     * @param {String} xmlId
+     */
+    openAction(xmlId) {
+        this.action.doAction(xmlId, {onClose: () => this.load()});
+    }
+
+    /**
+     * @param {String} model
+     * @param {Number} resId
+     */
+    openRecord(model, resId) {
+        // Core's default form of users is the one for inviting them
+        const viewId = model === "res.users" && this.state.data.user_form_id;
+        this.action.doAction({
+            type: "ir.actions.act_window",
+            res_model: model,
+            res_id: resId,
+            views: [[viewId, "form"]],
+        });
+    }
+
+    /**
+     * @param {Object} company
+     */
+    openOtherUsers(company) {
+        this.action.doAction({
+            type: "ir.actions.act_window",
+            name: _t("Users Without Own Mail Servers"),
+            res_model: "res.users",
+            domain: company.other_users_domain,
+            views: [
+                [false, "list"],
+                [this.state.data.user_form_id, "form"],
+            ],
+        });
+    }
+}
+
+registry
+    .category("actions")
+    .add("outgoing_mail_routing.routing_overview", RoutingOverview);

@@ -1,0 +1,255 @@
+import {registry} from "@web/core/registry";
+
+const COMPANY = ".o_mail_routing_company:contains('Company of the Tour')";
+const NO_SERVER = "No outgoing mail server is assigned";
+const SWITCHED_OFF = "switched off";
+
+const RETURN = {
+    content: "Return to the overview",
+    trigger: `.o_breadcrumb a:contains("Mail Routing")`,
+    run: "click",
+};
+
+const OPEN_OVERVIEW = [
+    {
+        content: "Open the menu of apps",
+        trigger: ".o_navbar_apps_menu button",
+        run: "click",
+    },
+    {
+        content: "Open the settings",
+        trigger: "[data-menu-xmlid='base.menu_administration']",
+        run: "click",
+    },
+    {
+        content: "Open the technical menu",
+        trigger: "[data-menu-xmlid='base.menu_custom']",
+        run: "click",
+    },
+    {
+        content: "Open the overview",
+        trigger: "[data-menu-xmlid='outgoing_mail_routing.mail_routing_overview_menu']",
+        run: "click",
+    },
+];
+
+const FIND_USER_WITH_GAP = [
+    {
+        content: "A long list is cut, and shown whole on demand",
+        trigger: `${COMPANY} .o_mail_routing_show_all:contains("Show all 11")`,
+        run: "click",
+    },
+    {
+        content: "All are there",
+        trigger: `${COMPANY}:contains("Member 10 of"):not(:has(.o_mail_routing_show_all))`,
+    },
+    {
+        content: "The others are a number",
+        trigger: `${COMPANY} .o_mail_routing_other_users:contains("2 users")`,
+    },
+    {
+        content: "Show only gaps",
+        trigger: ".o_mail_routing_only_gaps",
+        run: "click",
+    },
+    {
+        content: "One user has a gap",
+        trigger: `${COMPANY}:contains("Member 3 of"):not(:contains("Member 2 of"))`,
+    },
+    {
+        content: "Search a user",
+        trigger: ".o_searchview_input",
+        run: "edit member 3",
+    },
+    {
+        content: "Only their company is left; go where it is mended",
+        trigger: `.o_mail_routing_page:not(:has(.o_mail_routing_others)) .o_mail_routing_gap:contains("${SWITCHED_OFF}") .o_mail_routing_mend`,
+        run: "click",
+    },
+];
+
+const SWITCH_ON = [
+    {
+        content: "Open the preferences of the user",
+        trigger: ".o_notebook a[name=preferences]",
+        run: "click",
+    },
+    {
+        content: "The form says the same",
+        trigger: `.o_field_widget[name=mail_routing_warning]:contains("${SWITCHED_OFF}")`,
+    },
+    {
+        content: "Let them use their own servers",
+        trigger: ".o_field_widget[name=use_own_mail_servers] input",
+        run: "click",
+    },
+    {
+        content: "The warning goes before it is saved",
+        trigger: ".o_form_view:not(:has(.o_field_widget[name=mail_routing_warning]))",
+    },
+    {
+        content: "Save the user",
+        trigger: ".o_form_button_save",
+        run: "click",
+    },
+    {
+        content: "Wait until it is saved",
+        trigger: ".o_form_saved",
+    },
+    RETURN,
+];
+
+const SEARCH_SERVER = [
+    {
+        content: "What was searched stays, and nothing is left of it",
+        trigger: ".o_mail_routing_nothing:contains('Nothing matches')",
+    },
+    {
+        content: "Show everything again",
+        trigger: ".o_mail_routing_only_gaps.active",
+        run: "click",
+    },
+    {
+        content: "The user has no gap any more",
+        trigger: `.o_mail_routing_user:contains("Member 3"):not(:has(.o_mail_routing_gap))`,
+    },
+    {
+        content: "Search a server",
+        trigger: ".o_searchview_input",
+        run: "edit relay of the",
+    },
+    {
+        content: "Its company is there with all users, and no other one",
+        trigger: `.o_mail_routing_page:not(:has(.o_mail_routing_others)) ${COMPANY}:contains("Member 10 of")`,
+    },
+    {
+        content: "Open the users without servers of their own",
+        trigger: `${COMPANY} .o_mail_routing_other_users`,
+        run: "click",
+    },
+    {
+        content: "They are listed",
+        trigger: `.o_list_view:contains("Member 11"):not(:contains("Member 3"))`,
+    },
+    RETURN,
+    {
+        content: "Open the simulator",
+        trigger: ".o_control_panel button:contains('Routing Simulator')",
+        run: "click",
+    },
+    {
+        content: "It is there; close it",
+        trigger: ".modal footer button[special=cancel]",
+        run: "click",
+    },
+    {
+        content: "The page is there again",
+        trigger: `body:not(:has(.modal)) ${COMPANY}`,
+    },
+];
+
+registry.category("web_tour.tours").add("outgoing_mail_routing_overview_mend", {
+    steps: () => [
+        ...OPEN_OVERVIEW,
+        {
+            content: "The user is listed with the server of their own",
+            trigger: `${COMPANY} .o_mail_routing_user:contains("Member 0") .o_mail_routing_server:contains("Mailbox of the Tour")`,
+        },
+        {
+            content: "The company has no server: go where that is mended",
+            trigger: `${COMPANY} .o_mail_routing_gap:contains("${NO_SERVER}") .o_mail_routing_mend`,
+            run: "click",
+        },
+        {
+            content: "Search a server",
+            trigger: ".o_field_widget[name=mail_server_ids] input",
+            run: "edit Relay of the Tour",
+        },
+        {
+            content: "Choose it",
+            trigger: `.o-autocomplete--dropdown-item:contains("Relay of the Tour")`,
+            run: "click",
+        },
+        {
+            content: "It is a tag now",
+            trigger: `.o_field_widget[name=mail_server_ids] .o_tag:contains("Relay")`,
+        },
+        {
+            content: "Save the company, which loads the page anew",
+            trigger: ".o_form_button_save",
+            run: "click",
+            expectUnloadPage: true,
+        },
+        {
+            content: "Wait until it is saved",
+            trigger: ".o_form_saved",
+        },
+        RETURN,
+        {
+            content: "The company has its server",
+            trigger: `${COMPANY} .o_mail_routing_server:contains("Relay of the Tour")`,
+        },
+        {
+            content: "The gap is gone",
+            trigger: `${COMPANY}:not(:has(.o_mail_routing_gap:contains("${NO_SERVER}")))`,
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("outgoing_mail_routing_overview_search", {
+    steps: () => [...FIND_USER_WITH_GAP, ...SWITCH_ON, ...SEARCH_SERVER],
+});
+
+registry.category("web_tour.tours").add("outgoing_mail_routing_overview_beginning", {
+    steps: () => [
+        {
+            content: "The settings link the overview first",
+            trigger:
+                "#outgoing_mail_routing_assignments div:first-child > button:contains('Mail Routing')",
+            run: "click",
+        },
+        {
+            content: "It says how to begin",
+            trigger: ".o_mail_routing_beginning:contains('No mail server is assigned')",
+        },
+        {
+            content: "Begin with the servers",
+            trigger:
+                ".o_mail_routing_beginning button:contains('Outgoing Mail Servers')",
+            run: "click",
+        },
+        {
+            content: "They are listed",
+            trigger: ".o_list_view:contains('Relay of the Tour')",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("outgoing_mail_routing_overview_phone", {
+    steps: () => [
+        {
+            content: "Nothing is wider than the screen",
+            trigger: `${COMPANY} .o_mail_routing_gap .o_mail_routing_mend`,
+            run() {
+                for (const element of document.querySelectorAll(
+                    ".o_mail_routing_page, .o_mail_routing_page *"
+                )) {
+                    const {right} = element.getBoundingClientRect();
+                    if (right > window.innerWidth + 1) {
+                        throw new Error(`${element.className} ends at ${right}`);
+                    }
+                }
+            },
+        },
+        {
+            content: "A gap is mended from here as well",
+            trigger: `${COMPANY} .o_mail_routing_gap .o_mail_routing_mend`,
+            run: "click",
+        },
+        {
+            content: "The form opens",
+            trigger:
+                ".o_form_view .o_field_widget[name=name] :value('Member 3 of the Tour')",
+        },
+    ],
+});
