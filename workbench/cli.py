@@ -25,7 +25,9 @@ COMMANDS = {
     "demo": "workbench.demo",
     "benchmark": "benchmarks.run",
     "compare": "workbench.compare",
+    "screenshots": "workbench.screenshots",
     "readme": "workbench.readme",
+    "translations": "workbench.translations",
 }
 
 

@@ -80,8 +80,8 @@ def main(options: argparse.Namespace) -> int:
     database = CHECKED_DATABASE if options.check else DATABASE
     with locks.exclusive(f"play-{database}"), environment.prepare(options) as prepared:
         with contextlib.ExitStack() as running:
-            smtp, odoo, accounts = _start(prepared, database, options.port, running)
-            outcomes, more = _play(prepared, smtp, odoo, accounts)
+            smtp, odoo, accounts = start(prepared, database, options.port, running)
+            outcomes, more = play(prepared, smtp, odoo, accounts)
             right = _show(outcomes, more, options.why)
             if not options.check:
                 running.pop_all()
@@ -91,7 +91,7 @@ def main(options: argparse.Namespace) -> int:
     return 0 if right else 1
 
 
-def _start(
+def start(
     prepared: Environment, database: str, port: int, running: contextlib.ExitStack
 ) -> tuple[SmtpService, RunningOdoo, Mapping[str, Mapping[str, str]]]:
     """Make the database; start the SMTP servers and Odoo.
@@ -108,7 +108,7 @@ def _start(
     return smtp, odoo, accounts
 
 
-def _play(
+def play(
     prepared: Environment,
     smtp: SmtpService,
     odoo: RunningOdoo,

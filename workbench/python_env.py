@@ -1,4 +1,4 @@
-"""The virtual environments: one for Odoo and its tests, one for the linters."""
+"""The virtual environments: for Odoo and its tests, for the linters, for a browser."""
 
 from __future__ import annotations
 
@@ -89,6 +89,14 @@ def ensure_lint_environment(with_node: bool) -> Path:
     """
     files = ("lint.txt", "node.txt") if with_node else ("lint.txt",)
     return _ensure(paths.LINT_VENV, files, "the linters")
+
+
+def ensure_browser_environment() -> Path:
+    """Create or renew the environment that drives a browser; return its Python.
+
+    :raise StepFailed: no fitting Python, or the packages could not be installed
+    """
+    return _ensure(paths.BROWSER_VENV, ("browser.txt",), "the pictures")
 
 
 def _ensure(folder: Path, files: Iterable[str], purpose: str) -> Path:

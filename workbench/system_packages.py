@@ -150,7 +150,7 @@ def requirements(system: System) -> Mapping[str, Requirement]:
         ),
         _dovecot(),
         needs("psql", "postgresql-client", "talks to the database server", "psql"),
-        needs("browser", browser, "runs the browser tours", *BROWSERS),
+        needs("browser", browser, "shows Odoo to tours and for pictures", *BROWSERS),
         needs("openssl", "openssl", "makes certificates for SMTP tests", "openssl"),
         needs("git", "git", "tells the linters which files to check", "git"),
         needs("smtp-sink", "postfix", "carries smtp-sink for benchmarks", "smtp-sink"),

@@ -1,7 +1,8 @@
 from dataclasses import replace
 from itertools import chain
 
-from odoo import SUPERUSER_ID, api, fields, models
+from odoo import SUPERUSER_ID, api, models
+from odoo.tools import format_datetime
 
 from ..routing import compare
 from .mail_routing import SERVER_FIELDS
@@ -140,9 +141,8 @@ class MailRoutingPreview(models.AbstractModel):
     def _get_row(self, mail, now, then):
         """One mail that changes, as the web client lists it."""
         message = mail.mail_message_id
-        date = fields.Datetime.context_timestamp(self, message.date)
         return {
-            "date": fields.Datetime.to_string(date),
+            "date": format_datetime(self.env, message.date),
             "subject": message.subject or message.record_name or "",
             "email_from": message.email_from or "",
             "now": self._describe(now, then),

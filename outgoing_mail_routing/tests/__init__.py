@@ -37,3 +37,4 @@ from . import test_sources_gateway
 from . import test_sources_jobs
 from . import test_template_form
 from . import test_tours
+from . import test_translations

@@ -39,7 +39,10 @@ def test_named_files_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     assert chosen.options == ["-x"]
 
 
-@pytest.mark.parametrize("module", ["cli", "run_tests", "compare", "environment"])
+@pytest.mark.parametrize(
+    "module",
+    ["cli", "run_tests", "compare", "environment", "screenshots", "translations"],
+)
 def test_module_needs_the_standard_library_alone(module: str) -> None:
     program = f"import workbench.{module}"
     command = [sys.executable, "-S", "-c", program]
@@ -49,7 +52,9 @@ def test_module_needs_the_standard_library_alone(module: str) -> None:
     assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.parametrize("name", ["test", "demo", "benchmark", "compare", ".ci/run"])
+@pytest.mark.parametrize(
+    "name", ["test", "demo", "benchmark", "compare", "screenshots", ".ci/run"]
+)
 def test_launcher_can_be_executed(name: str) -> None:
     launcher = paths.REPO / name
     assert launcher.stat().st_mode & 0o111

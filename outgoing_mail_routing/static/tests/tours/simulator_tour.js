@@ -112,7 +112,7 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_what_would_change
         {
             content: "It is listed with its route now and then",
             trigger:
-                ".modal tr:contains('Mail of the Tour') td:contains('Mailbox for the Tour')",
+                ".modal tbody:contains('Mail of the Tour') td:contains('Mailbox for the Tour')",
         },
         {
             content: "Close the list",
