@@ -49,7 +49,11 @@ QUIET_SECONDS = 0.4
 QUESTIONS = ("fetch", "xhr")
 CLIENT_READY = "odoo.isReady && odoo.__WOWL_DEBUG__"
 OPEN_ACTION = """async ([action, options]) => {
-    await odoo.__WOWL_DEBUG__.root.env.services.action.doAction(action, options);
+    try {
+        await odoo.__WOWL_DEBUG__.root.env.services.action.doAction(action, options);
+    } catch (error) {
+        throw new Error(error.data?.message || error.message);
+    }
 }"""
 
 
@@ -59,9 +63,9 @@ class Shot:
 
     ``action`` is the XML id of an action, ``res_id`` the record that it shows, 0 for
     none. Then the ``clicks`` are made, each on what a selector finds. ``crop`` selects
-    the part that the picture shows, or, if ``whole``, that is scrolled to. ``debug``
-    opens the pages that only developers see, ``dark`` lets the browser darken them:
-    Odoo Community has no dark mode.
+    the part that the picture shows, with a ``margin``, or, if ``whole``, that is
+    scrolled to. ``debug`` opens the pages that only developers see; ``dark`` lets the
+    browser darken them, for Odoo Community has no dark mode.
     """
 
     name: str
@@ -72,6 +76,7 @@ class Shot:
     company_ids: Sequence[int] = ()
     clicks: Sequence[str] = ()
     crop: str = "body"
+    margin: int = 0
     whole: bool = False
     width: int = 1280
     height: int = 800
@@ -278,7 +283,10 @@ class Page:
         box = self.page.locator(self.shot.crop).first.bounding_box()
         if box["y"] < 0 or box["y"] + box["height"] > self.shot.height:
             self.problems.append(f"the window is too low: the part is at {box}")
-        return {"clip": box}
+        margin = self.shot.margin
+        x, y = box["x"] - margin, box["y"] - margin
+        width, height = box["width"] + 2 * margin, box["height"] + 2 * margin
+        return {"clip": {"x": x, "y": y, "width": width, "height": height}}
 
     def _wait_until_quiet(self) -> None:
         """Wait until the page has got every answer, and asks nothing more."""

@@ -65,6 +65,7 @@ class Picture:
     name: str
     action: str
     crop: str
+    margin: int = 0
     login: str = ADMINISTRATOR
     record: str = ""
     context: Mapping[str, Any] = field(default_factory=dict)
@@ -90,6 +91,7 @@ class Picture:
             company_ids=[ids[name] for name in self.companies],
             clicks=self.clicks,
             crop=self.crop,
+            margin=self.margin,
             width=self.width,
             height=self.height,
             debug=self.debug,
@@ -158,6 +160,7 @@ PICTURES = (
         "simulator_phone",
         SIMULATOR,
         "[name=answer]",
+        margin=16,
         context=PRESS_MAIL_OF_ANNA,
         width=PHONE,
         height=2000,
@@ -293,7 +296,12 @@ SAME_EVERY_TIME = (
        SET date = '2026-03-02 06:00'::timestamp
            + (id - (SELECT min(id) FROM mail_message)) * interval '1 minute'
     """,
-    # the colours of people's letters come from these
+    # the colour behind a person's letter comes from the second they were created
+    """
+    DELETE FROM ir_attachment
+     WHERE res_model = 'res.partner' AND res_field LIKE 'image_%'
+       AND mimetype = 'image/svg+xml'
+    """,
     "UPDATE res_users SET create_date = '2026-01-05'",
     "UPDATE res_partner SET create_date = '2026-01-05'",
     """
