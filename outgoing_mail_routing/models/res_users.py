@@ -180,7 +180,7 @@ class ResUsers(models.Model):
                 )
             for company in user.company_ids._origin:
                 decision = routing._decide_for_form(
-                    user.email_formatted, company, edited, user, collected
+                    user.email_formatted, company, edited, user, collected=collected
                 )
                 yield user, company, decision
 
