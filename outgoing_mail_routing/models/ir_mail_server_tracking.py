@@ -5,8 +5,10 @@ logged are password, tokens and keys, and not the login either: some providers g
 one key as both login and password, and it would outlive its replacement here.
 
 The log is for administrators. It notifies nobody, and no incoming mail reaches it (see
-``mail_message.py`` and ``mail_thread.py``).
+``mail_thread.py``).
 """
+
+from markupsafe import Markup
 
 from odoo import api, fields, models, tools
 from odoo.exceptions import UserError
@@ -152,6 +154,21 @@ class IrMailServer(models.Model):
     # ------------------------------------------------------------------
     # A log and no discussion
     # ------------------------------------------------------------------
+
+    def _message_log_batch(self, bodies, *args, **kwargs):
+        """Name who is no administrator in the note, instead of as its author.
+
+        They cause one by deleting a user, or by connecting an account of their own, and
+        core shows a message to its author.
+        """
+        if not self.env.user.has_group("base.group_system"):
+            kwargs["author_id"] = self.env.ref("base.partner_root").id
+            name = self.env.user.name
+            bodies = {
+                id_: Markup("%s<br/>%s") % (body, self.env._("By %s.", name))
+                for id_, body in bodies.items()
+            }
+        return super()._message_log_batch(bodies, *args, **kwargs)
 
     def message_post(self, **kwargs):
         """Refuse to address anybody: who reads servers finds it here."""

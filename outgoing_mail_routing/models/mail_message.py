@@ -1,5 +1,4 @@
 from odoo import SUPERUSER_ID, api, fields, models
-from odoo.fields import Domain
 
 # The context key, and the value of it, under which incoming mail is processed. The
 # value is an object of this process: no client can send it.
@@ -27,29 +26,6 @@ class MailMessage(models.Model):
 
     def write(self, vals):
         return super().write(self._without_foreign_company(vals))
-
-    def _search(self, domain, *args, bypass_access=False, **kwargs):
-        """Find what is logged on mail servers for administrators only.
-
-        Core shows messages to their authors, and the log has whoever caused a change:
-        those who delete a user, or connect an account of their own.
-        """
-        if not (self.env.su or bypass_access or self._may_read_server_log()):
-            domain = Domain("model", "!=", "ir.mail_server") & Domain(domain)
-        return super()._search(domain, *args, bypass_access=bypass_access, **kwargs)
-
-    def _get_forbidden_access(self, operation):
-        """Open what is logged on mail servers to administrators only."""
-        forbidden = super()._get_forbidden_access(operation)
-        if self._may_read_server_log():
-            return forbidden
-        others = (self - forbidden).sudo()
-        logged = others.filtered(lambda message: message.model == "ir.mail_server")
-        return forbidden | logged.sudo(False)
-
-    @api.model
-    def _may_read_server_log(self):
-        return self.env.user.has_group("base.group_system")
 
     @api.model
     def _without_foreign_company(self, vals):
