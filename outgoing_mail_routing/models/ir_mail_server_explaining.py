@@ -242,7 +242,7 @@ class IrMailServer(models.Model):
             return self.env._(
                 "Mail of %(name)s (%(email)s) leaves through %(server)s as %(sender)s "
                 "instead: %(reason)s",
-                server=f"“{taken.name}”" if taken else self.env._("the default server"),
+                server=self.env["mail.routing"]._quote_server(taken),
                 reason=self.env["mail.routing"]._sentence(step),
                 **values,
             )

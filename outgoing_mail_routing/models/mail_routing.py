@@ -832,6 +832,16 @@ class MailRouting(models.AbstractModel):
         return RouteStep(self._sentence(step), step.rule.value, server, step.taken)
 
     @api.model
+    def _quote_server(self, profile):
+        """A server as sentences name it.
+
+        :param routing.ServerProfile profile: ``None`` for the server of rule ``system``
+        """
+        if profile is None:
+            return self.env._("the default server")
+        return self.env._("“%s”", profile.name)
+
+    @api.model
     def _sentence(self, step):
         """A step's reason in the reader's language."""
         # the text is marked for translation in routing/reasons.py

@@ -61,7 +61,8 @@ class MailTemplate(models.Model):
             subject = self._describe_from(email_from, record)
             if len(companies_by_route) > 1:
                 subject += f" ({', '.join(names)})"
-            lines.append(f"{subject}: {text}")
+            line = self.env._("%(mail)s: %(route)s", mail=subject, route=text)
+            lines.append(line)
         return lines, any(warning for _text, warning in companies_by_route)
 
     # ------------------------------------------------------------------

@@ -216,13 +216,10 @@ class ResCompany(models.Model):
 
     def _get_mail_sentence(self, mail):
         """Which server carries a mail, and as which address it leaves."""
-        profile = mail.decision.profile
         values = {
             "user": mail.user.name,
             "email": mail.email,
-            "server": f"“{profile.name}”"
-            if profile
-            else self.env._("the default server"),
+            "server": self.env["mail.routing"]._quote_server(mail.decision.profile),
             "address": mail.decision.from_email,
         }
         if mail.user:
