@@ -177,7 +177,15 @@ PICTURES = (
         ],
     ),
     Picture("overview", OVERVIEW, ".o_action"),
-    Picture("assignment", ASSIGNMENT, DIALOG),
+    Picture(
+        "assignment",
+        ASSIGNMENT,
+        DIALOG,
+        context={
+            "default_user_ids": [*map(Ref, ("user_anna", "user_ben", "user_clara"))],
+            "default_mail_server_ids": [Ref("mail_server_shared")],
+        },
+    ),
 )
 #: How every page is looked at: by the end of the file's name.
 LOOKS: Mapping[str, Mapping[str, Any]] = {
