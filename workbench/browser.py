@@ -80,7 +80,6 @@ class Shot:
     whole: bool = False
     width: int = 1280
     height: int = 800
-    scale: int = 1
     dark: bool = False
     debug: bool = False
 
@@ -103,7 +102,12 @@ def photograph(odoo: RunningOdoo, fonts: Path, shots: Sequence[Shot]) -> Path:
     for picture in FOLDER.glob("*.png"):
         picture.unlink()
     job = FOLDER / f"{odoo.database}.json"
-    facts = {"url": odoo.url, "database": odoo.database, "fonts": str(fonts)}
+    facts = {
+        "browser": str(find_program(*BROWSERS)),
+        "database": odoo.database,
+        "fonts": str(fonts),
+        "url": odoo.url,
+    }
     job.write_text(json.dumps({**facts, "shots": [*map(dataclasses.asdict, shots)]}))
     run(
         [python, "-m", MODULE, job],
@@ -132,7 +136,7 @@ def main(job_file: Path) -> int:
     problems: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=str(_find_browser()),
+            executable_path=job["browser"],
             args=[*ARGUMENTS],
             env={**os.environ, **_limit_fonts(job["fonts"])},
         )
@@ -145,13 +149,6 @@ def main(job_file: Path) -> int:
     for problem in problems:
         say(problem)
     return 1 if problems else 0
-
-
-def _find_browser() -> Path:
-    found = find_program(*BROWSERS)
-    if found is None:
-        raise StepFailed("Find a browser", "there is none", "Install Chromium.")
-    return found
 
 
 def _limit_fonts(fonts: str) -> dict[str, str]:
@@ -176,7 +173,7 @@ class Studio:
         """Take a picture; return what was wrong."""
         from playwright.sync_api import Error
 
-        context = self._context(shot.login, shot.phone, shot.scale)
+        context = self._context(shot.login, shot.phone)
         cids = "-".join(map(str, shot.company_ids))
         if cids:
             context.add_cookies([{"name": "cids", "value": cids, "url": self.url}])
@@ -197,9 +194,9 @@ class Studio:
         context.set_offline(False)
         return problems
 
-    def _open_context(self, login: str, phone: bool, scale: int) -> Any:
+    def _open_context(self, login: str, phone: bool) -> Any:
         context = self.browser.new_context(
-            device_scale_factor=scale,
+            device_scale_factor=1,
             has_touch=phone,
             is_mobile=phone,
             locale="en-US",
@@ -246,16 +243,15 @@ class Page:
         self.page.goto(url)
         self.page.wait_for_function(CLIENT_READY)
         self._wait_until_quiet()
-        if self.shot.action:
-            options: dict[str, Any] = {
-                "additionalContext": self.shot.context,
-                "clearBreadcrumbs": True,
-            }
-            if self.shot.res_id:
-                options["viewType"] = "form"
-                options["props"] = {"resId": self.shot.res_id}
-            self.page.evaluate(OPEN_ACTION, [self.shot.action, options])
-            self._wait_until_quiet()
+        options: dict[str, Any] = {
+            "additionalContext": self.shot.context,
+            "clearBreadcrumbs": True,
+        }
+        if self.shot.res_id:
+            options["viewType"] = "form"
+            options["props"] = {"resId": self.shot.res_id}
+        self.page.evaluate(OPEN_ACTION, [self.shot.action, options])
+        self._wait_until_quiet()
 
     def click(self, place: str) -> None:
         """Click what a selector finds first, and wait for the answer."""
