@@ -117,7 +117,9 @@ PRESS_MAIL_OF_ANNA = {
     "default_resource_ref": Ref("partner_customer_alder", "res.partner"),
 }
 PICTURES = (
-    Picture("server_form", SERVERS, SHEET, record="mail_server_relay_alder"),
+    Picture(
+        "server_form", SERVERS, SHEET, record="mail_server_relay_alder", height=1250
+    ),
     Picture("user_form", USERS, SHEET, record="user_anna", clicks=[PREFERENCES]),
     Picture(
         "preferences",
@@ -157,15 +159,6 @@ PICTURES = (
     ),
     Picture("simulator", SIMULATOR, DIALOG, context=PRESS_MAIL_OF_ANNA),
     Picture(
-        "simulator_phone",
-        SIMULATOR,
-        "[name=answer]",
-        margin=16,
-        context=PRESS_MAIL_OF_ANNA,
-        width=PHONE,
-        height=2000,
-    ),
-    Picture(
         "what_would_change",
         USERS,
         DIALOG,
@@ -176,7 +169,7 @@ PICTURES = (
             ".o_widget_mail_routing_changes button",
         ],
     ),
-    Picture("overview", OVERVIEW, ".o_action"),
+    Picture("overview", OVERVIEW, ".o_action", height=820),
     Picture(
         "assignment",
         ASSIGNMENT,
