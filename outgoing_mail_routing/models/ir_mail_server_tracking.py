@@ -181,6 +181,11 @@ class IrMailServer(models.Model):
             )
         return super().message_post(**kwargs)
 
+    def message_notify(self, **kwargs):
+        """Refuse who may not write on servers: core lets users notify on any record."""
+        self.check_access("write")
+        return super().message_notify(**kwargs)
+
     def _notify_get_recipients(self, message, msg_vals=False, **kwargs):
         """Nobody, whoever follows the server: answers could not come back to it."""
         return []
