@@ -203,7 +203,7 @@ class IrMailServer(models.Model):
             for user in senders.filtered("email_normalized")[:_USERS_ASKED]
         ]
         # one whose mail does leave through it, as theirs, tells more
-        of_users.sort(key=lambda mail: mail.decision.rule is not Rule.USER)
+        of_users.sort(key=lambda mail: mail.decision.header_rule is not Rule.USER)
         of_users.sort(key=lambda mail: mail.decision.profile != profile)
         of_companies = [
             self._get_example(user, company, email_from, directory, forced_id)
@@ -230,22 +230,13 @@ class IrMailServer(models.Model):
 
     def _describe_example(self, mail, profile):
         """How a mail of those it is assigned to leaves, and if not through it, why."""
-        taken = mail.decision.profile
         values = {
             "name": mail.sender.name or mail.company.name,
             "email": email_of(mail.email_from),
             **self._get_effect(mail),
         }
-        if taken != profile:
-            steps = [s for s in mail.decision.steps if s.server_id == profile.id]
-            step = (steps or mail.decision.steps)[-1]
-            return self.env._(
-                "Mail of %(name)s (%(email)s) leaves through %(server)s as %(sender)s "
-                "instead: %(reason)s",
-                server=self.env["mail.routing"]._quote_server(taken),
-                reason=self.env["mail.routing"]._sentence(step),
-                **values,
-            )
+        if mail.decision.profile != profile:
+            return self._describe_other_way(mail.decision, profile, values)
         if not mail.sender:
             return self.env._(
                 "Mail of its companies, such as %(name)s (%(email)s), leaves as "
@@ -261,6 +252,19 @@ class IrMailServer(models.Model):
         return self.env._(
             "Mail of its companies' users, such as %(name)s (%(email)s), leaves as "
             "%(sender)s; answers go to %(reply_to)s; bounces go to %(bounces)s.",
+            **values,
+        )
+
+    @api.model
+    def _describe_other_way(self, decision, profile, values):
+        """Through which server a mail leaves instead of this one, and why."""
+        steps = [step for step in decision.steps if step.server_id == profile.id]
+        step = (steps or decision.steps)[-1]
+        return self.env._(
+            "Mail of %(name)s (%(email)s) leaves through %(server)s as %(sender)s "
+            "instead: %(reason)s",
+            server=self.env["mail.routing"]._quote_server(decision.profile),
+            reason=self.env["mail.routing"]._sentence(step),
             **values,
         )
 

@@ -285,6 +285,11 @@ class TestServerConnection(ServerFormCase):
         self.mailbox.sender_email = "team@mailbox.example"
         self.assertTested(self.mailbox, "team@mailbox.example")
 
+    def test_mailbox_is_tested_for_a_user_who_uses_it(self):
+        self.anna.use_own_mail_servers = False
+        self.mailbox.own_user_ids += self.ben
+        self.assertTested(self.mailbox, MAILBOX)
+
     def test_mailbox_that_may_send_as_its_user_is_tested_as_them(self):
         self.mailbox.write({"from_policy": "any", "bounce_policy": "from"})
         self.assertTested(self.mailbox, "anna@a.example")
