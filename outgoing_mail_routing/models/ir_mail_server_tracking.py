@@ -10,7 +10,7 @@ The log is for administrators. It notifies nobody, and no incoming mail reaches 
 
 from markupsafe import Markup
 
-from odoo import api, fields, models, tools
+from odoo import SUPERUSER_ID, api, fields, models, tools
 from odoo.exceptions import UserError
 from odoo.fields import Command, Domain
 
@@ -156,19 +156,20 @@ class IrMailServer(models.Model):
     # ------------------------------------------------------------------
 
     def _message_log_batch(self, bodies, *args, **kwargs):
-        """Name who is no administrator in the note, instead of as its author.
+        """Name who is no administrator in the note, which OdooBot writes.
 
         They cause one by deleting a user, or by connecting an account of their own, and
-        core shows a message to its author.
+        core shows a message to its author and to who created it.
         """
-        if not self.env.user.has_group("base.group_system"):
-            kwargs["author_id"] = self.env.ref("base.partner_root").id
-            name = self.env.user.name
-            bodies = {
-                id_: Markup("%s<br/>%s") % (body, self.env._("By %s.", name))
-                for id_, body in bodies.items()
-            }
-        return super()._message_log_batch(bodies, *args, **kwargs)
+        if self.env.user.has_group("base.group_system"):
+            return super()._message_log_batch(bodies, *args, **kwargs)
+        name = self.env.user.name
+        bodies = {
+            id_: Markup("%s<br/>%s") % (body, self.env._("By %s.", name))
+            for id_, body in bodies.items()
+        }
+        servers = self.with_user(SUPERUSER_ID)
+        return super(IrMailServer, servers)._message_log_batch(bodies, *args, **kwargs)
 
     def message_post(self, **kwargs):
         """Refuse to address anybody: who reads servers finds it here."""

@@ -407,6 +407,7 @@ class TestServerLogReaders(LogCase, RpcCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.shared.name = "Vault"
+        cls.env.cr.flush()  # what follows is Ben's, not part of the same note
         cls.shared.with_user(cls.ben).sudo().reserved = True
         cls.shared.message_subscribe((cls.ben | cls.clara).partner_id.ids)
         cls.env.flush_all()
