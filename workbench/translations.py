@@ -34,6 +34,8 @@ DATES = ("POT-Creation-Date", "PO-Revision-Date")
 ALIKE = 0.6
 #: What a translation has to have as often as the sentence it translates.
 PLACEHOLDERS = re.compile(r"%(?:\(\w+\))?[sdrif]|\{\{.*?\}\}|</?\w+[^<>]*>", re.S)
+#: What a tag says to the reader is translated with it.
+SPOKEN = re.compile(r'\b(title|alt|placeholder|aria-label)="[^"]*"')
 #: Addresses in angle brackets, which look like tags, are not.
 ADDRESS = re.compile(r"<[^<>\s]+@[^<>\s]+>")
 
@@ -153,8 +155,11 @@ def placeholders(sentence: str) -> Counter[str]:
 
     >>> sorted(placeholders("<b>%(name)s</b> {{ object.name }} %s <a@a.example>"))
     ['%(name)s', '%s', '</b>', '<b>', '{{ object.name }}']
+    >>> placeholders('<i title="Warning"/>') == placeholders('<i title="Warnung"/>')
+    True
     """
-    return Counter(PLACEHOLDERS.findall(ADDRESS.sub("", sentence)))
+    bare = SPOKEN.sub(r"\1", ADDRESS.sub("", sentence))
+    return Counter(PLACEHOLDERS.findall(bare))
 
 
 def text(catalogue: POFile) -> str:

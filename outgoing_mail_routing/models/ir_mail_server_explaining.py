@@ -64,6 +64,7 @@ class IrMailServer(models.Model):
         "own_user_ids.share",
         "default_company_ids",
     )
+    @api.depends_context("lang")
     def _compute_routing_warning(self):
         for server in self:
             server.routing_warning = "\n".join(server._get_routing_warnings()) or False

@@ -53,6 +53,9 @@ SERVER_FIELDS = (
     "bounce_policy",
     "fetchmail_server_id",
 )
+# Why an assigned server cannot carry the mail it is assigned for
+OBSTACLES = (Reason.ARCHIVED, Reason.BARRED, Reason.NO_SENDER_ADDRESS)
+
 # What of an incoming server tells whether it brings answers back
 _COLLECTOR_FIELDS = ("active", "state", "server_type")
 
@@ -839,7 +842,7 @@ class MailRouting(models.AbstractModel):
         """
         if profile is None:
             return self.env._("the default server")
-        return self.env._("“%s”", profile.name)
+        return self.env._("“%(server)s”", server=profile.name)
 
     @api.model
     def _sentence(self, step):

@@ -34,7 +34,7 @@ class MailComposeMessage(models.TransientModel):
             *self._get_bulk_fields(),
         )
     )
-    @api.depends_context("uid", "allowed_company_ids")
+    @api.depends_context("uid", "lang", "allowed_company_ids")
     def _compute_sender_options(self):
         for composer in self:
             composer.sender_options = composer._get_sender_options() or False

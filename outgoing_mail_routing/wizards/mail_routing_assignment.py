@@ -207,7 +207,7 @@ class MailRoutingAssignment(models.TransientModel):
                 # the text is marked for translation in routing/suggest.py
                 suggestion.fit.value,
                 email=request.email,
-                servers=", ".join(f"“{p.name}”" for p in suggestion.profiles),
+                servers=", ".join(map(routing._quote_server, suggestion.profiles)),
             )
             added = servers.browse(proposed and proposed.id)
             yield self._get_user_line(user, added, servers, note)

@@ -112,6 +112,14 @@ export class RoutingOverview extends Component {
     }
 
     /**
+     * @param {Object[]} entries of a list that was cut
+     * @returns {String} the label of the button that shows them all
+     */
+    showAllLabel(entries) {
+        return _t("Show all %s", entries.length);
+    }
+
+    /**
      * @param {String} key of a list that was cut
      */
     unfold(key) {
