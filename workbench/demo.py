@@ -64,12 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="below the table, give the addon's reasons for every mail",
     )
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=odoo_server.DEFAULT_PORT,
-        help="Odoo's port, another one if it is taken (default: %(default)s)",
-    )
+    odoo_server.add_port_argument(parser)
 
 
 def main(options: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -24,6 +25,16 @@ DEFAULT_PORT = 8069
 READY_SECONDS = 120.0
 STOP_SECONDS = 20.0
 SEE_LOG = "The log names the module and the file at fault: correct it, start again."
+
+
+def add_port_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names the port of Odoo's web server."""
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=DEFAULT_PORT,
+        help="Odoo's port, another one if it is taken (default: %(default)s)",
+    )
 
 
 @dataclass(frozen=True)

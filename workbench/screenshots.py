@@ -210,12 +210,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write the whole pages into a folder to look at, each as on a wide "
         "screen, on a phone, and in dark mode",
     )
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=odoo_server.DEFAULT_PORT,
-        help="Odoo's port, another one if it is taken (default: %(default)s)",
-    )
+    odoo_server.add_port_argument(parser)
 
 
 def main(options: argparse.Namespace) -> int:

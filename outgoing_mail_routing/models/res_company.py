@@ -7,9 +7,7 @@ from odoo.tools.mail import email_domain_extract, formataddr
 
 from ..routing import Decision, Reason, Rule
 from .addresses import email_of
-
-# Why a server of the company cannot carry its mail
-_OBSTACLES = (Reason.ARCHIVED, Reason.BARRED, Reason.NO_SENDER_ADDRESS)
+from .mail_routing import OBSTACLES
 
 
 @dataclass(frozen=True)
@@ -239,7 +237,7 @@ class ResCompany(models.Model):
         warnings = [
             self._get_obstacle_warning(step)
             for step in decision.steps
-            if step.rule is Rule.COMPANY and step.reason in _OBSTACLES
+            if step.rule is Rule.COMPANY and step.reason in OBSTACLES
         ]
         if decision.profile is None:
             warnings.append(

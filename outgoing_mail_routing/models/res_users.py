@@ -2,11 +2,9 @@ from dataclasses import dataclass
 
 from odoo import api, fields, models
 
-from ..routing import Decision, Reason, Rule, choosable
+from ..routing import Decision, Rule, choosable
 from .import_templates import with_template
-
-# Why a server of the user's own does not carry their mail
-_OBSTACLES = (Reason.ARCHIVED, Reason.BARRED, Reason.NO_SENDER_ADDRESS)
+from .mail_routing import OBSTACLES
 
 
 @dataclass(frozen=True)
@@ -234,7 +232,7 @@ class ResUsers(models.Model):
             routing._sentence(step)
             for way in ways
             for step in way.decision.steps
-            if step.rule is Rule.USER and step.reason in _OBSTACLES
+            if step.rule is Rule.USER and step.reason in OBSTACLES
         )
 
     @api.model

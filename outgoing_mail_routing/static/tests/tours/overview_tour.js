@@ -1,3 +1,4 @@
+import {openTechnicalMenu} from "./menu_steps";
 import {registry} from "@web/core/registry";
 
 const COMPANY = ".o_mail_routing_company:contains('Company of the Tour')";
@@ -10,28 +11,9 @@ const RETURN = {
     run: "click",
 };
 
-const OPEN_OVERVIEW = [
-    {
-        content: "Open the menu of apps",
-        trigger: ".o_navbar_apps_menu button",
-        run: "click",
-    },
-    {
-        content: "Open the settings",
-        trigger: "[data-menu-xmlid='base.menu_administration']",
-        run: "click",
-    },
-    {
-        content: "Open the technical menu",
-        trigger: "[data-menu-xmlid='base.menu_custom']",
-        run: "click",
-    },
-    {
-        content: "Open the overview",
-        trigger: "[data-menu-xmlid='outgoing_mail_routing.mail_routing_overview_menu']",
-        run: "click",
-    },
-];
+const OPEN_OVERVIEW = openTechnicalMenu(
+    "outgoing_mail_routing.mail_routing_overview_menu"
+);
 
 const FIND_USER_WITH_GAP = [
     {

@@ -1,31 +1,12 @@
+import {openTechnicalMenu} from "./menu_steps";
 import {registry} from "@web/core/registry";
 
 const SERVER = ".modal .o_field_widget[name=route_server_id]";
 const FROM = ".modal .o_field_widget[name=email_from] input";
 
-const OPEN_SIMULATOR = [
-    {
-        content: "Open the menu of apps",
-        trigger: ".o_navbar_apps_menu button",
-        run: "click",
-    },
-    {
-        content: "Open the settings",
-        trigger: "[data-menu-xmlid='base.menu_administration']",
-        run: "click",
-    },
-    {
-        content: "Open the technical menu",
-        trigger: "[data-menu-xmlid='base.menu_custom']",
-        run: "click",
-    },
-    {
-        content: "Open the simulator",
-        trigger:
-            "[data-menu-xmlid='outgoing_mail_routing.mail_routing_simulation_menu']",
-        run: "click",
-    },
-];
+const OPEN_SIMULATOR = openTechnicalMenu(
+    "outgoing_mail_routing.mail_routing_simulation_menu"
+);
 
 registry.category("web_tour.tours").add("outgoing_mail_routing_simulator", {
     steps: () => [
