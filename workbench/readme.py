@@ -89,7 +89,8 @@ def _fragment_text(name: str) -> str:
 def index_text(readme: str) -> str:
     """Return the page that Odoo's list of apps shows, from the README's text.
 
-    Odoo looks for images beside the page itself.
+    Odoo looks for images beside the page itself, and its own class keeps them from
+    being wider than the page.
 
     :raise docutils.utils.SystemMessage: the text is no valid reStructuredText
     """
@@ -106,9 +107,10 @@ def index_text(readme: str) -> str:
             "toc_backlinks": False,
         },
     )
+    body = parts["body"].strip().replace("<img ", '<img class="img-fluid" ')
     return (
         '<section class="oe_container">\n'
-        f"<h1>{parts['title']}</h1>\n{parts['body'].strip()}\n</section>\n"
+        f"<h1>{parts['title']}</h1>\n{body}\n</section>\n"
     )
 
 
