@@ -133,7 +133,8 @@ def _forget(directories: bool) -> None:
         if not name.startswith(ADDON):
             continue
         for value in vars(module).values():
-            if hasattr(value, "cache_clear"):
+            # asked of its type: a proxy, such as that of the request, may hold nothing
+            if hasattr(type(value), "cache_clear"):
                 value.cache_clear()
             elif directories and isinstance(value, LRU):
                 value.clear()
