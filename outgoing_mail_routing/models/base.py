@@ -1,6 +1,14 @@
 from odoo import api, models
 
 
+# What of a mass mailing is sent, or decides to whom and in whose name
+_SENT_OF_MAILINGS = frozenset(
+    {"attachment_ids", "body_arch", "body_html", "contact_list_ids", "email_from"}
+    | {"mail_server_id", "mailing_domain", "mailing_model_id", "preview", "reply_to"}
+    | {"subject", "user_id"}
+)
+
+
 class Base(models.AbstractModel):
     """Wherever a user chooses an outgoing mail server, it has to be open to them.
 
@@ -22,7 +30,11 @@ class Base(models.AbstractModel):
         return vals_list
 
     def write(self, vals):
+        """Note, too, who changes the mass mailings of others: they have a company."""
         self._check_chosen_mail_servers([vals])
+        if self._name == "mailing.mailing":
+            hands = self.env["mail.routing.hand"]
+            hands._note(hands._filter_changed(self, vals, _SENT_OF_MAILINGS))
         return super().write(vals)
 
     @api.model
@@ -40,8 +52,14 @@ class Base(models.AbstractModel):
 
     @api.model
     def _get_chosen_mail_server(self, vals):
-        """The id of the outgoing mail server in values of this model, if any."""
-        if "mail_server_id" in vals:
-            field = self._fields["mail_server_id"]
-            return field.comodel_name == "ir.mail_server" and vals["mail_server_id"]
-        return None
+        """The id of the outgoing mail server in values of this model, if any.
+
+        Nobody chose the one that administrators preset for mailings.
+        """
+        field = self._fields.get("mail_server_id")
+        if not vals.get("mail_server_id") or field.comodel_name != "ir.mail_server":
+            return None
+        if self._name == "mailing.mailing":
+            if vals["mail_server_id"] == self._get_default_mail_server_id():
+                return None
+        return vals["mail_server_id"]

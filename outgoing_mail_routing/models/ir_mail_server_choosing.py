@@ -33,6 +33,8 @@ class IrMailServer(models.Model):
     def _filter_open_to(self, user, shared=False):
         """Those of the servers that a user who is no administrator may choose.
 
+        Nobody may choose those that are assigned to nobody and not reserved.
+
         :param bool shared: leave out the user's own, which nobody else may choose
         """
         companies = user.company_ids.parent_ids
@@ -48,20 +50,38 @@ class IrMailServer(models.Model):
             return not server.company_ids or bool(server.company_ids & companies)
 
         servers = self.sudo().with_context(active_test=False)
-        opened = servers.filtered(is_open) | servers._filter_on_templates_of(user)
-        return self & opened.with_env(self.env)
+        return self & servers.filtered(is_open).with_env(self.env)
 
-    def _filter_on_templates_of(self, user):
-        """Those on a template or mailing of the user's, who sends any text by it."""
-        used = self.browse()
-        for name in {"mail.template", "mailing.mailing"} & self.env.registry.keys():
-            model = self.env[name].with_user(user)
-            if model.has_access("read"):
-                records = model.search([("mail_server_id", "in", self.ids)]).sudo()
-                used |= records.mail_server_id
-                if name == "mailing.mailing":
-                    used |= self.browse(model._get_default_mail_server_id() or ())
-        return used
+    def _is_open_to_mail_of(self, choosers, company, from_template=False):
+        """Whether mail may leave through this server, on which it is set by hand.
+
+        Asked of every mail before it is sent, whoever asked for the server. Odoo's own
+        mail may, but not through a user's server unless its delegation allows that.
+
+        :param list choosers: ``res.users`` who all have to be allowed to choose it, an
+            empty recordset for somebody who cannot be told; none for Odoo itself
+        :param res.company company: the company that the mail is sent for
+        :param bool from_template: whether its template gives the server, so that it is
+            open to whoever may use the template
+        """
+        self.ensure_one()
+        server = self.sudo().with_context(active_test=False)
+        closed_to = [user for user in choosers if not server._is_open_to(user)]
+        if choosers and not closed_to:
+            return True
+        if not server.own_user_ids:
+            return from_template or not choosers
+        if not choosers:
+            return server.allow_delegation
+        return (
+            from_template
+            and server.allow_delegation
+            and all(company in user.company_ids for user in closed_to)
+        )
+
+    def _is_open_to(self, user):
+        """Whether a user, an administrator too, may choose this server by hand."""
+        return user.has_group("base.group_system") or bool(self._filter_open_to(user))
 
     @api.depends_context("uid")
     def _compute_display_name(self):

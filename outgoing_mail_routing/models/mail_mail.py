@@ -1,26 +1,36 @@
 import logging
 from collections import defaultdict
+from contextlib import nullcontext
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import localtime, make_msgid
 from functools import cache
 
-from odoo import SUPERUSER_ID, api, fields, models, tools
+import psycopg2
+
+from odoo import SUPERUSER_ID, models, tools
 from odoo.tools.mail import email_split_and_format_normalize
 
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 
 from ..routing import Company, Person, Question, Request, session_key
 from .addresses import email_of
-from .company_text import NOBODYS_MODELS, CompanyText
+from .company_text import NOBODYS_MODELS
 from .ir_mail_server_sending import ROUTING_KEYS
 from .routed_from import RequestFrom
 
 _logger = logging.getLogger(__name__)
 
+# The context key of the reasons why mails could not be routed
+_FAILURES_KEY = "outgoing_mail_routing_failures"
+
 # The recipient of a message that is prepared to be explained, and never sent
 _NOBODY = "nobody@explained.invalid"
+
+
+class Failures(list):
+    """Reasons why mails could not be routed: no client can send one."""
 
 
 @dataclass(frozen=True)
@@ -32,38 +42,25 @@ class MailFacts:
     company: Company | None = None
     personal_id: int = 0
     collected: bool = False
+    forced_open: bool = True
 
 
 class MailMail(models.Model):
     _inherit = "mail.mail"
 
-    sent_for_company_id = fields.Many2one(
-        comodel_name="res.company",
-        string="Sent for Company",
-        readonly=True,
-        help="The company that this mail is sent for, and nobody in particular: about "
-        "a user account, a digest, a bounce.",
-    )
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        """Note the company of mail that is sent for nobody else.
-
-        Its text alone tells: no client may say so, by a value or a ``default_`` key.
-        """
-        for vals in vals_list:
-            body = vals.get("body_html")
-            of_company = isinstance(body, CompanyText)
-            vals["sent_for_company_id"] = body.company_id if of_company else False
-        return super().create(vals_list)
-
     # ------------------------------------------------------------------
     # Sending
     # ------------------------------------------------------------------
 
-    def send(self, *args, **kwargs):
+    def send(self, auto_commit=False, raise_exception=False, **kwargs):
+        """Hide servers in errors, and raise for mails that could not be routed."""
+        failures = Failures()
+        mails = self._without_client_keys().with_context(**{_FAILURES_KEY: failures})
         try:
-            return super(MailMail, self._without_client_keys()).send(*args, **kwargs)
+            result = super(MailMail, mails).send(auto_commit, raise_exception, **kwargs)
+            if failures and raise_exception:
+                raise MailDeliveryException(failures[0])
+            return result
         except MailDeliveryException as error:
             if self.env["ir.mail_server"].sudo(False).has_access("read"):
                 raise
@@ -113,16 +110,70 @@ class MailMail(models.Model):
         With nothing assigned the batches are core's, in core's order.
         """
         ids_by_session = defaultdict(list)
-        for alias_domain_id, email_from, mail_ids in self._group_by_request():
-            routed = self._find_route(alias_domain_id, email_from)
-            profile = routed.decision.profile
-            server_id = profile.id if profile else False
-            key = (server_id, alias_domain_id, routed, session_key(routed.decision))
+        directory = self.env["mail.routing"]._get_directory()
+        for key, mail_ids in self._route_apart(directory):
             ids_by_session[key].extend(mail_ids)
         batch_size = self._get_session_batch_size()
         for (server_id, alias_domain_id, routed, _key), ids in ids_by_session.items():
             for batch_ids in tools.split_every(batch_size, ids):
                 yield server_id, alias_domain_id, routed, batch_ids
+
+    def _route_apart(self, directory):
+        """The routes of these mails; whatever is wrong with one fails that one alone.
+
+        All are asked at once. Only where that fails, each half is, and so on down to
+        the one mail that cannot be routed.
+
+        :param routing.Directory directory: all servers
+        :return: list of what a batch has in common, and ids of mails
+        """
+        try:
+            with self.env.cr.savepoint() if directory.configured else nullcontext():
+                return self._get_routed(directory)
+        except (MemoryError, psycopg2.OperationalError):
+            raise  # nothing that one mail could be blamed for
+        except Exception as error:
+            if isinstance(error, psycopg2.Error) and not directory.configured:
+                raise
+            if len(self) == 1:
+                self._fail_to_route(error)
+                return []
+        middle = len(self) // 2
+        parts = (self.browse(self.ids[:middle]), self.browse(self.ids[middle:]))
+        return [route for mails in parts for route in mails._route_apart(directory)]
+
+    def _get_routed(self, directory):
+        """The routes of these mails, as :meth:`_route_apart` returns them."""
+        routes = []
+        for alias_domain_id, email_from, ids in self._group_by_request(directory):
+            routed = self._find_route(alias_domain_id, email_from)
+            profile = routed.decision.profile
+            server_id = profile.id if profile else False
+            key = (server_id, alias_domain_id, routed, session_key(routed.decision))
+            routes.append((key, ids))
+        return routes
+
+    def _fail_to_route(self, error):
+        """Let one mail fail as core lets it where it cannot be sent."""
+        _logger.warning("Mail %s cannot be routed", self.ids, exc_info=error)
+        reason = self.env._(
+            "The outgoing mail server for this mail could not be found out: %(error)s. "
+            "Correct the mail, or delete it.",
+            error=tools.exception_to_unicode(error) or type(error).__name__,
+        )
+        failure = {"failure_reason": reason, "failure_type": "unknown"}
+        failures = self.env.context.get(_FAILURES_KEY)
+        if isinstance(failures, Failures):
+            failures.append(reason)
+        try:
+            with self.env.cr.savepoint():
+                self.write({"state": "exception", **failure})
+                self._postprocess_sent_message([], [], **failure)
+        except (MemoryError, psycopg2.OperationalError):
+            raise
+        except Exception:
+            _logger.exception("The failure of mail %s cannot be shown", self.ids)
+            self.write({"state": "exception", **failure})
 
     def _find_route(self, alias_domain_id, email_from):
         """The route of mails that ask the same question.
@@ -169,7 +220,8 @@ class MailMail(models.Model):
         """
         routes = {}
         self = self._without_client_keys()  # noqa: PLW0642
-        groups = self._group_by_request(explain=True)
+        directory = self.env["mail.routing"]._get_directory()
+        groups = self._group_by_request(directory, explain=True)
         for alias_domain_id, email_from, mail_ids in groups:
             routed = self._find_route(alias_domain_id, email_from)
             routing = self._routing_servers(alias_domain_id).env["mail.routing"]
@@ -184,7 +236,9 @@ class MailMail(models.Model):
         :return: ``{mail.mail id: routing.Question}``
         """
         questions = {}
-        for alias_domain_id, email_from, ids in self._group_by_request(explain=True):
+        directory = self.env["mail.routing"]._get_directory()
+        groups = self._group_by_request(directory, explain=True)
+        for alias_domain_id, email_from, ids in groups:
             routing = self._routing_servers(alias_domain_id).env["mail.routing"]
             request = email_from.request
             for mail in self.browse(ids):
@@ -217,7 +271,9 @@ class MailMail(models.Model):
         :raise UserError: the server may not carry this mail
         :raise OSError, MailDeliveryException: as the SMTP server answered
         """
-        [(alias_domain_id, email_from, _ids)] = self._group_by_request(explain=True)
+        directory = self.env["mail.routing"]._get_directory()
+        [group] = self._group_by_request(directory, explain=True)
+        alias_domain_id, email_from, _ids = group
         routed = self._find_route(alias_domain_id, email_from)
         message = self._explained_message(email_from, email_to)
         message["Subject"] = subject
@@ -239,14 +295,13 @@ class MailMail(models.Model):
     # The facts of each mail
     # ------------------------------------------------------------------
 
-    def _group_by_request(self, explain=False):
+    def _group_by_request(self, directory, explain=False):
         """Ids of the mails that ask the same question, in the order of the queue.
 
+        :param routing.Directory directory: all servers
         :param bool explain: gather also what does not change the answer
         :return: list of ``(alias domain id, RequestFrom, [mail.mail ids])``
         """
-        routing = self.env["mail.routing"]
-        directory = routing._get_directory()
         values_list = self.with_context(prefetch_fields=False).read(
             ["id", "email_from", "mail_server_id", "record_alias_domain_id"]
             + ["create_uid"],
@@ -283,6 +338,7 @@ class MailMail(models.Model):
             personal_id=facts.personal_id,
             collected=facts.collected,
             forced_id=forced_id,
+            forced_open=facts.forced_open,
             **self.env["mail.routing"]._request_core_facts(email_from, defaults),
         )
         return RequestFrom(request, directory)
@@ -303,7 +359,7 @@ class MailMail(models.Model):
         self.sudo().mail_message_id.fetch(
             ["create_uid", "author_id", "email_from", "model", "res_id"]
             + ["record_company_id", "record_alias_domain_id"]
-            + ["write_uid", "made_by_gateway", "message_type"]
+            + ["made_by_gateway", "message_type", "server_template_id"]
         )
         emails = self._get_emails_to_look_up(explain or directory.assigned_to_users)
         by_email = routing._users_by_email(emails)
@@ -324,6 +380,7 @@ class MailMail(models.Model):
                 company=company(companies[mail.id]),
                 personal_id=personal_ids[mail.id],
                 collected=email_of(mail.email_from) in collected,
+                forced_open=mail.sudo()._is_forced_server_open(companies[mail.id]),
             )
             for mail in self
         }
@@ -377,25 +434,12 @@ class MailMail(models.Model):
             or self.mail_message_id.model in NOBODYS_MODELS
         )
 
-    def _get_maker(self):
-        """Who made the mail and its message; nobody, where it cannot be told.
-
-        A user may have core make a mail of somebody else's message, or change what
-        somebody else wrote before Odoo sends it: neither is that person's mail. Nor
-        is what an incoming mail caused in the name that stood in its From.
-
-        :return: a ``res.users`` record, OdooBot's too, or the empty recordset
-        """
-        message = self.mail_message_id
-        maker = self.create_uid
-        # a mail made by new() has no maker of its own, and nobody changed its message
-        if maker.id in (False, SUPERUSER_ID) or not message.create_uid:
-            maker = message.create_uid
-        changed = message.write_uid.id not in (False, SUPERUSER_ID, maker.id)
-        # what absent users answer is theirs, whoever wrote to them
-        absent = message.message_type == "out_of_office"
-        forged = message.made_by_gateway and not absent
-        return maker.browse() if changed or forged else maker
+    def _get_senders(self):
+        """The internal users that the mails are sent for, by ``mail.mail`` id."""
+        users = self.env["mail.routing"]._users_by_email(
+            self._get_emails_to_look_up(users_matter=False)
+        )
+        return {mail.id: mail.sudo()._get_sender(users) for mail in self}
 
     def _get_sender(self, users_by_email):
         """The internal user the mail is sent for, or nobody.
@@ -441,69 +485,3 @@ class MailMail(models.Model):
         for users in users_by_address:
             named |= users.get(email, sender)
         return named - sender
-
-    def _get_companies(self, senders):
-        """The company each mail is sent for: the record's, not the one left open.
-
-        :param dict senders: ``res.users`` by ``mail.mail`` id
-        :return: ``{mail.mail id: res.company}``
-        """
-        of_records = self._get_record_companies()
-        return {
-            mail.id: mail._get_company(
-                senders[mail.id],
-                of_records.get((mail.model, mail.res_id), self.env["res.company"]),
-            )
-            for mail in self.sudo()
-        }
-
-    def _get_company(self, sender, of_record):
-        """The company the mail is sent for.
-
-        :param res.users sender: maybe nobody
-        :param res.company of_record: the company its record has, empty for none
-        """
-        self.ensure_one()
-        message = self.mail_message_id
-        if not of_record and self._is_company_of_job():
-            user = sender or self._get_author_user()
-            return user.company_id or message.record_company_id
-        of_alias_domain = message.record_alias_domain_id.company_ids
-        return (
-            self.sent_for_company_id
-            or message.record_company_id
-            or of_record
-            or (len(of_alias_domain) == 1 and of_alias_domain)
-            or sender.company_id
-            or self.env.company.sudo()
-        )
-
-    def _is_company_of_job(self):
-        """Whether the company noted on the mail may be that of OdooBot's own.
-
-        A scheduled action has OdooBot's company open, and core notes the open one on
-        mail about a record that has none.
-        """
-        message = self.mail_message_id
-        maker, noted = message.create_uid, message.record_company_id
-        return maker.id == SUPERUSER_ID and noted and noted == maker.company_id
-
-    def _get_record_companies(self):
-        """Companies of the records, unless core noted one on the mail to rely on.
-
-        :return: ``{(model, id): res.company}``
-        """
-        ids_by_model = defaultdict(set)
-        for mail in self.sudo():
-            message = mail.mail_message_id
-            reliable = message.record_company_id and not mail._is_company_of_job()
-            if not reliable and message.model and message.res_id:
-                ids_by_model[message.model].add(message.res_id)
-        companies = {}
-        for model, res_ids in ids_by_model.items():
-            if model not in self.env or self.env[model]._abstract:
-                continue
-            records = self.env[model].sudo().browse(res_ids).exists()
-            for res_id, company in records._mail_get_companies().items():
-                companies[model, res_id] = company
-        return companies

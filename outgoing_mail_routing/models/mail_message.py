@@ -1,17 +1,31 @@
 from odoo import SUPERUSER_ID, api, fields, models
 
+from .origin import origin_of
+
 # The context key, and the value of it, under which incoming mail is processed. The
 # value is an object of this process: no client can send it.
 GATEWAY_KEY = "outgoing_mail_routing_gateway"
 GATEWAY = object()
 
+# What of a message is sent, or decides how
+SENT_FIELDS = frozenset(
+    {"attachment_ids", "author_id", "body", "email_add_signature", "email_from"}
+    | {"email_layout_xmlid", "mail_server_id", "message_type", "model"}
+    | {"outgoing_email_to", "partner_ids", "record_alias_domain_id"}
+    | {"record_company_id", "reply_to", "res_id", "subject"}
+)
+
+# What only this addon writes, however the values came here
+_OUR_FIELDS = frozenset({"made_by_gateway", "server_template_id"})
+
 
 class MailMessage(models.Model):
     _inherit = "mail.message"
+    # commands in values of other models act with the rights of whoever sent them
+    _allow_sudo_commands = False
 
     made_by_gateway = fields.Boolean(
         string="Made by an Incoming Email",
-        default=lambda self: self.env.context.get(GATEWAY_KEY) is GATEWAY,
         readonly=True,
         copy=False,
         groups="base.group_system",
@@ -19,13 +33,91 @@ class MailMessage(models.Model):
         "address into the From of such an email: what follows from it never leaves "
         "through the outgoing mail server of a user.",
     )
+    server_template_id = fields.Many2one(
+        comodel_name="mail.template",
+        string="Outgoing Mail Server of Template",
+        readonly=True,
+        copy=False,
+        index="btree_not_null",
+        groups="base.group_system",
+        help="The email template that this message was made from, and that gave it its "
+        "outgoing mail server.",
+    )
+    changed_by_others = fields.Boolean(
+        compute="_compute_changed_by_others",
+        compute_sudo=True,
+        groups="base.group_system",
+        help="Whether anybody but who made it changed what is sent. Such a message "
+        "never leaves through the outgoing mail server of a user.",
+    )
+
+    def _compute_changed_by_others(self):
+        hands = self.env["mail.routing.hand"]._of(self)
+        for message in self:
+            message.changed_by_others = message.id in hands
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        messages = super().create(vals_list)
+        changed_by = origin_of(self.env).changed_by
+        self.env["mail.routing.hand"]._note_all(messages, changed_by)
+        return messages
 
     def _prepare_create_values(self, vals_list):
-        vals_list = super()._prepare_create_values(vals_list)
-        return [self._without_foreign_company(vals) for vals in vals_list]
+        """Keep out what no client may say, and note what this process knows."""
+        made_by_gateway = self.env.context.get(GATEWAY_KEY) is GATEWAY
+        vals_list = super()._prepare_create_values(
+            [self._without_our_fields(vals) for vals in vals_list]
+        )
+        return [
+            {
+                **self._without_foreign_company(vals),
+                "made_by_gateway": made_by_gateway,
+                "server_template_id": self._get_server_template(vals).id,
+            }
+            for vals in vals_list
+        ]
 
     def write(self, vals):
-        return super().write(self._without_foreign_company(vals))
+        """Note who changes what others made and is sent."""
+        if self.env.su or self.env.user.has_group("base.group_system"):
+            vals = self._without_our_fields(vals)  # others are refused by core
+        vals = self._without_foreign_company(vals)
+        hands = self.env["mail.routing.hand"]
+        changed = hands._filter_changed(self, vals, SENT_FIELDS)
+        hands._note(changed, "mail_server_id" in vals)
+        return super().write(vals)
+
+    def _get_forbidden_access(self, operation):
+        """Let administrators delete messages about what has no records.
+
+        Core asks the record, and there is none to answer.
+        """
+        messages = self
+        if operation == "unlink" and self.env.user.has_group("base.group_system"):
+            messages = self.filtered(lambda message: message.sudo()._has_document())
+        return super(MailMessage, messages)._get_forbidden_access(operation)
+
+    def _has_document(self):
+        """Whether the message is about a model that stores records, or about nothing."""
+        model = self.env.get(self.model) if self.model else None
+        return not self.model or (model is not None and model._auto)
+
+    @api.model
+    def _without_our_fields(self, vals):
+        return {name: vals[name] for name in vals if name not in _OUR_FIELDS}
+
+    @api.model
+    def _get_server_template(self, vals):
+        """The template that gives a new message its server, empty where none does."""
+        return origin_of(self.env).get_server_template(self.env, vals)
+
+    @api.model
+    def _get_chosen_mail_server(self, vals):
+        """Nobody chose a server that the template gives."""
+        if self._get_server_template(vals):
+            return None
+        return super()._get_chosen_mail_server(vals)
 
     @api.model
     def _without_foreign_company(self, vals):

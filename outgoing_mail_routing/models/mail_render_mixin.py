@@ -18,9 +18,22 @@ class MailRenderMixin(models.AbstractModel):
         records = self.env[model].sudo().browse(rendered).exists()
         companies = records._mail_get_companies(default=self.env.company)
         return {
-            id_: CompanyText.of(text, companies.get(id_, self.env.company).id)
+            id_: CompanyText.of(
+                text, self._lend_company(companies.get(id_, self.env.company)).id
+            )
             for id_, text in rendered.items()
         }
+
+    @api.model
+    def _lend_company(self, company):
+        """A company, or the user's own where they may not write in its name.
+
+        Odoo itself, in sudo, writes about every account.
+        """
+        user = self.env.user
+        if self.env.su or company.id in user._get_company_ids():
+            return company
+        return user.company_id
 
     @api.model
     def _render_encapsulate(self, layout_xmlid, html, *args, **kwargs):

@@ -1,13 +1,75 @@
 import json
 
-from odoo import api, models
+from odoo import api, fields, models
+
+from .origin import Origin, origin_of, without_origin
+
+# What of it is sent, or decides how
+_SENT_FIELDS = frozenset(
+    {"attachment_ids", "author_id", "body", "is_note", "notification_parameters"}
+    | {"partner_ids", "send_context", "subject"}
+)
 
 
 class MailScheduledMessage(models.Model):
     _inherit = "mail.scheduled.message"
+    # commands in values of other models act with the rights of whoever sent them
+    _allow_sudo_commands = False
+
+    server_template_id = fields.Many2one(
+        comodel_name="mail.template",
+        string="Outgoing Mail Server of Template",
+        readonly=True,
+        copy=False,
+        groups="base.group_system",
+        help="The email template that this message was made from, and that gave it its "
+        "outgoing mail server.",
+    )
+
+    def _prepare_create_values(self, vals_list):
+        """Note the template that gives the server, whatever a client says."""
+        for vals in vals_list:
+            if vals.get("send_context"):
+                vals["send_context"] = without_origin(vals["send_context"])
+        vals_list = super()._prepare_create_values(vals_list)
+        return [
+            {**vals, "server_template_id": self._get_server_template(vals).id}
+            for vals in vals_list
+        ]
+
+    def write(self, vals):
+        """Note who changes what somebody else scheduled."""
+        vals = {name: vals[name] for name in vals if name != "server_template_id"}
+        hands = self.env["mail.routing.hand"]
+        hands._note(hands._filter_changed(self, vals, _SENT_FIELDS))
+        return super().write(vals)
+
+    def _post_message(self, raise_exception=True):
+        """Post each as what it is made of: its template, and who changed it."""
+        hands = self.env["mail.routing.hand"]._of(self)
+        for scheduled in self:
+            changed_by = hands.get(scheduled.id, self.env["mail.routing.hand"])
+            origin = Origin(
+                scheduled.sudo().server_template_id.id or 0,
+                frozenset(hand.user_id.id or 0 for hand in changed_by),
+            )
+            with origin.during(self.env):
+                super(MailScheduledMessage, scheduled)._post_message(raise_exception)
+
+    @api.model
+    def _get_server_template(self, vals):
+        """The template that gives the message its server, empty where none does."""
+        values = {**vals, **self._get_notification_parameters(vals)}
+        return origin_of(self.env).get_server_template(self.env, values)
+
+    @api.model
+    def _get_notification_parameters(self, vals):
+        """What core keeps as text, and passes on when it posts the message."""
+        return json.loads(vals.get("notification_parameters") or "{}")
 
     @api.model
     def _get_chosen_mail_server(self, vals):
-        """Among what core keeps as text, and passes on when it posts the message."""
-        parameters = json.loads(vals.get("notification_parameters") or "{}")
-        return parameters.get("mail_server_id")
+        """The server among the parameters; nobody chose the one of the template."""
+        if self._get_server_template(vals):
+            return None
+        return self._get_notification_parameters(vals).get("mail_server_id")

@@ -1,10 +1,12 @@
 from collections import defaultdict
 
-from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo import SUPERUSER_ID, api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.fields import Command
 
 from ..routing import Rule, may_send_as
 from .addresses import email_of
+from .origin import Origin
 
 _EDITORS = "mail.group_mail_template_editor,base.group_system"
 
@@ -211,11 +213,98 @@ class MailTemplate(models.Model):
     ):
         """Core creates the mails in sudo, from values that a user may have sent."""
         if email_values and not self.env.su:
-            server_id = email_values.get("mail_server_id")
-            self.env["ir.mail_server"]._check_open_to_user([server_id])
+            self._check_client_values(email_values)
             email_values = self.env["mail.message"]._without_foreign_company(
                 email_values
             )
-        return super().send_mail_batch(
+        template = Origin(self.id).on(self)
+        return super(MailTemplate, template).send_mail_batch(
             res_ids, force_send, raise_exception, email_values, email_layout_xmlid
         )
+
+    def _check_client_values(self, values):
+        """Refuse values of a mail by which a client would act beyond that mail.
+
+        :param dict values: of a ``mail.mail``, as a client sends them
+        :raise AccessError: they name a server that is closed to the user, or create,
+            change or delete other records
+        """
+        server_id = values.get("mail_server_id")
+        if server_id != self.sudo().mail_server_id.id:
+            self.env["ir.mail_server"]._check_open_to_user([server_id])
+        fields_of_mail = self.env["mail.mail"]._fields
+        for name, value in values.items():
+            field = fields_of_mail.get(name)
+            if field and field.type in ("one2many", "many2many"):
+                self._check_links_only(field, value)
+
+    @api.model
+    def _check_links_only(self, field, value):
+        """Refuse commands that do more than link records to a new mail."""
+        commands = value if isinstance(value, (list, tuple)) else ()
+        for command in commands:
+            if isinstance(command, (list, tuple)) and command[:1] and (
+                command[0] in (Command.CREATE, Command.UPDATE, Command.DELETE)
+            ):
+                raise AccessError(
+                    self.env._(
+                        "A mail that is sent by a template can only be linked to "
+                        "records that exist (%(field)s). Create or change them first.",
+                        field=field.name,
+                    )
+                )
+
+    # ------------------------------------------------------------------
+    # The server that it gives
+    # ------------------------------------------------------------------
+
+    def _filter_giving_server(self, vals):
+        """This template, if a new message of these values has its server from it.
+
+        It does only on the model and with the From of the template, so that a user who
+        may use it sends nothing else through its server than by the composer.
+
+        :param dict vals: of a ``mail.message``
+        """
+        template = self.sudo()
+        gives = (
+            bool(template.mail_server_id)
+            and template.mail_server_id.id == vals.get("mail_server_id")
+            and template.model == vals.get("model")
+            and template._gives_from(vals.get("email_from"), vals.get("res_id"))
+        )
+        return self if gives else self.browse()
+
+    def _gives_from(self, email_from, res_id):
+        """Whether a From is the one that this template gives mail about a record.
+
+        A template without a From leaves it to the user who sends, in their own name.
+        """
+        email = email_of(email_from)
+        if not self.email_from:
+            user = self.env.user
+            return user.id == SUPERUSER_ID or email == email_of(user.email)
+        try:
+            rendered = self._render_field("email_from", [res_id])
+        except (UserError, ValueError):
+            return False
+        return bool(email) and email == email_of(rendered.get(res_id))
+
+    def _register_hook(self):
+        """Let invoices be made from their template, whose server they are given.
+
+        Core's ``account.move.send`` posts with the server of the template as a bare
+        id. This addon does not depend on ``account``, so there is no class to extend.
+        """
+        result = super()._register_hook()
+        sender = self.env.registry.get("account.move.send")
+        if sender is not None and not hasattr(sender._send_mail, "origin"):
+            send_mail = sender._send_mail
+
+            def _send_mail(self, move, mail_template, **kwargs):
+                move = Origin(mail_template.id or 0).on(move)
+                return send_mail(self, move, mail_template, **kwargs)
+
+            _send_mail.origin = send_mail
+            sender._send_mail = _send_mail
+        return result

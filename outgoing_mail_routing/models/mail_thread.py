@@ -1,5 +1,7 @@
 from odoo import api, models
+from odoo.tools.mail import decode_message_header, email_split
 
+from ..routing import domain_of
 from .company_text import CompanyText
 from .mail_message import GATEWAY, GATEWAY_KEY
 
@@ -11,11 +13,30 @@ class MailThread(models.AbstractModel):
     def _routing_create_bounce_email(
         self, email_from, body_html, message, **mail_values
     ):
-        """Bounce for the company alone: who runs the gateway did not write it."""
-        text = CompanyText.of(body_html, self.env.company.id)
-        return super()._routing_create_bounce_email(
+        """Bounce for the company written to: who runs the gateway did not write it."""
+        company = self._get_company_written_to(message) or self.env.company
+        text = CompanyText.of(body_html, company.id)
+        thread = self.with_company(company)
+        return super(MailThread, thread)._routing_create_bounce_email(
             email_from, text, message, **mail_values
         )
+
+    @api.model
+    def _get_company_written_to(self, message):
+        """The only company at the email domains that an incoming mail was sent to.
+
+        :param email.message.Message message: the incoming mail
+        :return: a ``res.company``, empty where there are several or none
+        """
+        headers = ("To", "Cc", "Delivered-To", "X-Original-To", "Resent-To", "Resent-Cc")
+        texts = [decode_message_header(message, name) for name in headers]
+        emails = email_split(",".join(filter(None, texts)))
+        domains = self.env["mail.alias.domain"].sudo()
+        written_to = domains.search(
+            [("name", "in", [domain_of(email) for email in emails])]
+        )
+        companies = written_to.company_ids
+        return companies if len(companies) == 1 else companies.browse()
 
     @api.model
     def message_route(self, message, message_dict, *args, **kwargs):

@@ -264,6 +264,8 @@ def _forced(search: _Search) -> _Taken | None:
     refusal = None
     if profile.owner_id and not _is_open_personal(profile, search.request):
         refusal = Reason.FORCED_PERSONAL
+    elif not search.request.forced_open:
+        refusal = Reason.FORCED_CLOSED
     elif search.bars(profile):
         refusal = Reason.FORCED_BARRED
     elif not profile.active:

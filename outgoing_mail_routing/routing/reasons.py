@@ -23,6 +23,11 @@ class Reason(str, Enum):
         "The server set on the mail itself is a personal server, and this mail is not "
         "one that it may carry."
     )
+    # likewise: whoever made the mail may not know the server
+    FORCED_CLOSED = _lt(
+        "The server set on the mail itself is not open to everybody who made or changed "
+        "this mail."
+    )
     NO_SENDER = _lt("The mail is not sent for an internal user.")
     NO_OWN_SERVERS = _lt("%(user)s has no mail servers of their own.")
     OWN_SERVERS_OFF = _lt("%(user)s does not use their own mail servers.")

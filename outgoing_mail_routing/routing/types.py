@@ -165,7 +165,8 @@ class Request:
     display name. ``personal_id`` is the one personal server that core lets this mail
     use. ``notifications_email`` and ``system_from_filter`` are core's default From and
     the filter of the command line or system parameter. ``collected`` says that Odoo
-    itself receives F: it is a catchall or an alias.
+    itself receives F: it is a catchall or an alias. ``forced_open`` says that who made
+    the mail may send it through the server that is set on it, ``forced_id``.
     """
 
     email_from: str
@@ -176,6 +177,7 @@ class Request:
     company: Company | None = None
     personal_id: int = 0
     forced_id: int = 0
+    forced_open: bool = True
     notifications_email: str = ""
     system_from_filter: FromFilter = FromFilter()
     collected: bool = False

@@ -1,4 +1,5 @@
 from . import test_assignment
+from . import test_bad_mail
 from . import test_bulk_assignment
 from . import test_collecting
 from . import test_companies
@@ -25,6 +26,7 @@ from . import test_security_choosing
 from . import test_security_headers
 from . import test_security_reading
 from . import test_security_senders
+from . import test_security_walls
 from . import test_server_form
 from . import test_server_log
 from . import test_simulator

@@ -67,12 +67,13 @@ class TestSenderAndCompany(RoutingCase):
             with self.subTest(name):
                 self.assertFalse(self._sender(mail))
 
-    def test_sender_is_who_made_the_mail_of_somebody_elses_message(self):
+    def test_sender_is_nobody_where_mail_and_message_are_of_two_users(self):
         message = self.mail(self.anna).mail_message_id
-        mail = self.mail(self.ben, mail_message_id=message.id)
-        self.assertEqual(self._sender(mail), self.ben)
-        by_odoo = self.mail(self.root, mail_message_id=message.id)
+        of_message = {"mail_message_id": message.id, "subject": message.subject}
+        by_odoo = self.mail(self.root, **of_message)
         self.assertEqual(self._sender(by_odoo), self.anna)
+        self.assertFalse(self._sender(self.mail(self.ben, **of_message)))
+        self.assertEqual(self._sender(by_odoo), self.anna, "nobody changed hers")
 
     def test_sender_is_nobody_once_somebody_else_changed_the_message(self):
         message = self.mail(self.anna).mail_message_id
@@ -117,10 +118,12 @@ class TestSenderAndCompany(RoutingCase):
         self.assertEqual(self._company(mail), self.company_b)
 
     def test_company_is_the_only_one_of_the_alias_domain(self):
-        domain = self.company_b.alias_domain_id
-        mail = self.mail(self.anna, record_alias_domain_id=domain.id)
+        domain = {"record_alias_domain_id": self.company_b.alias_domain_id.id}
+        mail = self.mail(self.clara, **domain)
         self.assertEqual(self._company(mail), self.company_b)
-        self.company_a.alias_domain_id = domain
+        self.company_a.alias_domain_id = self.company_b.alias_domain_id
+        self.assertEqual(self._company(mail), self.company_b, "as it was made")
+        mail = self.mail(self.clara, **domain)
         self.assertEqual(self._company(mail), self.company_a, "the sender's")
 
     def test_company_is_the_senders_not_the_open_one(self):
@@ -192,8 +195,8 @@ class TestSenderAndCompany(RoutingCase):
                 self.assertEqual(many, few)
 
     def test_company_of_the_record_bars_an_own_server_of_another(self):
-        mail = self.queue(self.anna, self.customer_a)
-        mail.record_company_id = self.company_b
+        self.anna.company_ids |= self.company_b
+        mail = self.queue(self.anna, self.customer_b)
         self.assertRule(mail, "user")
         self.mailbox.company_ids = self.company_a
         self.assertRule(mail, "company")

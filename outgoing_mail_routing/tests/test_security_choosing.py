@@ -60,12 +60,15 @@ class TestOpenServers(RoutingCase):
         user = self._create_user("bea", branch)
         self.assertIn(self.relay_b, self._open_to(user))
 
-    def test_server_on_a_template_is_open_to_whoever_may_use_the_template(self):
+    def test_server_on_a_template_is_not_open_by_that(self):
         self.env["mail.template"].create(
             {"name": "Template", "mail_server_id": self.reserved.id}
         )
-        self.assertIn(self.reserved, self._open_to(self.ben))
-        self.assertNotIn(self.reserved, self._open_to(self.portal_user))
+        self.assertNotIn(self.reserved, self._open_to(self.ben))
+
+    def test_open_servers_of_nobody_are_the_public_ones(self):
+        nobody = self.env["res.users"]
+        self.assertEqual(self._open_to(nobody), self.shop | self.shared)
 
     def test_own_server_is_not_open_where_others_would_send_through_it(self):
         self.assertEqual(

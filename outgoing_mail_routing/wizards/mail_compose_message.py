@@ -5,6 +5,7 @@ from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError
 
 from ..models.addresses import email_of, name_of
+from ..models.origin import Origin
 
 
 class MailComposeMessage(models.TransientModel):
@@ -183,13 +184,54 @@ class MailComposeMessage(models.TransientModel):
                     )
                 )
 
+    @api.model
+    def _get_chosen_mail_server(self, vals):
+        """Nobody chose a server that the template or the mass mailing gives."""
+        server_id = super()._get_chosen_mail_server(vals)
+        for name in ("template_id", "mass_mailing_id"):
+            if server_id and name in self._fields:
+                source = self.env[self._fields[name].comodel_name]
+                source = source.browse(vals.get(name) or self[:1][name].id)
+                if self._gives_server(source, server_id):
+                    return None
+        return server_id
+
+    @api.model
+    def _gives_server(self, source, server_id):
+        """Whether a template or mailing that the user may use has that server."""
+        return (
+            bool(source.exists())
+            and source.sudo().mail_server_id.id == server_id
+            and source.has_access("read")
+        )
+
+    def _make_from_template(self):
+        """These composers, whose messages are made from their template."""
+        template = self.template_id
+        if template and template.has_access("read"):
+            return Origin(template.id).on(self)
+        return self
+
     def _action_send_mail(self, auto_commit=False):
+        """Send from each composer's own template."""
         self._check_sender_choice()
-        return super()._action_send_mail(auto_commit=auto_commit)
+        mails, messages = self.env["mail.mail"].sudo(), self.env["mail.message"]
+        for composer in self:
+            composer = composer._make_from_template()  # noqa: PLW2901
+            sent = super(MailComposeMessage, composer)._action_send_mail(
+                auto_commit=auto_commit
+            )
+            mails, messages = mails + sent[0], messages + sent[1]
+        return mails, messages
 
     def _action_schedule_message(self):
+        """Schedule from each composer's own template."""
         self._check_sender_choice()
-        return super()._action_schedule_message()
+        scheduled = self.env["mail.scheduled.message"]
+        for composer in self:
+            composer = composer._make_from_template()  # noqa: PLW2901
+            scheduled += super(MailComposeMessage, composer)._action_schedule_message()
+        return scheduled
 
     def _prepare_mail_values_static(self):
         """Set the chosen sender's server; checked before any message is prepared."""

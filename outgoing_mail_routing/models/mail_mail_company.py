@@ -1,0 +1,200 @@
+"""The company that a mail is sent for, settled when the mail is made."""
+
+import logging
+from collections import defaultdict
+
+import psycopg2
+
+from odoo import SUPERUSER_ID, api, fields, models
+
+from .company_text import CompanyText
+
+_logger = logging.getLogger(__name__)
+
+# What belongs to its organizer's company, and the path to them: core gives it none
+_ORGANIZERS = {"calendar.event": "user_id", "calendar.attendee": "event_id.user_id"}
+
+
+class MailMail(models.Model):
+    _inherit = "mail.mail"
+
+    sent_for_company_id = fields.Many2one(
+        comodel_name="res.company",
+        string="Sent for Company",
+        readonly=True,
+        help="The company that this mail is sent for, and nobody in particular: about "
+        "a user account, a digest, a bounce.",
+    )
+    settled_company_id = fields.Many2one(
+        comodel_name="res.company",
+        string="Company When Made",
+        readonly=True,
+        copy=False,
+        groups="base.group_system",
+        help="The company that this mail is sent for, as it was found when the mail was "
+        "made: what becomes of its document later does not change it.",
+    )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Note the company of each mail, for good.
+
+        That of mail which is sent for nobody is told by its text alone: no client may
+        say so, by a value or a ``default_`` key.
+        """
+        for vals in vals_list:
+            body = vals.get("body_html")
+            of_company = isinstance(body, CompanyText)
+            vals["sent_for_company_id"] = body.company_id if of_company else False
+            vals["settled_company_id"] = False
+        mails = super().create(vals_list)
+        mails.sudo()._settle_companies()
+        return mails
+
+    def write(self, vals):
+        """Let nobody change the company afterwards."""
+        settled = ("sent_for_company_id", "settled_company_id")
+        return super().write({k: vals[k] for k in vals if k not in settled})
+
+    def _settle_companies(self):
+        """Note the companies, where they matter: something is assigned, or a policy set.
+
+        Where that fails, sending it will, and tells why.
+        """
+        if not self or not self.env["mail.routing"]._is_configured():
+            return
+        self.env.flush_all()  # what fails here is no fault of these mails
+        try:
+            with self.env.cr.savepoint():
+                companies = self._get_companies(self._get_senders())
+        except (MemoryError, psycopg2.OperationalError):
+            raise
+        except Exception:
+            _logger.warning("The companies of mails are not known", exc_info=True)
+            return
+        for mail in self:
+            super(MailMail, mail).write({"settled_company_id": companies[mail.id].id})
+
+    def _get_companies(self, senders):
+        """The company each mail is sent for: the record's, not the one left open.
+
+        :param dict senders: ``res.users`` by ``mail.mail`` id
+        :return: ``{mail.mail id: res.company}``
+        """
+        of_records = self._get_record_companies()
+        return {
+            mail.id: mail._get_company(
+                senders[mail.id],
+                of_records.get((mail.model, mail.res_id), self.env["res.company"]),
+            )
+            for mail in self.sudo()
+        }
+
+    def _get_company(self, sender, of_record):
+        """The company the mail is sent for; nobody lends a mail another one's.
+
+        :param res.users sender: maybe nobody
+        :param res.company of_record: the company its record has, empty for none
+        """
+        self.ensure_one()
+        company = self.settled_company_id or self._find_company(sender, of_record)
+        for person in self._get_persons():
+            if not self._may_lend_company(person, company):
+                return person.company_id
+        return company
+
+    def _may_lend_company(self, person, company):
+        """Whether somebody who had a hand in the mail may send it for a company.
+
+        Others than internal users have a company by chance, and what they post on a
+        record is its company's: core lets them post where they were let in. By
+        ``message_notify`` they could name any record.
+        """
+        if not person or company in person.company_ids:
+            return True
+        return person.share and self.message_type != "user_notification"
+
+    def _find_company(self, sender, of_record):
+        """The first company that applies; :meth:`_get_company` asks who may lend it."""
+        message = self.mail_message_id
+        if self.sent_for_company_id:
+            return self.sent_for_company_id
+        if self._is_bulk():
+            return self._find_company_of_mailing(of_record)
+        if message.model in _ORGANIZERS and of_record:
+            return of_record
+        if not of_record and self._is_company_of_job():
+            user = sender or self._get_author_user()
+            return user.company_id or message.record_company_id
+        of_alias_domain = message.record_alias_domain_id.company_ids
+        return (
+            message.record_company_id
+            or of_record
+            or (len(of_alias_domain) == 1 and of_alias_domain)
+            or sender.company_id
+            or self.env.company.sudo()
+        )
+
+    def _find_company_of_mailing(self, of_record):
+        """The recipient's company, if all who made the mailing are in it, else theirs."""
+        mailing = self.mailing_id
+        hands = self.env["mail.routing.hand"]._of(mailing).get(mailing.id, ())
+        makers = [mailing.user_id, mailing.create_uid, *(hand.user_id for hand in hands)]
+        makers = [user for user in makers if user and user.id != SUPERUSER_ID]
+        company = of_record or self.mail_message_id.record_company_id
+        for user in makers:
+            if company not in user.company_ids:
+                company = user.company_id
+        return company or self.env.company.sudo()
+
+    def _is_company_of_job(self):
+        """Whether the company noted on the mail may be that of OdooBot's own.
+
+        A scheduled action has OdooBot's company open, and core notes the open one on
+        mail about a record that has none.
+        """
+        message = self.mail_message_id
+        maker, noted = message.create_uid, message.record_company_id
+        return maker.id == SUPERUSER_ID and noted and noted == maker.company_id
+
+    # ------------------------------------------------------------------
+    # Records
+    # ------------------------------------------------------------------
+
+    def _get_record_companies(self):
+        """Companies of the records, unless core noted one on the mail to rely on.
+
+        :return: ``{(model, id): res.company}``
+        """
+        ids_by_model = defaultdict(set)
+        for mail in self.sudo():
+            message = mail.mail_message_id
+            if message.model and message.res_id and not mail._is_company_known():
+                ids_by_model[message.model].add(message.res_id)
+        companies = {}
+        for model, res_ids in ids_by_model.items():
+            if model in self.env and not self.env[model]._abstract:
+                records = self.env[model].sudo().browse(res_ids).exists()
+                for record, company in self._get_companies_of(records):
+                    companies[model, record.id] = company
+        return companies
+
+    def _is_company_known(self):
+        """Whether the company is noted already, so that nobody has to ask the record."""
+        message = self.mail_message_id
+        if self.settled_company_id or self.sent_for_company_id:
+            return True
+        if message.model in _ORGANIZERS or self._is_bulk():
+            return False
+        return bool(message.record_company_id) and not self._is_company_of_job()
+
+    @api.model
+    def _get_companies_of(self, records):
+        """Each record with its company, or its organizer's where it has none."""
+        companies = records._mail_get_companies()
+        path = _ORGANIZERS.get(records._name)
+        for record in records:
+            company = companies[record.id]
+            if not company and path:
+                company = record.mapped(path).company_id[:1]
+            yield record, company

@@ -1,0 +1,124 @@
+"""Who made a mail, and whether they were allowed to ask for its server."""
+
+from odoo import SUPERUSER_ID, models
+
+# What a mail adds to its message, and is sent
+_SENT_FIELDS = frozenset(
+    {"body_html", "email_cc", "email_to", "headers", "recipient_ids", "references"}
+)
+
+
+class MailMail(models.Model):
+    _inherit = "mail.mail"
+    # commands in values of other models act with the rights of whoever sent them
+    _allow_sudo_commands = False
+
+    def write(self, vals):
+        """Note who changes what others made; core writes the message's own fields."""
+        hands = self.env["mail.routing.hand"]
+        changed = hands._filter_changed(self, vals, _SENT_FIELDS)
+        hands._note(changed.mail_message_id)
+        return super().write(vals)
+
+    # ------------------------------------------------------------------
+    # Who made it
+    # ------------------------------------------------------------------
+
+    def _get_maker(self):
+        """Who made the mail and its message; nobody, where it cannot be told.
+
+        A user may have core make a mail of somebody else's message, or change what
+        somebody else wrote before Odoo sends it: neither is that person's mail. Nor
+        is what an incoming mail caused in the name that stood in its From.
+
+        :return: a ``res.users`` record, OdooBot's too, or the empty recordset
+        """
+        message = self.mail_message_id
+        if self._is_forged() or message.changed_by_others:
+            return message.create_uid.browse()
+        makers = self._get_makers()
+        if SUPERUSER_ID in makers._ids and len(makers) > 1:
+            makers -= makers.browse(SUPERUSER_ID)
+        return makers if len(makers) == 1 else makers.browse()
+
+    def _get_makers(self):
+        """Those who made the mail and its message, OdooBot too; none if deleted."""
+        of_message = self.mail_message_id.create_uid
+        # a mail made by new() has no maker of its own
+        of_mail = self.create_uid if self._origin else of_message
+        return of_message | of_mail if of_message and of_mail else of_message.browse()
+
+    def _is_forged(self):
+        """Whether an incoming mail made it, which names whom it likes in its From."""
+        message = self.mail_message_id
+        # what absent users answer is theirs, whoever wrote to them
+        return message.made_by_gateway and message.message_type != "out_of_office"
+
+    def _get_persons(self):
+        """All who had a hand in the mail: who made it, or changed it since.
+
+        :return: list of ``res.users``, without OdooBot, with an empty recordset for
+            somebody who cannot be told
+        """
+        makers = self._get_makers()
+        if self._is_forged():
+            makers = makers.browse()
+        persons = [user for user in makers if user.id != SUPERUSER_ID]
+        hands = self._get_hands()
+        return (persons if makers else [makers]) + [hand.user_id for hand in hands]
+
+    def _get_hands(self):
+        """The hands of others in what is sent."""
+        message = self.mail_message_id
+        hands = self.env["mail.routing.hand"].sudo()
+        if not message.changed_by_others:
+            return hands
+        return hands._of(message).get(message.id, hands)
+
+    # ------------------------------------------------------------------
+    # Whether they may ask for its server
+    # ------------------------------------------------------------------
+
+    def _is_forced_server_open(self, company):
+        """Whether those who made the mail may send it through the server set on it.
+
+        :param res.company company: the company that the mail is sent for
+        """
+        self.ensure_one()
+        server = self.mail_server_id
+        return (
+            not server
+            or self._is_server_of_mailing()
+            or server._is_open_to_mail_of(
+                self._get_choosers(), company, self._is_server_of_template()
+            )
+        )
+
+    def _get_choosers(self):
+        """All who have to be allowed to send through the server set on the mail.
+
+        Where somebody set another one after the mail was made, who made it need not be.
+
+        :return: list of ``res.users`` as of :meth:`_get_persons`
+        """
+        hands = self._get_hands()
+        if any(hand.chose_server for hand in hands):
+            return [hand.user_id for hand in hands]
+        return self._get_persons()
+
+    def _is_server_of_template(self):
+        """Whether the mail was made from a template that has that server still."""
+        message = self.mail_message_id
+        return (
+            not message.changed_by_others
+            and message.server_template_id.mail_server_id == self.mail_server_id
+        )
+
+    def _is_server_of_mailing(self):
+        """Whether it is that of the mass mailing, and who made the mail may use it."""
+        if not self._is_bulk() or self.mailing_id.mail_server_id != self.mail_server_id:
+            return False
+        return all(
+            user and self.mailing_id.with_user(user).sudo(False).has_access("read")
+            for user in self._get_persons()
+        )

@@ -1,0 +1,226 @@
+"""Who, besides the one that made it, had a hand in what is sent.
+
+``write_uid`` tells the last writer only, and the job that sends a waiting message is one.
+So every change of what is sent is noted where it is made, for good, by whoever made it.
+"""
+
+from odoo import SUPERUSER_ID, api, fields, models
+from odoo.tools import SQL
+
+# What of an attachment is sent
+ATTACHED_FIELDS = frozenset(
+    {"raw", "datas", "db_datas", "store_fname", "checksum", "name", "mimetype", "url"}
+    | {"type"}
+)
+
+# Where attachments wait to be sent: model, relation, and its column of the record
+_WAITING = (
+    ("mail.message", "message_attachment_rel", "message_id"),
+    (
+        "mail.scheduled.message",
+        "scheduled_message_attachment_rel",
+        "scheduled_message_id",
+    ),
+)
+
+
+class MailRoutingHand(models.Model):
+    """One row for each user who changed what somebody else had made.
+
+    Only this model's own methods write it. The row of a user who was deleted stays:
+    somebody had a hand in it, whoever it was.
+    """
+
+    _name = "mail.routing.hand"
+    _description = "Hand in What Is Sent"
+    _log_access = False
+    _allow_sudo_commands = False
+
+    res_model = fields.Char(
+        string="Model",
+        required=True,
+        readonly=True,
+        help="The model of what was changed.",
+    )
+    res_id = fields.Many2oneReference(
+        string="Record",
+        model_field="res_model",
+        required=True,
+        readonly=True,
+        help="What was changed after somebody else had made it.",
+    )
+    user_id = fields.Many2one(
+        comodel_name="res.users",
+        string="Changed By",
+        readonly=True,
+        ondelete="set null",
+        help="Who changed it; empty for a user who was deleted.",
+    )
+    chose_server = fields.Boolean(
+        string="Chose the Outgoing Mail Server",
+        readonly=True,
+        help="Whether they chose another outgoing mail server for it.",
+    )
+
+    _record_user_uniq = models.UniqueIndex("(res_model, res_id, user_id)")
+
+    # ------------------------------------------------------------------
+    # Noting
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _filter_changed(self, records, vals, names):
+        """Those that the current user changes by these values, and others had made.
+
+        None for Odoo itself: what it changes, it changes for them.
+
+        :param records: of one model, before the values are written
+        :param dict vals: as ``write`` takes them
+        :param frozenset names: the fields that are sent
+        """
+        names = names.intersection(vals)
+        if self.env.uid == SUPERUSER_ID or not names:
+            return records.browse()
+        return records.filtered(
+            lambda record: record.sudo().create_uid.id != self.env.uid
+            and any(self._changes(record.sudo(), name, vals[name]) for name in names)
+        )
+
+    @api.model
+    def _changes(self, record, name, value):
+        """Whether a value is another one; a list of commands always is."""
+        field = record._fields[name]
+        if field.type in ("one2many", "many2many"):
+            return True
+        return field.convert_to_write(record[name], record) != value
+
+    @api.model
+    def _note(self, records, chose_server=False):
+        """Note that the current user changes records which others had made.
+
+        :param records: of one model
+        :param bool chose_server: whether they choose another server for them
+        """
+        changed = records.sudo().filtered(lambda r: r.create_uid.id != self.env.uid)
+        if changed.ids:
+            self._insert(
+                SQL(
+                    "SELECT %s, id, %s, %s FROM unnest(%s) AS id",
+                    changed._name,
+                    self.env.uid,
+                    chose_server,
+                    changed.ids,
+                )
+            )
+
+    @api.model
+    def _note_all(self, records, user_ids):
+        """Note hands that others had before in what records are made of.
+
+        :param user_ids: 0 for a user who was deleted
+        """
+        if user_ids and records.ids:
+            self._insert(
+                SQL(
+                    "SELECT %s, id, NULLIF(user_id, 0), false"
+                    " FROM unnest(%s) AS id, unnest(%s) AS user_id",
+                    records._name,
+                    records.ids,
+                    list(user_ids),
+                )
+            )
+
+    @api.model
+    def _note_attached(self, attachments):
+        """Note that the current user changes attachments of what others will send."""
+        if self.env.uid == SUPERUSER_ID or not attachments.ids:
+            return
+        for model_name, relation, column in _WAITING:
+            model = self.env[model_name]
+            model.flush_model(["attachment_ids", "create_uid"])
+            self._insert(
+                SQL(
+                    "SELECT DISTINCT %s, record.id, %s, false FROM %s AS record"
+                    " JOIN %s AS link ON link.%s = record.id"
+                    " WHERE link.attachment_id = ANY(%s)"
+                    " AND record.create_uid IS DISTINCT FROM %s%s",
+                    model_name,
+                    self.env.uid,
+                    SQL.identifier(model._table),
+                    SQL.identifier(relation),
+                    SQL.identifier(column),
+                    attachments.ids,
+                    self.env.uid,
+                    self._is_waiting(model),
+                )
+            )
+
+    @api.model
+    def _is_waiting(self, model):
+        """The condition for messages that are still sent: from the queue, or later."""
+        if model._name != "mail.message":
+            return SQL()
+        self.env["mail.mail"].flush_model(["mail_message_id", "state"])
+        self.env["mail.message.schedule"].flush_model(["mail_message_id"])
+        return SQL(
+            " AND (EXISTS (SELECT 1 FROM mail_mail AS mail"
+            " WHERE mail.mail_message_id = record.id"
+            " AND mail.state NOT IN ('sent', 'received'))"
+            " OR EXISTS (SELECT 1 FROM mail_message_schedule AS later"
+            " WHERE later.mail_message_id = record.id))"
+        )
+
+    @api.model
+    def _insert(self, rows):
+        """Insert model, id, user and whether they chose a server, each once."""
+        self.env.cr.execute(
+            SQL(
+                "INSERT INTO %s AS noted (res_model, res_id, user_id, chose_server) %s"
+                " ON CONFLICT (res_model, res_id, user_id) DO UPDATE"
+                " SET chose_server = true"
+                " WHERE EXCLUDED.chose_server AND NOT noted.chose_server",
+                SQL.identifier(self._table),
+                rows,
+            )
+        )
+        self.invalidate_model(flush=False)
+        self.env["mail.message"].invalidate_model(["changed_by_others"], flush=False)
+
+    # ------------------------------------------------------------------
+    # Asking
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _of(self, records):
+        """The hands in records, by the record's id; records without any left out.
+
+        :param records: of one model
+        :return: ``{id: mail.routing.hand}`` in sudo
+        """
+        hands = self.sudo()
+        if not records.ids:
+            return {}
+        domain = [("res_model", "=", records._name), ("res_id", "in", records.ids)]
+        return hands.search(domain).grouped("res_id")
+
+    @api.autovacuum
+    def _gc_hands(self):
+        """Forget what was noted of records that are gone."""
+        for [model_name] in self.sudo()._read_group([], ["res_model"]):
+            model = self.env.get(model_name)
+            gone = SQL("TRUE")
+            if model is not None:
+                gone = SQL(
+                    "NOT EXISTS"
+                    " (SELECT 1 FROM %s AS record WHERE record.id = noted.res_id)",
+                    SQL.identifier(model._table),
+                )
+            self.env.cr.execute(
+                SQL(
+                    "DELETE FROM %s AS noted WHERE noted.res_model = %s AND %s",
+                    SQL.identifier(self._table),
+                    model_name,
+                    gone,
+                )
+            )
+        self.invalidate_model(flush=False)

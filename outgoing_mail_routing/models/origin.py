@@ -1,0 +1,59 @@
+"""What this process knows of the messages it is making, and core does not pass on.
+
+Core hands on the server of a template as a bare id, which any client could send as well,
+and posts a scheduled message as whoever scheduled it, not as who changed it since. So both
+travel in the context, or on the transaction where core replaces the context, as an object
+of this process: no client can send one.
+"""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+_KEY = "outgoing_mail_routing_origin"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where messages come from.
+
+    ``template_id`` is the template that they are made from, 0 for none, and
+    ``changed_by`` has the ids of users who changed what somebody else had scheduled,
+    with 0 for a user who was deleted.
+    """
+
+    template_id: int = 0
+    changed_by: frozenset[int] = frozenset()
+
+    def on(self, records):
+        """The same records, in a context in which messages are made from here."""
+        return records.with_context(**{_KEY: self})
+
+    @contextmanager
+    def during(self, env):
+        """Let all messages be made from here that this transaction makes meanwhile."""
+        env.cr.cache[_KEY] = self
+        try:
+            yield
+        finally:
+            env.cr.cache.pop(_KEY, None)
+
+    def get_server_template(self, env, vals):
+        """The template that gives a new message its server, empty where none does.
+
+        :param dict vals: of a ``mail.message``
+        """
+        template = env["mail.template"]
+        if not (self.template_id and vals.get("mail_server_id")):
+            return template
+        return template.browse(self.template_id)._filter_giving_server(vals)
+
+
+def origin_of(env):
+    """Where messages that are made in an environment come from."""
+    origin = env.context.get(_KEY) or env.cr.cache.get(_KEY)
+    return origin if isinstance(origin, Origin) else Origin()
+
+
+def without_origin(context):
+    """A context without where messages come from, which cannot be stored."""
+    return {key: value for key, value in context.items() if key != _KEY}

@@ -1,0 +1,756 @@
+"""What a mailbox carries is its owner's, and a company's relay that of its people.
+
+Each case is what a user does over RPC, and what arrives at real SMTP servers then, at once
+or when Odoo's jobs have run.
+"""
+
+import json
+
+from odoo.fields import Command
+from odoo.tests import new_test_user, tagged
+from odoo.tools import mute_logger
+
+from .common import RpcError
+from .test_security_senders import MAILBOX, SenderCase
+
+# The addresses of what an attacker sends in the name of others
+TO = "customer@customer.example"
+
+
+class WallCase(SenderCase):
+    """A plain user, who has no other group, beside those of :class:`SenderCase`.
+
+    Company B's relay is restricted to B. Nobody but the plain user is asked about.
+    """
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.plain = new_test_user(
+            cls.env,
+            "pia",
+            groups="base.group_user",
+            name="Pia",
+            email="pia@a.example",
+            company_id=cls.company_a.id,
+            company_ids=[Command.set(cls.company_a.ids)],
+        )
+        cls.relay_b.company_ids = cls.company_b
+        cls.as_mailbox = {
+            "mail_server_id": cls.mailbox.id,
+            "email_from": MAILBOX,
+            "email_to": TO,
+            "body_html": "<p>Mine</p>",
+            "subject": "Mine",
+        }
+
+    def attempt(self, attack):
+        """Let somebody try, then run the jobs.
+
+        :return: ``(what was refused, logins that carried a text of theirs)``
+        """
+        self.forget_received()
+        refused = ""
+        with self.sending():
+            try:
+                attack()
+            except RpcError as error:
+                refused = error.name
+            self.run_jobs()
+        return refused, {
+            mail.login for mail in self.received() if "Mine" in self._text(mail)
+        }
+
+    def _text(self, mail):
+        return f"{mail.header('Subject')} {mail.message.as_string()}"
+
+    def assertKeptOut(self, attacks, login):
+        """Check that no attack gets a text through the account with that login."""
+        for name, attack in attacks.items():
+            with self.subTest(name):
+                _refused, logins = self.attempt(attack)
+                self.assertNotIn(login, logins)
+
+    def waiting_mail(self, user=None, **values):
+        """A mail of the mailbox user's that waits in the queue."""
+        return self.queue(user or self.anna, self.customer, body="Hers", **values)
+
+
+@tagged("post_install", "-at_install")
+class TestCommands(WallCase):
+    """Commands in values act for nobody but who sent them."""
+
+    def _values(self):
+        """Values of a mail with commands in them, each for a user's own template."""
+        waiting = self.waiting_mail()
+        message = self.customer.with_user(self.anna).message_post(body="Hers")
+        new = [[0, 0, self.as_mailbox]]
+        changed = {"body_html": "<p>Mine</p>", "email_to": TO}
+        rewritten = [[1, waiting.id, changed]]
+        noted = {**self.as_mailbox, "record_company_id": self.company_b.id}
+        return {
+            "a mail in a mail": {"mail_ids": new},
+            "a change of a waiting mail": {"mail_ids": rewritten},
+            "a mail in an answer": {"child_ids": [[0, 0, {"mail_ids": new}]]},
+            "a change of an answer": {
+                "child_ids": [[1, message.id, {"mail_ids": new, "body": "Mine"}]]
+            },
+            "a mail of another company": {"mail_ids": [[0, 0, noted]]},
+            "a mail by tuples": {"mail_ids": [(0, 0, self.as_mailbox)]},
+            "a mail of a recipient's": {
+                "recipient_ids": [
+                    [0, 0, {"name": "x", "message_ids": [[0, 0, {"mail_ids": new}]]}]
+                ]
+            },
+            "a mail of a notification": {
+                "notification_ids": [
+                    [0, 0, {"res_partner_id": self.customer.id, "mail_mail_id": 1}]
+                ]
+            },
+            "an attachment of theirs": {
+                "attachment_ids": [[0, 0, {"name": "x", "raw": "x"}]]
+            },
+        }
+
+    @mute_logger("odoo.http")
+    def test_template_values_make_no_mail_through_the_mailbox(self):
+        self.assertKeptOut(
+            {
+                name: lambda name=name: self.send_template(
+                    self.plain, self._values()[name]
+                )
+                for name in self._values()
+            },
+            MAILBOX,
+        )
+        self.assertFalse(self.env["mail.mail"].search([("email_from", "=", MAILBOX)]))
+
+    @mute_logger("odoo.http")
+    def test_records_of_the_users_own_make_no_mail_through_the_mailbox(self):
+        """A contact, a lead and the like have messages, which have mails."""
+        new = [[0, 0, self.as_mailbox]]
+        message = {"body": "Mine", "model": "res.partner", "mail_ids": new}
+        messages = [[0, 0, message]]
+        own = self.plain.partner_id
+        self.assertKeptOut(
+            {
+                "by a message": lambda: self.call(
+                    *(self.ben, "mail.message", "create", {"mail_ids": new})
+                ),
+                "by their contact": lambda: self.call(
+                    *(self.ben, "res.partner", "write", self.customer.ids),
+                    {"message_ids": messages},
+                ),
+                "by themselves": lambda: self.call(
+                    *(self.plain, "res.users", "write", self.plain.ids),
+                    {"message_ids": messages, "partner_id": own.id},
+                ),
+                "by a waiting mail's message": lambda: self._rewrite_waiting(
+                    self.waiting_mail()
+                ),
+            },
+            MAILBOX,
+        )
+
+    def _rewrite_waiting(self, mail):
+        commands = [[1, mail.id, {"body_html": "<p>Mine</p>"}]]
+        values = {"mail_ids": commands}
+        self.call(self.ben, "mail.message", "write", mail.mail_message_id.ids, values)
+
+    def test_code_in_sudo_carries_no_commands_either(self):
+        """Whatever code takes values of a client: the second wall is where it leaves."""
+        partner = self.customer.with_user(self.plain).sudo()
+        mails = self.env["mail.mail"].with_user(self.plain).sudo()
+        attacks = {
+            "a mail with that server": lambda: mails.create(self.as_mailbox),
+            "a change of a waiting one": lambda: self.waiting_mail()
+            .with_user(self.plain)
+            .sudo()
+            .write({"body_html": "<p>Mine</p>"}),
+            "a change of its recipients": lambda: self.waiting_mail()
+            .with_user(self.plain)
+            .sudo()
+            .write({"email_to": TO, "subject": "Mine"}),
+            "a message with that server": lambda: partner.message_post(
+                body="Mine",
+                partner_ids=partner.ids,
+                mail_server_id=self.mailbox.id,
+                email_from=MAILBOX,
+            ),
+            "a scheduled one that is posted by itself": lambda: partner.env[
+                "mail.scheduled.message"
+            ].create(
+                {
+                    "model": "res.partner",
+                    "res_id": partner.id,
+                    "body": "Mine",
+                    "author_id": self.anna.partner_id.id,
+                    "partner_ids": partner.ids,
+                    "scheduled_date": self.tomorrow(),
+                    "notification_parameters": json.dumps(
+                        {"mail_server_id": self.mailbox.id, "email_from": MAILBOX}
+                    ),
+                }
+            ),
+        }
+        self.assertKeptOut(attacks, MAILBOX)
+
+    def test_links_to_what_exists_are_taken_as_ever(self):
+        attachment = self.env["ir.attachment"].with_user(self.plain)
+        attachment = attachment.create({"name": "own.txt", "raw": b"own"})
+        refused, logins = self.attempt(
+            lambda: self.send_template(
+                self.plain, {"attachment_ids": [[4, attachment.id]], "subject": "Mine"}
+            )
+        )
+        self.assertEqual((refused, logins), ("", {"relay-a"}))
+
+
+@tagged("post_install", "-at_install")
+class TestCompanyOfMaker(WallCase):
+    """No record, value or mailing lends a user another company's name."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.of_b = cls.env["res.partner"].create(
+            {"name": "Secret", "email": TO, "company_id": cls.company_b.id}
+        )
+        cls.as_b = {"email_from": '"Sales" <sales@b.example>'}
+
+    def _notify(self, user, **values):
+        return self.call(
+            *(user, "mail.thread", "message_notify", [[]][0]),
+            **{
+                "body": "Mine",
+                "partner_ids": self.customer.ids,
+                **self.as_b,
+                **values,
+            },
+        )
+
+    def _records(self):
+        """Records that belong to B, or to nobody but a colleague of theirs."""
+        yield "a contact", self.of_b
+        yield "a colleague's user", self.bob
+        yield "a company", self.company_b
+        for model, values in (
+            ("utm.campaign", {"name": "x", "user_id": self.bob.id}),
+            (
+                "calendar.event",
+                {
+                    **{"name": "x", "user_id": self.bob.id},
+                    **{"start": "2030-01-01 10:00:00", "stop": "2030-01-01 11:00:00"},
+                },
+            ),
+            ("digest.digest", {"name": "x", "company_id": self.company_b.id}),
+        ):
+            if model in self.env:
+                yield model, self.env[model].create(values)
+
+    @mute_logger("odoo.http")
+    def test_record_of_another_company_lends_no_relay(self):
+        attacks = {}
+        for name, record in self._records():
+            about = {"model": record._name, "res_id": record.id}
+            values = {**about, **self.as_b, "subject": "Mine"}
+            attacks[f"notify about {name}"] = lambda about=about: self._notify(
+                self.plain, **about
+            )
+            attacks[f"send a template about {name}"] = lambda v=values: (
+                self.send_template(self.plain, v)
+            )
+            attacks[f"notify about {name} as portal user"] = lambda about=about: (
+                self._notify(self.portal_user, **about)
+            )
+        self.assertKeptOut(attacks, "relay-b")
+
+    @mute_logger("odoo.http")
+    def test_company_noted_by_a_client_lends_no_relay(self):
+        company = {"record_company_id": self.company_b.id}
+        domain = {"record_alias_domain_id": self.company_b.alias_domain_id.id}
+        opened = {"context": {"allowed_company_ids": self.company_b.ids}}
+        attacks = {}
+        for number, values in enumerate((company, domain, {**company, **domain})):
+            attacks[f"notify {number}"] = lambda v=values: self._notify(self.plain, **v)
+            attacks[f"template {number}"] = lambda v=values: self.send_template(
+                self.plain, {**self.as_b, **v, "subject": "Mine"}
+            )
+            attacks[f"post {number}"] = lambda v=values: self.post_to_customer(
+                self.ben, **self.as_b, **v
+            )
+        for values in ({"sent_for_company_id": self.company_b.id}, company):
+            settled = {**values, "settled_company_id": self.company_b.id}
+            attacks[f"settle {values}"] = lambda v=settled: self.send_template(
+                self.plain, {**self.as_b, **v, "subject": "Mine"}
+            )
+        attacks["open it"] = lambda: self._notify(self.plain, **opened)
+        attacks["open it for a template"] = lambda: self.send_template(
+            self.plain, {**self.as_b, "subject": "Mine"}, **opened
+        )
+        self.assertKeptOut(attacks, "relay-b")
+
+    def test_record_that_moves_while_a_mail_waits_takes_nothing_with_it(self):
+        for name, user in (("a user of A", self.ben), ("a user of both", self.clara)):
+            with self.subTest(name):
+                record = self._create_customer(self.company_a)
+                mail = self.template_mail(user, record, email_from="sales@b.example")
+                record.with_user(self.env.ref("base.user_root")).sudo().write(
+                    {"company_id": self.company_b.id}
+                )
+                self.forget_received()
+                self.assertEqual(self.deliver(mail).login, "relay-a")
+
+    def test_user_of_both_companies_writes_for_either(self):
+        """Else the tests above could not fail."""
+        mail = self.template_mail(self.clara, self.customer_b)
+        self.assertEqual(self.deliver(mail).login, "relay-b")
+
+    def test_answer_in_the_portal_is_its_documents_companys(self):
+        """A customer of both companies has one of them by chance."""
+        self.of_b.message_subscribe(self.bob.partner_id.ids)
+        with self.sending():
+            self.of_b.with_user(self.portal_user).sudo().message_post(
+                body="Mine",
+                message_type="comment",
+                subtype_xmlid="mail.mt_comment",
+            )
+        self.assertEqual(self.one_received().login, "relay-b")
+
+    def test_mailing_is_one_of_its_responsibles_companys(self):
+        if "mailing.mailing" not in self.env:
+            self.skipTest("needs the module mass_mailing")
+        marketer = new_test_user(
+            self.env,
+            "mia",
+            groups="base.group_user,mass_mailing.group_mass_mailing_user",
+            email="mia@a.example",
+            company_id=self.company_a.id,
+            company_ids=[Command.set(self.company_a.ids)],
+        )
+        root = self.env.ref("base.user_root")
+        for name, maker, responsible, editor, expected in (
+            ("theirs", marketer, marketer, None, "relay-a"),
+            ("said to be a colleague's", marketer, self.bob, None, "relay-a"),
+            ("a colleague's, changed by them", root, self.bob, marketer, "relay-a"),
+            ("a colleague's", root, self.bob, None, "relay-b"),
+        ):
+            with self.subTest(name):
+                self.forget_received()
+                mailing = self.env["mailing.mailing"].with_user(maker).sudo()
+                mailing = mailing.create(
+                    {
+                        "subject": "Mine",
+                        "body_html": "<p>Mine</p>",
+                        "mailing_model_id": self.env["ir.model"]._get_id("res.partner"),
+                        "mailing_domain": [("id", "=", self.of_b.id)],
+                        "user_id": responsible.id,
+                        "email_from": "sales@b.example",
+                    }
+                )
+                if editor:
+                    mailing.with_user(editor).body_html = "<p>Mine too</p>"
+                mailing = mailing.with_user(root)
+                mailing.write({"state": "in_queue"})
+                with self.sending():
+                    mailing.action_send_mail()
+                    self.run_jobs()
+                self.assertEqual(self.one_received().login, expected)
+
+
+@tagged("post_install", "-at_install")
+class TestChangedByOthers(WallCase):
+    """What counts is whether anybody but the maker ever changed what is sent."""
+
+    def _later(self, **values):
+        """A message of Anna's whose mails are made later."""
+        message = self.customer.with_user(self.anna).message_post(
+            **{
+                **{"body": "Hers", "subject": "Hers", "message_type": "comment"},
+                "partner_ids": self.customer.ids,
+                "subtype_xmlid": "mail.mt_comment",
+                "scheduled_date": self.tomorrow(),
+                **values,
+            }
+        )
+        return message
+
+    def _scheduled(self, **values):
+        return (
+            self.env["mail.scheduled.message"]
+            .with_user(self.anna)
+            .create(
+                {
+                    "model": "res.partner",
+                    "res_id": self.customer.id,
+                    "author_id": self.anna.partner_id.id,
+                    "body": "Hers",
+                    "partner_ids": self.customer.ids,
+                    "scheduled_date": self.tomorrow(),
+                    **values,
+                }
+            )
+        )
+
+    def _attachment(self, user):
+        return (
+            self.env["ir.attachment"]
+            .with_user(user)
+            .create({"name": "hers.txt", "raw": b"Hers", "res_model": "res.partner"})
+        )
+
+    def _touch(self, record):
+        """What a job writes in passing: the last writer is OdooBot then."""
+        root = record.with_user(self.env.ref("base.user_root"))
+        root.sudo().write({"subject": record.sudo().subject})
+        self.env.flush_all()
+
+    def _logins(self):
+        self.forget_received()
+        with self.sending():
+            self.run_jobs()
+        return {m.login for m in self.received() if self.customer.email in m.rcpt_tos}
+
+    def test_message_that_others_changed_is_nobodys_whatever_odoo_writes(self):
+        for name, values in (
+            ("text", {"body": "Mine"}),
+            ("subject", {"subject": "Mine"}),
+            ("From", {"email_from": self.mailbox.sender_email}),
+            ("attachments", {"attachment_ids": self._attachment(self.ben).ids}),
+        ):
+            with self.subTest(name):
+                message = self._later()
+                message.with_user(self.ben).sudo().write(values)
+                self._touch(message)
+                self.assertNotIn(MAILBOX, self._logins())
+
+    def test_scheduled_message_that_others_changed_is_nobodys(self):
+        for name, values in (
+            ("text", {"body": "Mine"}),
+            ("recipients", {"partner_ids": (self.customer | self.customer_a).ids}),
+            ("attachments", {"attachment_ids": self._attachment(self.ben).ids}),
+            (
+                "parameters",
+                {"notification_parameters": '{"email_from": "anna@a.example"}'},
+            ),
+        ):
+            with self.subTest(name):
+                scheduled = self._scheduled()
+                scheduled.with_user(self.ben).sudo().write(values)
+                self._touch(scheduled)
+                self.assertNotIn(MAILBOX, self._logins())
+
+    def test_content_of_an_attachment_that_others_changed_is_noticed(self):
+        for name, make in (
+            ("waiting in the queue", self._queue_with),
+            ("to be notified later", lambda ids: self._later(attachment_ids=ids)),
+            ("scheduled", lambda ids: self._scheduled(attachment_ids=ids)),
+        ):
+            for change in ({"raw": b"Mine"}, {"datas": b"TWluZQ=="}, None):
+                with self.subTest(name, change=change):
+                    attachment = self._attachment(self.anna)
+                    make(attachment.ids)
+                    theirs = attachment.with_user(self.ben).sudo()
+                    if change:
+                        theirs.write(change)
+                    else:
+                        theirs.unlink()
+                    self.env.flush_all()
+                    self.assertNotIn(MAILBOX, self._logins())
+
+    def _queue_with(self, attachment_ids):
+        mail = self.waiting_mail(attachment_ids=attachment_ids)
+        self.assertTrue(mail.attachment_ids)
+
+    def test_mail_that_others_changed_in_the_queue_is_nobodys(self):
+        for name, values in (
+            ("text", {"body_html": "<p>Mine</p>"}),
+            ("address", {"email_to": TO}),
+            ("recipients", {"recipient_ids": self.customer_a.ids}),
+            ("message", {"body": "Mine"}),
+        ):
+            with self.subTest(name):
+                mail = self.waiting_mail()
+                mail.with_user(self.ben).sudo().write(values)
+                self._touch(mail)
+                self.assertNotIn(MAILBOX, self._logins())
+
+    def test_user_who_is_deleted_has_changed_it_all_the_same(self):
+        leaver = self._create_user("leaver", self.company_a)
+        message = self._later()
+        message.with_user(leaver).sudo().body = "Mine"
+        self._touch(message)
+        leaver.sudo().unlink()
+        self.env.flush_all()
+        self.assertNotIn(MAILBOX, self._logins())
+
+    def test_who_only_stars_reacts_or_answers_changes_nothing(self):
+        for name, act in {
+            "star": lambda m: self.call(
+                self.ben, "mail.message", "toggle_message_starred", m.ids
+            ),
+            "react": lambda m: self.request(
+                *(self.ben, "/mail/message/reaction"),
+                **{"message_id": m.id, "content": "👍", "action": "add"},
+            ),
+            "answer": lambda m: self.call(
+                *(self.ben, "res.partner", "message_post", self.customer.ids),
+                **{"body": "An answer", "parent_id": m.id},
+            ),
+            "the same again": lambda m: m.with_user(self.ben).sudo().write(
+                {"subject": "Hers"}
+            ),
+            "her own change": lambda m: self.request(
+                *(self.anna, "/mail/message/update_content"),
+                **{"message_id": m.id, "update_data": {"body": "Hers, too"}},
+            ),
+            "Odoo's change": self._touch,
+        }.items():
+            with self.subTest(name):
+                act(self._later())
+                self.assertEqual(self._logins(), {MAILBOX})
+
+    def test_scheduled_message_and_send_later_stay_hers(self):
+        for name, make in (
+            ("scheduled", self._scheduled),
+            ("with an attachment", self._schedule_attached),
+            ("to be notified later", self._later),
+        ):
+            with self.subTest(name):
+                make()
+                self.assertEqual(self._logins(), {MAILBOX})
+
+    def _schedule_attached(self):
+        self._scheduled(attachment_ids=self._attachment(self.anna).ids)
+
+    def test_what_is_noted_of_records_that_are_gone_is_forgotten(self):
+        message = self._later()
+        message.with_user(self.ben).sudo().body = "Mine"
+        hands = self.env["mail.routing.hand"]
+        domain = [("res_model", "=", "mail.message"), ("res_id", "=", message.id)]
+        hands._gc_hands()
+        self.assertEqual(hands.search(domain).user_id, self.ben)
+        message.sudo().unlink()
+        hands._gc_hands()
+        self.assertFalse(hands.search(domain))
+
+
+@tagged("post_install", "-at_install")
+class TestServerOfTemplate(WallCase):
+    """The server of a template carries what is made from that template, no more."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.vip = cls._create_server(
+            "vip", reserved=True, from_filter="vip@shop.example"
+        )
+        cls.from_vip = cls._create_template(
+            subject="Mine",
+            body_html="<p>Mine</p>",
+            email_from="vip@shop.example",
+            mail_server_id=cls.vip.id,
+        )
+        cls.vip_values = {
+            "mail_server_id": cls.vip.id,
+            "email_from": "vip@shop.example",
+        }
+
+    def _send(self, user, values=None, template=None):
+        template = template or self.from_vip
+        self.call(
+            *(user, "mail.template", "send_mail", template.ids),
+            *(self.customer.id, True, False, values or {}),
+        )
+
+    def _compose(self, user, template=None, mode="comment", **values):
+        context = {
+            "default_model": "res.partner",
+            "default_res_ids": self.customer.ids,
+            "default_composition_mode": mode,
+            "default_template_id": (template or self.from_vip).id,
+        }
+        composer_id = self.call(
+            *(user, "mail.compose.message", "create", values), context=context
+        )
+        self.call(
+            user, "mail.compose.message", "action_send_mail", [composer_id]
+        )
+
+    @mute_logger("odoo.http")
+    def test_server_of_a_template_is_nobodys_to_name(self):
+        other = self._create_template(subject="Mine", body_html="<p>Mine</p>")
+        about = {"model": "res.partner", "res_id": self.customer.id}
+        posted = {**self.vip_values, "body": "Mine", "partner_ids": self.customer.ids}
+        source = {"source_ref": "base.view_partner_form", **self.vip_values}
+        self.assertKeptOut(
+            {
+                "notify": lambda: self.call(
+                    *(self.ben, "mail.thread", "message_notify", []),
+                    **{**posted, **about},
+                ),
+                "notify with it in the context": lambda: self.call(
+                    *(self.ben, "mail.thread", "message_notify", []),
+                    **{**posted, **about},
+                    context={"outgoing_mail_routing_origin": self.from_vip.id},
+                ),
+                "post": lambda: self.call(
+                    *(self.ben, "res.partner", "message_post", self.customer.ids),
+                    **posted,
+                ),
+                "post a view": lambda: self.call(
+                    *(self.ben, "res.partner", "message_post_with_source"),
+                    self.customer.ids,
+                    **source,
+                ),
+                "send another template": lambda: self._send(
+                    self.ben, self.vip_values, other
+                ),
+                "say it is of that template": lambda: self._send(
+                    self.ben,
+                    {**self.vip_values, "server_template_id": self.from_vip.id},
+                    other,
+                ),
+                "with another From": lambda: self._send(
+                    self.ben, {"email_from": "ben@a.example"}
+                ),
+                "on another model": lambda: self._send(
+                    self.ben, {"model": "res.users", "res_id": self.ben.id}
+                ),
+                "compose with another From": lambda: self._compose(
+                    self.ben, email_from="ben@a.example"
+                ),
+                "compose another template": lambda: self._compose(
+                    self.ben, other, **self.vip_values
+                ),
+                "compose a mass mail with another From": lambda: self._compose(
+                    self.ben, mode="mass_mail", email_from="ben@a.example"
+                ),
+                "schedule": lambda: self._schedule(self.ben),
+            },
+            "vip",
+        )
+
+    def _schedule(self, user):
+        values = {
+            **{"model": "res.partner", "res_id": self.customer.id, "body": "Mine"},
+            **{"author_id": user.partner_id.id, "partner_ids": self.customer.ids},
+            "scheduled_date": self.tomorrow(),
+            "notification_parameters": json.dumps(self.vip_values),
+        }
+        self.call(user, "mail.scheduled.message", "create", values)
+
+    def test_server_of_a_template_carries_its_mails_edited_or_not(self):
+        for name, use in {
+            "send": lambda: self._send(self.ben),
+            "send with another text": lambda: self._send(
+                self.ben, {"body_html": "<p>Mine</p>", "subject": "Mine, too"}
+            ),
+            "compose": lambda: self._compose(self.ben),
+            "compose with another text": lambda: self._compose(
+                self.ben, body="<p>Mine, too</p>"
+            ),
+            "compose with the server": lambda: self._compose(
+                self.ben, mail_server_id=self.vip.id
+            ),
+            "compose a mass mail": lambda: self._compose(self.ben, mode="mass_mail"),
+            "compose for later": self._compose_for_later,
+            "by Odoo itself": lambda: self.from_vip.with_user(
+                self.env.ref("base.user_root")
+            ).send_mail(self.customer.id),
+        }.items():
+            with self.subTest(name):
+                self.assertEqual(self.attempt(use), ("", {"vip"}))
+
+    def _compose_for_later(self):
+        context = {
+            "default_model": "res.partner",
+            "default_res_ids": self.customer.ids,
+            "default_template_id": self.from_vip.id,
+        }
+        values = {"scheduled_date": self.tomorrow()}
+        composer_id = self.call(
+            *(self.ben, "mail.compose.message", "create", values), context=context
+        )
+        self.call(
+            self.ben, "mail.compose.message", "action_schedule_message", [composer_id]
+        )
+
+    def test_template_that_lost_its_server_gives_it_no_more(self):
+        self.call(
+            *(self.ben, "mail.template", "send_mail", self.from_vip.ids),
+            self.customer.id,
+        )
+        self.from_vip.mail_server_id = False
+        self.assertEqual(self.attempt(lambda: None)[1], set())
+        mail = self.env["mail.mail"].search([("email_from", "=", "vip@shop.example")])
+        self.assertEqual(mail.state, "exception")
+        self.assertIn("not open to everybody", mail.failure_reason)
+
+    @mute_logger("odoo.http")
+    def test_users_own_server_on_a_template_is_theirs_still(self):
+        template = self._create_template(
+            subject="Mine",
+            body_html="<p>Mine</p>",
+            email_from=MAILBOX,
+            mail_server_id=self.mailbox.id,
+        )
+        send = {
+            user.name: lambda user=user: self._send(user, template=template)
+            for user in (self.ben, self.bob, self.plain)
+        }
+        self.assertKeptOut(send, MAILBOX)
+        as_odoo = template.with_user(self.env.ref("base.user_root"))
+        self.assertKeptOut(
+            {"Odoo": lambda: as_odoo.send_mail(self.customer.id)}, MAILBOX
+        )
+        self.mailbox.delegation = "colleagues"
+        self.assertEqual(self.attempt(send["Ben"])[1], {MAILBOX})
+        self.assertEqual(self.attempt(send["Bob"])[1], set(), "of another company")
+
+    @mute_logger("odoo.http", "odoo.sql_db")
+    def test_closed_server_cannot_be_set_copied_or_imported(self):
+        editor = self._create_user("eddy", self.company_a)
+        editor.group_ids += self.env.ref("mail.group_mail_template_editor")
+        own = self.env["mail.template"].with_user(editor).create({"name": "Own"})
+        values = {"mail_server_id": self.vip.id}
+        rows = [["New", str(self.vip.id)]]
+        for method, args in (
+            ("copy", [self.from_vip.ids]),
+            ("copy", [own.ids, values]),
+            ("write", [own.ids, values]),
+            ("create", [{"name": "New", **values}]),
+            ("web_save", [own.ids, values, {"name": {}}]),
+        ):
+            with self.subTest(method, args=args), self.refused(RpcError, "AccessError"):
+                self.call(editor, "mail.template", method, *args)
+        result = self.call(
+            *(editor, "mail.template", "load", ["name", "mail_server_id/.id"], rows)
+        )
+        self.assertFalse(result["ids"])
+
+    def test_administrator_may_set_another_server_on_a_waiting_mail(self):
+        administrator = self._create_administrator()
+        mail = self.mail(
+            self.ben,
+            email_from="vip@shop.example",
+            model="res.partner",
+            res_id=self.customer.id,
+        )
+        administrator.group_ids += self.env.ref("base.group_partner_manager")
+        values = {"mail_server_id": self.vip.id}
+        self.call(administrator, "mail.mail", "write", mail.ids, values)
+        self.assertEqual(self.deliver(mail).login, "vip")
+
+    def test_invoice_leaves_through_the_server_of_its_template(self):
+        if "account.move.send" not in self.env:
+            self.skipTest("needs the module account")
+        sender = self.env["account.move.send"].with_user(self.ben)
+        record = self.customer.with_user(self.ben)
+        with self.sending():
+            sender._send_mail(
+                *(record, self.from_vip.with_user(self.ben)),
+                **{"body": "Mine", "partner_ids": record.ids},
+                **{"email_from": "vip@shop.example"},
+            )
+        self.assertEqual(self.one_received().login, "vip")
