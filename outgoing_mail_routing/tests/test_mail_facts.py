@@ -134,6 +134,16 @@ class TestSenderAndCompany(RoutingCase):
         mail = self.mail(self.root, author_id=False, email_from="x@y.example")
         self.assertEqual(self._company(mail), self.root.company_id)
 
+    def test_company_of_a_websites_form_is_the_websites_from_the_queue_too(self):
+        """Its controller acts as OdooBot, with the company of the website open."""
+        mails = self.env["mail.mail"].with_user(self.root)
+        mail = mails.with_company(self.company_b).create(
+            {"email_from": "form@website.example", "email_to": "b@b.example"}
+        )
+        self.assertNotEqual(self.root.company_id, self.company_b)
+        self.assertEqual(self._company(mail), self.company_b)
+        self.assertEqual(self.deliver(mail.with_env(self.env)).login, "relay-b")
+
     def test_company_survives_records_that_are_gone_or_never_were(self):
         mails = self.env["mail.mail"]
         for model in ("res.partner", "model.of.removed.addon", "mail.thread"):

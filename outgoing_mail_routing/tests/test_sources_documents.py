@@ -268,3 +268,26 @@ class TestCalendarSources(SourceCase):
         return self.outcome(
             decisions, self.ben, self.company_a, "its organizer", of="the sender's"
         )
+
+    def test_event_is_its_organizers_companys_whatever_is_open(self):
+        self.relay_b.company_ids = self.company_b
+        bert = self._create_user("bert", self.company_b, email="bert@b.example")
+        root = self.env.ref("base.user_root")
+        a, b = self.company_a, self.company_b
+        for name, maker, organizer, opened, login in (
+            ("in a colleague's name, by a job", root, bert, a, "relay-b"),
+            ("with another company open", self.clara, self.clara, b, "relay-a"),
+            ("by somebody of another company", self.ben, bert, b, "relay-a"),
+        ):
+            with self.subTest(name):
+                self.forget_received()
+                values = {"user_id": organizer.id, "partner_ids": []}
+                event = self.meeting(maker, **values).with_company(opened)
+                with self.sending():
+                    event.sudo().message_notify(
+                        body="Moved",
+                        partner_ids=self.customer_a.ids,
+                        email_from="somebody@elsewhere.example",
+                    )
+                    self.send_queue()
+                self.assertEqual(self.mail_to(self.customer_a.email).login, login)

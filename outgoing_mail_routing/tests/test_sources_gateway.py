@@ -8,9 +8,8 @@ from .sources import NOBODY, SourceCase, source
 MAILBOX = "office@mailbox.example"
 
 
-@tagged("post_install", "-at_install")
-class TestGatewaySources(SourceCase):
-    """Mail that comes in makes Odoo send mail: to followers, and back."""
+class GatewayCase(SourceCase):
+    """A message on a customer of A, and mail that comes in by Ada's account."""
 
     @classmethod
     def setUpClass(cls):
@@ -34,6 +33,11 @@ class TestGatewaySources(SourceCase):
             f"Message-ID: <incoming@c.example>\r\nReferences: {references}\r\n"
             "Content-Type: text/plain\r\n\r\nAn answer\r\n",
         )
+
+
+@tagged("post_install", "-at_install")
+class TestGatewaySources(GatewayCase):
+    """Mail that comes in makes Odoo send mail: to followers, and back."""
 
     @source("Customer's mail to followers")
     def test_customers_mail_keeps_the_name_and_leaves_through_company(self):
@@ -111,6 +115,52 @@ class TestGatewaySources(SourceCase):
                 "stranger@customer.example", "partners@a.example", answer=False
             )
         return self.bounce_outcome(decisions)
+
+
+@tagged("post_install", "-at_install")
+class TestWrittenTo(GatewayCase):
+    """What goes back to a stranger is of the company that they wrote to."""
+
+    def _alias(self, domain):
+        self.env["mail.alias"].create(
+            {
+                "alias_name": "partners",
+                "alias_domain_id": domain.id,
+                "alias_contact": "partners",
+                "alias_model_id": self.env.ref("base.model_res_partner").id,
+            }
+        )
+
+    def _bounce(self, email_to):
+        self.forget_received()
+        with self.sending():
+            self.receive("stranger@customer.example", email_to, answer=False)
+        return self.one_received()
+
+    def test_bounce_leaves_as_the_company_written_to(self):
+        self._alias(self.company_b.alias_domain_id)
+        self.relay_b.company_ids = self.company_b
+        for email_to in (
+            "catchall@b.example",
+            "partners@b.example",
+            '"B" <Partners@B.Example>, "Else" <x@elsewhere.example>',
+        ):
+            with self.subTest(to=email_to):
+                self.assertRoute(
+                    self._bounce(email_to),
+                    "relay-b",
+                    "MAILER-DAEMON <bounce@b.example>",
+                    "bounce@b.example",
+                )
+
+    def test_bounce_of_a_domain_of_several_companies_is_the_gateways(self):
+        self.company_a.alias_domain_id = self.company_b.alias_domain_id
+        with self.watching() as decisions:
+            self.receive("stranger@customer.example", "catchall@b.example", answer=False)
+        self.assertEqual(
+            {request.company.id for request, _decision in decisions},
+            {self.company_a.id},
+        )
 
 
 @tagged("post_install", "-at_install")
