@@ -1,6 +1,7 @@
 import inspect
 import re
 
+from odoo.models import BaseModel
 from odoo.tests import TransactionCase, tagged
 
 from odoo.addons.mail.models import fetchmail
@@ -51,8 +52,21 @@ _SIGNATURES = {
             *("email_values", "email_layout_xmlid"),
         ],
     },
-    "mail.scheduled.message": {"_notification_parameters_whitelist": []},
+    "mail.scheduled.message": {
+        "_notification_parameters_whitelist": [],
+        "_post_message": ["raise_exception"],
+    },
+    "mail.render.mixin": {
+        "_render_template": ["template_src", "model", "res_ids"],
+        "_render_encapsulate": ["layout_xmlid", "html"],
+    },
+    "mail.compose.message": {
+        "_action_send_mail": ["auto_commit"],
+        "_action_schedule_message": [],
+        "_prepare_mail_values_static": [],
+    },
     "mail.thread": {
+        "_routing_create_bounce_email": ["email_from", "body_html", "message"],
         "message_route": ["message", "message_dict"],
         "_message_route_process": ["message", "message_dict", "routes"],
         "_routing_check_route": [
@@ -84,9 +98,21 @@ class TestCoreNames(TransactionCase):
                 with self.subTest(model=model, method=name):
                     core = next(vars(c)[name] for c in core_classes if name in vars(c))
                     core = inspect.unwrap(getattr(core, "__func__", core))
-                    self.assertLessEqual(
-                        set(parameters), set(inspect.signature(core).parameters)
-                    )
+                    self._check_parameters(core, parameters)
+
+    def test_core_prepares_the_values_of_records_in_one_place(self):
+        self._check_parameters(BaseModel._prepare_create_values, ["vals_list"])
+
+    def test_invoices_are_sent_in_one_place(self):
+        if "account.move.send" not in self.env:
+            self.skipTest("needs Invoicing")
+        send_mail = self.env.registry["account.move.send"]._send_mail
+        self._check_parameters(send_mail.origin, ["move", "mail_template"])
+
+    def _check_parameters(self, function, parameters):
+        self.assertLessEqual(
+            set(parameters), set(inspect.signature(function).parameters)
+        )
 
     def test_core_asks_connections_for_nothing_else(self):
         """What stands between core and a connection answers all that core asks."""

@@ -236,7 +236,7 @@ class TestCalendarSources(SourceCase):
             self.meeting(self.anna)
         self.assertRoute(self.one_received(), MAILBOX, f"Anna <{MAILBOX}>", MAILBOX)
         return self.outcome(
-            decisions, self.anna, self.company_a, "who sends", of="the open one"
+            decisions, self.anna, self.company_a, "who sends", of="the organizer's"
         )
 
     @source("Reminder of a meeting", "calendar")
@@ -266,7 +266,7 @@ class TestCalendarSources(SourceCase):
             "bounce@a.example",
         )
         return self.outcome(
-            decisions, self.ben, self.company_a, "its organizer", of="the sender's"
+            decisions, self.ben, self.company_a, "its organizer", of="the organizer's"
         )
 
     def test_event_is_its_organizers_companys_whatever_is_open(self):

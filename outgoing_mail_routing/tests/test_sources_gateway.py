@@ -92,7 +92,7 @@ class TestGatewaySources(GatewayCase):
             "MAILER-DAEMON <bounce@a.example>",
             "bounce@a.example",
         )
-        return self.outcome(decisions, None, self.company_a, NOBODY, of="the gateway's")
+        return self.outcome(decisions, None, self.company_a, NOBODY, of="that written to")
 
     @source("Bounce of mail to the catchall address")
     def test_bounce_avoids_mailbox_of_the_gateways_account(self):

@@ -386,15 +386,15 @@ class MailRoutingSimulation(models.TransientModel):
         Mail = self.env(user=SUPERUSER_ID, context=context)["mail.mail"]
         if self.mail_id:
             return Mail.browse(self.mail_id.id)
-        message = Mail.env["mail.message"].new(
-            {
-                **self._get_message_values(),
-                "create_uid": self._get_maker().id,
-                "reply_to": self.reply_to,
-                "mail_server_id": self.mail_server_id.id,
-            }
-        )
-        values = {"mail_message_id": message}
+        values = {
+            **self._get_message_values(),
+            "create_uid": self._get_maker().id,
+            "reply_to": self.reply_to,
+            "mail_server_id": self.mail_server_id.id,
+        }
+        template = self._in_makers_name("mail.template").browse(self.template_id.id)
+        values["server_template_id"] = template._filter_giving_server(values).id
+        values = {"mail_message_id": Mail.env["mail.message"].new(values)}
         if self.bulk and "mailing_id" in Mail._fields:
             values["mailing_id"] = Mail.mailing_id.new()
         return Mail.new(values)

@@ -48,6 +48,12 @@ EXAMPLES: dict[Reason, tuple[Request, tuple[ServerProfile, ...], str]] = {
         (but(SHOP, active=False),),
         "Shop is set on the mail itself, but it is archived.",
     ),
+    Reason.FORCED_CLOSED: (
+        but(FORCED, forced_open=False),
+        (SHOP,),
+        "The server set on the mail itself is not open to everybody who made or changed "
+        "this mail.",
+    ),
     Reason.FORCED_PERSONAL: (
         written_by(BEN, email=ANNA.email, forced_id=PERSONAL.id),
         (PERSONAL,),
