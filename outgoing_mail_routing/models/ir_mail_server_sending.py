@@ -8,7 +8,7 @@ from odoo.http import request
 
 from odoo.addons.base.models.ir_mail_server import extract_rfc2822_addresses
 
-from ..routing import Reason
+from ..routing import Reason, decides_headers
 from .routed_from import RoutedFrom
 
 # What core's sending reads from the context, and sets there itself
@@ -106,6 +106,8 @@ class IrMailServer(models.Model):
         smtp_from, smtp_to, message = super()._prepare_email_message__(
             message, smtp_session
         )
+        if decides_headers(routed.decision):
+            headers.setdefault("Return-Path", smtp_from)
         # an addon that is asked after this one may have put in its own
         self._set_headers(message, headers)
         return headers.get("Return-Path", smtp_from), smtp_to, message
@@ -114,7 +116,8 @@ class IrMailServer(models.Model):
     def _get_routed_headers(self, message, routed):
         """From, Reply-To and Return-Path as far as the route decides them, by name.
 
-        What core decides is left out. Return-Path is the envelope sender too.
+        What core decides is left out. Return-Path is the envelope sender too; where
+        the route leaves that one to core, Return-Path becomes what core answers.
         """
         headers = {}
         plan = self.env["mail.routing"]._plan_message_headers(message, routed)

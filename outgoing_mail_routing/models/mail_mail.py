@@ -25,6 +25,11 @@ _logger = logging.getLogger(__name__)
 # The context key of the reasons why mails could not be routed
 _FAILURES_KEY = "outgoing_mail_routing_failures"
 
+# What a mail says of its sender is decided by its route, and by core
+_SENDER_HEADERS = frozenset(
+    {"return-path", "sender", "errors-to", "resent-from", "resent-sender"}
+)
+
 # The recipient of a message that is prepared to be explained, and never sent
 _NOBODY = "nobody@explained.invalid"
 
@@ -98,6 +103,31 @@ class MailMail(models.Model):
         for key in ROUTING_KEYS:
             context.pop(key, None)
         return self.with_env(self.env(context=context))
+
+    def _prepare_outgoing_list(self, *args, **kwargs):
+        """Take no envelope sender out of ``headers``, which a user may have written.
+
+        Core keeps their Return-Path, and makes it the envelope sender. Any user gives
+        headers along with a message or a template, so what they say of the sender is
+        left out, in whatever spelling, and Return-Path is what core computes itself.
+        With nothing configured they are core's.
+        """
+        emails = super()._prepare_outgoing_list(*args, **kwargs)
+        if self.env["mail.routing"]._is_configured():
+            own = {"Return-Path": self._get_odoos_bounce_email()}
+            for email in emails:
+                kept = {
+                    name: value
+                    for name, value in email["headers"].items()
+                    if str(name).strip().lower() not in _SENDER_HEADERS
+                }
+                email["headers"] = {**kept, **own}
+        return emails
+
+    def _get_odoos_bounce_email(self):
+        """The bounce address that core computes for a mail, or nothing."""
+        of_alias_domain = self.record_alias_domain_id.sudo().bounce_email
+        return of_alias_domain or self.env.company.bounce_email
 
     # ------------------------------------------------------------------
     # Batches
@@ -255,9 +285,7 @@ class MailMail(models.Model):
         message["From"] = header_from
         message["To"] = email_to
         message["Reply-To"] = self.reply_to or header_from
-        bounce_email = self.record_alias_domain_id.sudo().bounce_email
-        bounce_email = bounce_email or self.env.company.bounce_email
-        if bounce_email:
+        if bounce_email := self._get_odoos_bounce_email():
             message["Return-Path"] = bounce_email
         return message
 

@@ -22,8 +22,8 @@ from ..routing import (
     Rule,
     ServerProfile,
     decide,
+    header_route,
     plan_headers,
-    plans_headers,
 )
 from .addresses import clean_name, email_of, is_clean, name_of
 from .fetchmail_server import COLLECTING
@@ -670,9 +670,10 @@ class MailRouting(models.AbstractModel):
         :param RoutedFrom routed: the From of the session it is sent over
         :rtype: routing.HeaderPlan
         """
-        if not plans_headers(routed.decision):
+        route = header_route(routed.decision)
+        if route is None:
             return HeaderPlan()
-        facts = self._header_facts(message, routed.decision.company, str(routed))
+        facts = self._header_facts(message, route.company, str(routed))
         return plan_headers(routed.decision, facts)
 
     @api.model
@@ -729,22 +730,17 @@ class MailRouting(models.AbstractModel):
 
     @api.model
     def _get_bounce_email(self, message, company):
-        """The bounce address that Odoo computed for a message.
+        """The bounce address of a message: that of the company it is sent for.
 
-        Core gives mail without an alias domain of its own that of the company which
-        happens to run the queue; the company it is sent for takes its place.
+        Core notes the alias domain of the company that happens to be open, or to run
+        the queue. What it noted counts where the company has no bounce address.
 
         :param routing.Company company: of the decision, ``None`` where unknown
         """
-        context = self.env.context
-        of_message = message["Return-Path"]
-        of_current = self.env.company.bounce_email
-        if company and "domain_notifications_email" not in context:
-            if not of_message or of_message == of_current:
-                of_message = company.bounce_email
         return (
-            context.get("domain_bounce_address")
-            or of_message
+            (company.bounce_email if company else "")
+            or self.env.context.get("domain_bounce_address")
+            or message["Return-Path"]
             or self.env["ir.mail_server"]._get_default_bounce_address()
         )
 

@@ -8,7 +8,7 @@ answer, and the same functions serve sending and explaining.
 
 from .changes import Outcome, Question, compare, outcome
 from .directory import Directory
-from .headers import plan_headers, plans_headers, session_key
+from .headers import decides_headers, header_route, plan_headers, session_key
 from .policy import choosable, decide, may_send_as
 from .reasons import Reason
 from .suggest import Fit, Suggester, Suggestion
@@ -47,10 +47,11 @@ __all__ = [
     "choosable",
     "compare",
     "decide",
+    "decides_headers",
     "domain_of",
+    "header_route",
     "may_send_as",
     "outcome",
     "plan_headers",
-    "plans_headers",
     "session_key",
 ]

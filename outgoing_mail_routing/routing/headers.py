@@ -7,7 +7,15 @@ envelope sender, so the two are always set to one value).
 from __future__ import annotations
 
 from .policy import decides_header, may_send_as
-from .types import Decision, HeaderFacts, HeaderPlan, Rule, ServerProfile
+from .types import (
+    Decision,
+    HeaderFacts,
+    HeaderPlan,
+    HeaderRoute,
+    Rule,
+    ServerProfile,
+    Step,
+)
 
 
 def plan_headers(decision: Decision, facts: HeaderFacts) -> HeaderPlan:
@@ -22,69 +30,84 @@ def plan_headers(decision: Decision, facts: HeaderFacts) -> HeaderPlan:
     ...                 bounce_email="bounce@a.example"))
     HeaderPlan(reply_to='"Anna" <office@a.example>', return_path='office@a.example')
     """
-    profile = decision.profile
-    if profile is None:
+    route = header_route(decision)
+    if route is None:
         return HeaderPlan()
-    reply_to = return_path = None
-    if decides_header(decision.header_rule, profile, profile.reply_to_policy):
-        reply_to = _reply_to(decision, profile, facts)
-    if decides_header(decision.header_rule, profile, profile.bounce_policy):
-        return_path = _return_path(decision, profile, facts)
+    profile, reply_to, return_path = route.profile, None, None
+    if decides_header(route.rule, profile, profile.reply_to_policy):
+        reply_to = _reply_to(route, facts)
+    if decides_header(route.rule, profile, profile.bounce_policy):
+        return_path = _return_path(route, facts)
     return HeaderPlan(reply_to, return_path)
 
 
-def session_key(decision: Decision) -> tuple[str, int, bool]:
-    """What mails must have in common, besides server and From, to share a session.
+def header_route(decision: Decision) -> HeaderRoute | None:
+    """What :func:`plan_headers` gets to see; ``None`` where core decides both headers.
 
-    Mails whose headers core decides may share one whatever rule sent them there.
-
-    >>> session_key(Decision(Rule.PRIORITY, ServerProfile(1, "Shared"), "", ""))
-    ('', 0, False)
+    >>> header_route(Decision(Rule.PRIORITY, ServerProfile(1, "Shared"), "", ""))
     """
-    if not plans_headers(decision):
-        return "", 0, decision.refused
-    company_id = decision.company.id if decision.company else 0
-    return decision.header_rule.value, company_id, decision.refused
-
-
-def plans_headers(decision: Decision) -> bool:
-    """Whether :func:`plan_headers` has anything to say on this route.
-
-    >>> plans_headers(Decision(Rule.PRIORITY, ServerProfile(1, "Shared"), "", ""))
-    False
-    """
-    profile = decision.profile
-    return profile is not None and any(
-        decides_header(decision.header_rule, profile, policy)
+    rule, profile = decision.header_rule, decision.profile
+    if profile is None or not any(
+        decides_header(rule, profile, policy)
         for policy in (profile.reply_to_policy, profile.bounce_policy)
+    ):
+        return None
+    return HeaderRoute(
+        rule, profile, decision.from_email, decision.company, decision.collected
     )
 
 
-def _reply_to(
-    decision: Decision, profile: ServerProfile, facts: HeaderFacts
-) -> str | None:
+def decides_headers(decision: Decision) -> bool:
+    """Whether the route decides anything that a message says of its sender.
+
+    >>> decides_headers(Decision(Rule.PRIORITY, ServerProfile(1, "Shared"), "", ""))
+    False
+    """
+    return decision.decides_from or header_route(decision) is not None
+
+
+def session_key(
+    decision: Decision,
+) -> tuple[HeaderRoute | None, bool, bool, tuple[Step, ...]]:
+    """What mails must have in common, besides server and From, to share a session.
+
+    It is all that is done with a decision after the From: the headers, and why a
+    server is refused. Mails whose headers core decides may share a session whatever
+    rule sent them there.
+
+    >>> session_key(Decision(Rule.PRIORITY, ServerProfile(1, "Shared"), "", ""))
+    (None, False, False, ())
+    """
+    return (
+        header_route(decision),
+        decision.decides_from,
+        decision.rewritten,
+        decision.steps[-1:] if decision.refused else (),
+    )
+
+
+def _reply_to(route: HeaderRoute, facts: HeaderFacts) -> str | None:
     """The Reply-To header; ``None`` for the one that Odoo computed."""
+    profile = route.profile
     if profile.reply_to_policy == "odoo":
         return None
     if profile.reply_to_policy == "from":
         return facts.final_from
     if profile.reply_to_policy == "custom":
         return profile.reply_to_email or None
-    if profile.collects_replies and decision.from_email == profile.sender_email:
+    if profile.collects_replies and route.from_email == profile.sender_email:
         return facts.final_from
     answers_to_from = bool(facts.email) and facts.reply_to_email == facts.email
-    if decision.header_rule is not Rule.USER or not answers_to_from:
+    if route.rule is not Rule.USER or not answers_to_from:
         return None
-    return None if decision.collected else facts.final_from
+    return None if route.collected else facts.final_from
 
 
-def _return_path(
-    decision: Decision, profile: ServerProfile, facts: HeaderFacts
-) -> str | None:
+def _return_path(route: HeaderRoute, facts: HeaderFacts) -> str | None:
     """The address that bounces go to; ``None`` where there is none to be had."""
-    bounce_email = facts.bounce_email
+    profile, bounce_email = route.profile, facts.bounce_email
     if profile.bounce_policy == "from" or (
         profile.bounce_policy != "odoo" and not may_send_as(profile, bounce_email)
     ):
         bounce_email = ""
-    return bounce_email or decision.from_email or None
+    return bounce_email or route.from_email or None

@@ -238,6 +238,21 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class HeaderRoute:
+    """All of a decision that Reply-To and Return-Path of its mails depend on.
+
+    Nothing else of it is looked at once the headers are planned, so mails for which
+    this is equal may share an SMTP session. ``rule`` is the decision's ``header_rule``.
+    """
+
+    rule: Rule
+    profile: ServerProfile
+    from_email: str
+    company: Company | None
+    collected: bool
+
+
+@dataclass(frozen=True, slots=True)
 class HeaderFacts:
     """What Odoo would have put into the headers of a routed message.
 

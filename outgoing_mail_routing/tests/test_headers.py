@@ -97,6 +97,31 @@ class TestReplyTo(RoutingCase):
         )
         self.assertEqual(received, "anna@a.example")
 
+    def test_mails_of_one_queue_run_keep_their_own_reply_to(self):
+        """One user writes as themselves, and from an alias whose answers Odoo gets."""
+        self.env["mail.alias"].create(
+            {
+                "alias_name": "desk",
+                "alias_domain_id": self.company_a.alias_domain_id.id,
+                "alias_model_id": self.env.ref("base.model_res_partner").id,
+            }
+        )
+        own = {"email_from": "anna@a.example", "reply_to": "anna@a.example"}
+        of_alias = {"email_from": "desk@a.example", "reply_to": "desk@a.example"}
+        by_hand = {"mail_server_id": self.mailbox.id, "email_to": "c@c.example"}
+        for first, second in ((own, of_alias), (of_alias, own)):
+            with self.subTest(first=first["email_from"]):
+                self.forget_received()
+                mails = self.env["mail.mail"]
+                for values in (first, second):
+                    mails |= self.mail(self.anna, **by_hand, **values)
+                with self.sending():
+                    mails.send()
+                answers = [mail.header("Reply-To") for mail in self.received()]
+                self.assertEqual({mail.login for mail in self.received()}, {MAILBOX})
+                self.assertIn("desk@a.example", answers)
+                self.assertIn(MAILBOX, " ".join(answers))
+
     def test_reply_to_that_the_author_chose_is_kept(self):
         received = self._received_reply_to(self.anna, reply_to="desk@other.example")
         self.assertEqual(received, "desk@other.example")
@@ -139,6 +164,66 @@ class TestReturnPath(RoutingCase):
                 received = self.deliver(mail)
                 self.assertEqual(received.mail_from, BOUNCE)
                 self.assertEqual(received.header("Return-Path"), BOUNCE)
+
+    def test_bounces_go_to_the_company_that_the_mail_is_decided_for(self):
+        """Core notes the alias domain of whatever company is open."""
+        root = self.env.ref("base.user_root")
+        root.company_id = self.company_a
+        nobodys = self.env["res.partner"].create({"name": "Contact of no company"})
+        bert = self._create_user("bert", self.company_b, email="bert@b.example")
+        in_his_name = {"author_id": bert.partner_id.id, "email_from": "bert@b.example"}
+        noted_a = {
+            "record_company_id": self.company_a.id,
+            "record_alias_domain_id": self.company_a.alias_domain_id.id,
+        }
+        of_mailing = {}
+        if "mailing.mailing" in self.env:
+            of_mailing["mailing_id"] = (
+                self.env["mailing.mailing"]
+                .with_user(root)
+                .create(
+                    {
+                        "subject": "News",
+                        "user_id": bert.id,
+                        "mailing_model_id": self.env.ref("base.model_res_partner").id,
+                    }
+                )
+                .id
+            )
+        for name, values in (
+            ("a job in their name", {**in_his_name, **noted_a}),
+            ("a mailing of theirs", {**in_his_name, **noted_a, **of_mailing}),
+        ):
+            with self.subTest(name):
+                self.forget_received()
+                mail = self.mail(
+                    root, model="res.partner", res_id=nobodys.id, **values
+                )
+                received = self.deliver(mail)
+                self.assertRoute(
+                    received, "relay-b", "bert@b.example", "bounce@b.example"
+                )
+                self.assertEqual(received.header("Return-Path"), "bounce@b.example")
+
+    def test_return_path_is_the_envelope_sender_wherever_anything_is_decided(self):
+        """Where the envelope sender is left to core too: it leaves them unequal."""
+        values = {"mail_server_id": self.shop.id}
+        self.deliver(self.queue(self.ben, self.customer_a, **values))
+        unequal = self.one_received()
+        self.assertNotEqual(unequal.header("Return-Path"), unequal.mail_from)
+        for name, policies in (
+            ("its sender address only", {"from_policy": "login"}),
+            ("addresses of its filter", {"from_policy": "filter"}),
+            ("answers to From", {"reply_to_policy": "from"}),
+        ):
+            with self.subTest(name):
+                self.forget_received()
+                self.shop.write({"from_policy": "auto", "reply_to_policy": "auto"})
+                self.shop.write(policies)
+                mail = self.queue(self.ben, self.customer_a, **values)
+                received = self.deliver(mail)
+                self.assertEqual(received.header("Return-Path"), received.mail_from)
+                self.assertEqual(received.login, "shop")
 
     def test_policy_set_by_hand_applies_on_every_route_to_the_server(self):
         shop = {"email_from": "shop@shop.example"}

@@ -207,6 +207,69 @@ class TestCommands(WallCase):
 
 
 @tagged("post_install", "-at_install")
+class TestEnvelope(WallCase):
+    """Who gets the bounces of a mail is Odoo's to say, and whom it names as sender."""
+
+    def _attempts(self, headers):
+        """Ways in which a user gives headers to a mail."""
+        as_values = {"headers": repr(headers), "email_to": TO, "body_html": "Mine"}
+        own = self.customer_a.id
+        return {
+            "a template's values": lambda: self.send_template(self.ben, as_values),
+            "a message": lambda: self.call(
+                *(self.ben, "res.partner", "message_post", [own]),
+                **{"body": "Mine", "partner_ids": self.customer_a.ids},
+                **{"mail_headers": headers},
+            ),
+            "a notification": lambda: self.call(
+                *(self.ben, "res.partner", "message_notify", [own]),
+                **{"body": "Mine", "partner_ids": self.customer_a.ids},
+                **{"mail_headers": headers},
+            ),
+        }
+
+    @mute_logger("odoo.http")
+    def test_headers_of_a_mail_never_name_its_sender(self):
+        for name in ("Return-Path", "return-path", "RETURN-PATH", "Return-Path "):
+            for way, attack in self._attempts({name: "spy@a.example"}).items():
+                with self.subTest(header=name, way=way):
+                    self.attempt(attack)
+                    for mail in self.received():
+                        self.assertEqual(mail.mail_from, "bounce@a.example")
+                        self.assertEqual(mail.header("Return-Path"), mail.mail_from)
+                        self.assertNotIn("spy@", mail.message.as_string())
+                    self.assertTrue(self.received())
+
+    def test_sender_and_the_like_are_left_out_and_others_kept(self):
+        headers = {
+            "Sender": "boss@b.example",
+            "Errors-To": "spy@a.example",
+            "X-Order": "12",
+        }
+        for way, attack in self._attempts(headers).items():
+            with self.subTest(way):
+                self.attempt(attack)
+                for mail in self.received():
+                    self.assertFalse(mail.message.get_all("Sender"))
+                    self.assertFalse(mail.message.get_all("Errors-To"))
+                    self.assertEqual(mail.header("X-Order"), "12")
+                self.assertTrue(self.received())
+
+    def test_addresses_of_the_mail_itself_are_there_once(self):
+        """A second From fails that mail, as in core; the queue goes on."""
+        for name in ("From", "Reply-To"):
+            with self.subTest(name), mute_logger("odoo.addons.mail.models.mail_mail"):
+                self.forget_received()
+                bad = self.waiting_mail(self.ben)
+                bad.headers = repr({name: "boss@b.example"})
+                good = self.waiting_mail(self.ben)
+                with self.sending():
+                    (bad | good).send()
+                self.assertEqual(bad.state, "exception")
+                self.assertEqual(self.one_received().header("From"), "Ben <ben@a.example>")
+
+
+@tagged("post_install", "-at_install")
 class TestCompanyOfMaker(WallCase):
     """No record, value or mailing lends a user another company's name."""
 

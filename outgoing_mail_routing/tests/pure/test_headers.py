@@ -11,12 +11,14 @@ from ...routing import (
     Decision,
     HeaderFacts,
     HeaderPlan,
+    Reason,
     Rule,
     ServerProfile,
+    Step,
+    header_route,
     plan_headers,
     session_key,
 )
-from ...routing.headers import plans_headers
 from .scenario import (
     ANNA,
     BEN,
@@ -39,6 +41,10 @@ CATCHALL = "catchall@a.example"
 ELSEWHERE = "desk@elsewhere.example"
 CUSTOM = '"Front desk" <front@a.example>'
 B = "bounce@a.example"
+VALUES = (("company", "A"),)
+
+#: The session key of mails whose headers core decides.
+CORES = (None, False, False, ())
 
 ROUTED = (Rule.USER, Rule.COMPANY)
 CORE = tuple(rule for rule in Rule if rule not in ROUTED)
@@ -47,6 +53,11 @@ CORE = tuple(rule for rule in Rule if rule not in ROUTED)
 def decision(rule: Rule, profile: ServerProfile | None) -> Decision:
     """A decision of this rule that rewrote From to the mailbox."""
     return Decision(rule, profile, F, FINAL_EMAIL, "Anna", rewritten=True)
+
+
+def kept(rule: Rule, profile: ServerProfile | None) -> Decision:
+    """A decision of this rule that left From as it was."""
+    return Decision(rule, profile, F, F)
 
 
 def facts(reply_to: str = F, bounce: str = B) -> HeaderFacts:
@@ -289,7 +300,7 @@ def test_headers_return_path_follows_the_from_that_leaves() -> None:
 
 
 @pytest.mark.parametrize("rule", Rule)
-def test_plans_headers_exactly_where_the_plan_may_set_one(rule: Rule) -> None:
+def test_header_route_exactly_where_the_plan_may_set_one(rule: Rule) -> None:
     for profile in (
         None,
         SHARED,
@@ -300,7 +311,8 @@ def test_plans_headers_exactly_where_the_plan_may_set_one(rule: Rule) -> None:
         but(SHARED, owner_id=ANNA.id),
     ):
         planned = plan_headers(decision(rule, profile), facts())
-        assert plans_headers(decision(rule, profile)) == (planned != HeaderPlan())
+        decided = header_route(decision(rule, profile)) is not None
+        assert decided == (planned != HeaderPlan())
 
 
 # ----------------------------------------------------------------------
@@ -311,8 +323,9 @@ def test_plans_headers_exactly_where_the_plan_may_set_one(rule: Rule) -> None:
 @pytest.mark.parametrize("rule", Rule)
 def test_session_key_where_core_decides_is_the_same_for_all_rules(rule: Rule) -> None:
     profile = None if rule is Rule.SYSTEM else SHOP
-    key = session_key(decision(rule, profile))
-    assert key == ((rule.value, 0, False) if rule in ROUTED else ("", 0, False))
+    route, *_decided = session_key(kept(rule, profile))
+    assert (route is None) == (rule not in ROUTED)
+    assert rule in ROUTED or session_key(kept(rule, profile)) == CORES
 
 
 @pytest.mark.parametrize("policy", ["reply_to_policy", "bounce_policy"])
@@ -329,32 +342,19 @@ def test_session_key_where_routing_decides_tells_companies_apart() -> None:
 
 
 def test_session_key_where_core_decides_companies_share_as_in_core() -> None:
-    routed = decision(Rule.PRIORITY, SHARED)
+    routed = kept(Rule.PRIORITY, SHARED)
     keys = {session_key(but(routed, company=Company(id_, "C"))) for id_ in (1, 2)}
-    assert keys == {("", 0, False)}
+    assert keys == {CORES}
 
 
 def test_session_key_refused_mail_shares_with_no_other() -> None:
-    fine = decision(Rule.FORCED, SHARED)
-    assert session_key(but(fine, refused=True)) != session_key(fine)
+    """Nor with one that is refused for another reason, which it would be told."""
+    fine = kept(Rule.FORCED, SHARED)
+    steps = [Step(Rule.FORCED, False, Reason.FORCED_BARRED, 1, v) for v in ((), VALUES)]
+    refused = [but(fine, refused=True, steps=(step,)) for step in steps]
+    assert len({session_key(routed) for routed in (fine, *refused)}) == 3
 
 
 def test_session_key_personal_server_is_cores() -> None:
     personal = server(9, "Personal", F, owner_id=ANNA.id)
-    assert session_key(decision(Rule.USER, personal)) == ("", 0, False)
-
-
-def test_session_key_equal_plans_equal_headers() -> None:
-    """Mails of one session get the plan of the first: theirs may not differ."""
-    profiles = [
-        but(profile, reply_to_policy=reply_to, bounce_policy=bounce)
-        for profile in (MAILBOX, RELAY_A, SHARED)
-        for reply_to in ("auto", "odoo", "from")
-        for bounce in ("auto", "odoo", "from")
-    ]
-    for profile in profiles:
-        plans: dict[tuple[str, int, bool], HeaderPlan] = {}
-        for rule in Rule:
-            routed = decision(rule, profile)
-            plan = plan_headers(routed, facts())
-            assert plans.setdefault(session_key(routed), plan) == plan
+    assert session_key(kept(Rule.USER, personal)) == CORES

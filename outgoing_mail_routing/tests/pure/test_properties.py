@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from email.utils import formataddr
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from ...routing import (
@@ -24,6 +25,7 @@ from ...routing import (
     choosable,
     decide,
     plan_headers,
+    session_key,
 )
 from ...routing.policy import decides_header, may_send_as, sender_address
 from .core_model import core_answer
@@ -46,8 +48,10 @@ from .worlds import (
     any_case,
     core_case,
     emails,
+    header_facts,
     server_lists,
     unrelated_servers,
+    varied_requests,
 )
 
 Case = tuple[Request, list[ServerProfile]]
@@ -298,7 +302,7 @@ def test_final_from_is_one_that_the_server_may_send_as(case: Case) -> None:
     decision = decide(request, Directory(servers))
     profile = decision.profile
     if profile is None or not decides_header(
-        decision.rule, profile, profile.from_policy
+        decision.header_rule, profile, profile.from_policy
     ):
         default_from = request.notifications_email or request.email
         assert decision.from_email in (request.email, default_from)
@@ -339,6 +343,34 @@ def test_return_path_is_the_bounce_address_or_the_final_from(
     profile = decision.profile
     if profile and profile.bounce_policy == "auto" and plan.return_path == bounce:
         assert may_send_as(profile, bounce) or bounce == decision.from_email
+
+
+@thorough
+@given(any_case, st.data())
+def test_mails_that_share_a_session_have_the_same_headers(
+    case: Case, data: st.DataObject
+) -> None:
+    """All of a session get what is planned by the decision of its first mail."""
+    request, servers = case
+    directory = Directory(servers)
+    first = decide(request, directory)
+    other_request = data.draw(varied_requests(request))
+    other = decide(other_request, directory)
+    server_ids = [d.profile.id if d.profile else 0 for d in (first, other)]
+    assume(server_ids[0] == server_ids[1] and final_from(first) == final_from(other))
+    assume(session_key(first) == session_key(other))
+    facts = data.draw(header_facts(other_request, final_from(other)))
+    assert plan_headers(first, facts) == plan_headers(other, facts)
+    assert first.decides_from == other.decides_from
+    assert first.rewritten == other.rewritten
+    assert first.refused == other.refused
+
+
+def final_from(decision: Decision) -> str:
+    """The From of a session, as the models write it."""
+    if not decision.rewritten:
+        return decision.email_from
+    return formataddr((decision.from_name, decision.from_email))
 
 
 # ----------------------------------------------------------------------

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from hypothesis import strategies as st
 
-from ...routing import Company, FromFilter, Person, Request, ServerProfile
+from ...routing import (
+    Company,
+    FromFilter,
+    HeaderFacts,
+    Person,
+    Request,
+    ServerProfile,
+)
 from .scenario import from_filter
 
 DOMAINS = ("a.example", "b.example", "c.example")
@@ -53,8 +60,9 @@ assigned_servers: st.SearchStrategy[ServerProfile] = st.builds(
     allow_delegation=st.booleans(),
     from_policy=st.sampled_from(("auto", "auto", "filter", "login", "any")),
     sender_email=optional_emails,
-    reply_to_policy=st.sampled_from(("auto", "odoo")),
-    bounce_policy=st.sampled_from(("auto", "from")),
+    reply_to_policy=st.sampled_from(("auto", "auto", "odoo", "from", "custom")),
+    reply_to_email=optional_emails,
+    bounce_policy=st.sampled_from(("auto", "auto", "odoo", "from")),
     collects_replies=st.booleans(),
 )
 
@@ -120,8 +128,8 @@ def lineages(draw: st.DrawFn) -> Company:
     numbers = draw(st.permutations(COMPANY_IDS))
     company = None
     for number in numbers[: draw(st.integers(1, len(COMPANY_IDS)))]:
-        default_from = draw(optional_emails)
-        company = Company(number, f"Company {number}", default_from, parent=company)
+        addresses = draw(optional_emails), draw(optional_emails)
+        company = Company(number, f"Company {number}", *addresses, parent=company)
     assert company
     return company
 
@@ -162,7 +170,30 @@ def requests(draw: st.DrawFn, servers: list[ServerProfile]) -> Request:
         forced_id=draw(st.integers(0, len(servers) + 1)) if forced else 0,
         notifications_email=draw(optional_emails),
         system_from_filter=draw(filters),
+        collected=draw(st.booleans()),
     )
+
+
+def header_facts(request: Request, final_from: str) -> st.SearchStrategy[HeaderFacts]:
+    """What Odoo put into the headers of a mail; answers often go to its From."""
+    return st.builds(
+        HeaderFacts,
+        st.just(request.email),
+        st.just(final_from),
+        reply_to_email=st.one_of(st.just(request.email), emails),
+        bounce_email=optional_emails,
+    )
+
+
+@st.composite
+def varied_requests(draw: st.DrawFn, request: Request) -> Request:
+    """The same mail but for a few facts, so that both may share a session."""
+    other = draw(requests([]))
+    names = draw(st.sets(st.sampled_from([f.name for f in fields(Request)])))
+    names -= {"email_from", "email", "name"}
+    if draw(st.booleans()):
+        names |= {"email_from", "email", "name"}
+    return replace(request, **{name: getattr(other, name) for name in names})
 
 
 @st.composite
