@@ -2,7 +2,7 @@
     "name": "Outgoing Mail Routing",
     "summary": "The right mail server, From, Reply-To and Return-Path for every "
     "company and user",
-    "version": "19.0.1.0.0",
+    "version": "19.0.1.1.0",
     "category": "Productivity/Discuss",
     "author": "Outgoing Mail Routing contributors",
     "license": "LGPL-3",

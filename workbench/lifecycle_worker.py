@@ -199,7 +199,7 @@ def assign(env: Any) -> dict[str, int]:
     )
     changed.write(
         {
-            "allow_delegation": True,
+            "delegation": "colleagues",
             "from_policy": "any",
             "reply_to_policy": "custom",
             "reply_to_email": "office@d1.example",

@@ -59,13 +59,21 @@ class IrMailServer(models.Model):
         help="Only the users and companies above send through this server: its FROM "
         "filter attracts nobody else's mail and it is nobody else's fallback.",
     )
-    allow_delegation = fields.Boolean(
-        string="Colleagues May Send",
+    delegation = fields.Selection(
+        selection=[
+            ("nobody", "Only what its users send themselves"),
+            ("odoo", "Also what Odoo makes in their name"),
+            ("colleagues", "Also what colleagues send in their name"),
+        ],
+        string="Mail in Their Name",
+        required=True,
+        default="nobody",
         tracking=True,
         groups=_SYSTEM,
-        help="Off: only mail that its users write themselves, or that Odoo writes in "
-        "their name, leaves through a user's server. On: mail that a colleague sends "
-        "in their name leaves through it as well.",
+        help="Whose mail leaves through a user's server besides their own. By default "
+        "nobody's: what they write and schedule themselves. Reminders, automations and "
+        "the like name their sender by a field that others may have filled in. "
+        "Colleagues have to belong to the company of the mail, as its users do.",
     )
     from_policy = fields.Selection(
         selection=[

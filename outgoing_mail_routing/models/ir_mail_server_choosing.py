@@ -72,10 +72,10 @@ class IrMailServer(models.Model):
         if not server.own_user_ids:
             return from_template or not choosers
         if not choosers:
-            return server.allow_delegation
+            return server.delegation != "nobody"
         return (
             from_template
-            and server.allow_delegation
+            and server.delegation == "colleagues"
             and all(company in user.company_ids for user in closed_to)
         )
 

@@ -43,6 +43,7 @@ class MailFacts:
     """For whom a mail is; what is left out does not matter to its route."""
 
     sender: Person | None = None
+    sender_named: bool = False
     colleagues: tuple[Person, ...] = ()
     company: Company | None = None
     personal_id: int = 0
@@ -361,6 +362,7 @@ class MailMail(models.Model):
         """The From of a group of mails, with all that its route depends on."""
         request = Request(
             sender=facts.sender,
+            sender_named=facts.sender_named,
             colleagues=facts.colleagues,
             company=facts.company,
             personal_id=facts.personal_id,
@@ -399,6 +401,7 @@ class MailMail(models.Model):
         return {
             mail.id: MailFacts(
                 sender=person(senders[mail.id]),
+                sender_named=senders[mail.id] != mail.sudo()._get_maker(),
                 colleagues=tuple(
                     person(user)
                     for user in mail.sudo()._get_colleagues(

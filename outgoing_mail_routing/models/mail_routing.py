@@ -45,7 +45,7 @@ SERVER_FIELDS = (
     "default_company_ids",
     "owner_user_id",
     "reserved",
-    "allow_delegation",
+    "delegation",
     "from_policy",
     "sender_email",
     "reply_to_policy",
@@ -277,7 +277,7 @@ class MailRouting(models.AbstractModel):
             default_company_ids=frozenset(values["default_company_ids"]),
             owner_id=values["owner_user_id"] or 0,
             reserved=values["reserved"],
-            allow_delegation=values["allow_delegation"],
+            delegation=values["delegation"],
             from_policy=values["from_policy"],
             sender_email=email_of(values["sender_email"]),
             reply_to_policy=values["reply_to_policy"],
@@ -321,6 +321,7 @@ class MailRouting(models.AbstractModel):
             partner.name or user.login or "",
             partner.email_normalized or "",
             user.use_own_mail_servers,
+            frozenset(user.company_ids.ids),
         )
 
     @api.model
@@ -335,7 +336,18 @@ class MailRouting(models.AbstractModel):
             company.default_from_email or "",
             company.bounce_email or "",
             parent,
+            self._get_others_bounces(company),
         )
+
+    @api.model
+    def _get_others_bounces(self, company):
+        """The bounce addresses of alias domains that only other companies use."""
+        domains = self.env["mail.alias.domain"].sudo().search([])
+        company_id = company._origin.id
+        others = domains.filtered(
+            lambda d: d.company_ids and company_id not in d.company_ids.ids
+        )
+        return frozenset(filter(None, others.mapped("bounce_email")))
 
     @api.model
     def _may_be_sender(self, user):
@@ -730,19 +742,18 @@ class MailRouting(models.AbstractModel):
 
     @api.model
     def _get_bounce_email(self, message, company):
-        """The bounce address of a message: that of the company it is sent for.
+        """The bounce address of a message, never that of another company.
 
-        Core notes the alias domain of the company that happens to be open, or to run
-        the queue. What it noted counts where the company has no bounce address.
+        Core notes the alias domain of the company that happens to be open, or gives
+        mail without one that of the company which runs the queue.
 
         :param routing.Company company: of the decision, ``None`` where unknown
         """
+        noted = self.env.context.get("domain_bounce_address") or message["Return-Path"]
+        noted = str(noted or "")
         return (
-            (company.bounce_email if company else "")
-            or self.env.context.get("domain_bounce_address")
-            or message["Return-Path"]
-            or self.env["ir.mail_server"]._get_default_bounce_address()
-        )
+            company.bounce_address(noted) if company else noted
+        ) or self.env["ir.mail_server"]._get_default_bounce_address()
 
     # ------------------------------------------------------------------
     # Explanation

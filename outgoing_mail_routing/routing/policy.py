@@ -14,6 +14,8 @@ from .directory import Directory
 from .reasons import Reason
 from .types import (
     AUTO,
+    COLLEAGUES,
+    NOBODY,
     Decision,
     Person,
     Request,
@@ -207,6 +209,33 @@ class _Search:
             return Reason.NO_SENDER_ADDRESS
         return None
 
+    def withheld(self, profile: ServerProfile, person: Person) -> Reason | None:
+        """Why a server of a person's is not for this mail, which may not be theirs.
+
+        A sender who is only named made nothing: their server carries it like that of
+        anybody in whose name Odoo writes.
+        """
+        sender = self.request.sender
+        if self.request.sender_named:
+            return Reason.NOT_FOR_ODOO if profile.delegation == NOBODY else None
+        if sender and sender.id == person.id:
+            return None
+        if profile.delegation != COLLEAGUES:
+            return Reason.NOT_DELEGATED
+        both = sender.company_ids & person.company_ids if sender else ()
+        return None if self.company_id in both else Reason.NOT_IN_COMPANY
+
+    def servers_of(self, person: Person) -> list[ServerProfile]:
+        """The servers of a person that can carry this mail; the others are noted."""
+        profiles = self.directory.of_user(person.id)
+        candidates = []
+        for profile in self.open_servers(Rule.USER, profiles):
+            if reason := self.withheld(profile, person):
+                self.note(Rule.USER, reason, profile, user=person.name)
+            else:
+                candidates.append(profile)
+        return candidates
+
     def open_servers(
         self, rule: Rule, profiles: Iterable[ServerProfile]
     ) -> list[ServerProfile]:
@@ -281,7 +310,9 @@ def _assigned_by(search: _Search, profile: ServerProfile) -> Rule | None:
     """The rule that would ask a server for this mail, had nobody set it by hand."""
     sender = search.request.sender
     if sender and sender.uses_own_servers:
-        if profile in search.directory.of_user(sender.id):
+        if profile in search.directory.of_user(sender.id) and not search.withheld(
+            profile, sender
+        ):
             return Rule.USER
     if profile in search.servers_of_company():
         return Rule.COMPANY
@@ -341,12 +372,11 @@ def _own(search: _Search, person: Person, own_from: bool) -> _Taken | None:
     if not person.uses_own_servers:
         search.note(Rule.USER, Reason.OWN_SERVERS_OFF, user=person.name)
         return None
-    profiles = search.directory.of_user(person.id)
-    if not profiles:
+    if not search.directory.of_user(person.id):
         if not search.request.personal_id:
             search.note(Rule.USER, Reason.NO_OWN_SERVERS, user=person.name)
         return None
-    candidates = search.open_servers(Rule.USER, profiles)
+    candidates = search.servers_of(person)
     best, reason = _choose(search, candidates, own_from)
     for profile in candidates:
         if profile is not best:
@@ -375,15 +405,8 @@ def _lent(search: _Search, colleague: Person) -> _Taken | None:
     """A server of the colleague in whose name the sender writes."""
     if not colleague.uses_own_servers:
         return None
-    profiles = search.directory.of_user(colleague.id)
-    lent = []
-    for profile in search.open_servers(Rule.USER, profiles):
-        if profile.allow_delegation:
-            lent.append(profile)
-        else:
-            search.note(Rule.USER, Reason.NOT_DELEGATED, profile, user=colleague.name)
     own_from = _is_address_of(colleague, search.request, search.directory)
-    best, _reason = _choose(search, lent, own_from)
+    best, _reason = _choose(search, search.servers_of(colleague), own_from)
     if best is None:
         return None
     return search.take(Rule.USER, Reason.DELEGATED, best, user=colleague.name)
@@ -451,7 +474,8 @@ def _user_at_all(search: _Search) -> _Taken | None:
     sender = search.request.sender
     if sender is None or not sender.uses_own_servers:
         return None
-    profile = search.first_open(search.directory.of_user(sender.id))
+    profiles = search.directory.of_user(sender.id)
+    profile = search.first_open(p for p in profiles if not search.withheld(p, sender))
     if profile is None:
         return None
     return search.take(Rule.USER, Reason.OWN_FALLBACK, profile, user=sender.name)

@@ -52,10 +52,20 @@ class Reason(str, Enum):
     OWN_LATER = _lt(
         "%(server)s is assigned to %(user)s, but another one goes before it."
     )
-    DELEGATED = _lt("%(server)s is assigned to %(user)s and allows delegation.")
+    DELEGATED = _lt(
+        "%(server)s is assigned to %(user)s and carries what others send in their name."
+    )
     NOT_DELEGATED = _lt(
-        "%(server)s is assigned to %(user)s and does not allow colleagues to send "
-        "through it."
+        "%(server)s is assigned to %(user)s and carries nothing that colleagues send in "
+        "their name."
+    )
+    NOT_FOR_ODOO = _lt(
+        "%(server)s is assigned to %(user)s and carries nothing that Odoo makes in "
+        "their name."
+    )
+    NOT_IN_COMPANY = _lt(
+        "%(server)s is assigned to %(user)s, who and the sender do not both belong to "
+        "%(company)s."
     )
     NO_COMPANY_SERVERS = _lt("%(company)s has no mail servers of its own.")
     INHERITED = _lt(

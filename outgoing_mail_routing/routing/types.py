@@ -14,6 +14,9 @@ from .reasons import Reason
 
 AUTO = "auto"
 
+#: Who else's mail a user's server carries in their name (``delegation``).
+NOBODY, ODOO, COLLEAGUES = "nobody", "odoo", "colleagues"
+
 
 class Rule(str, Enum):
     """The rule that chose the server, in the order in which they are asked."""
@@ -85,7 +88,7 @@ class ServerProfile:
     default_company_ids: frozenset[int] = frozenset()
     owner_id: int = 0
     reserved: bool = False
-    allow_delegation: bool = False
+    delegation: str = NOBODY
     from_policy: str = AUTO
     sender_email: str = ""
     reply_to_policy: str = AUTO
@@ -131,13 +134,14 @@ class Person:
     name: str
     email: str = ""
     uses_own_servers: bool = True
+    company_ids: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Company:
     """A company, with the default From and the bounce address of its alias domain.
 
-    ``parent`` is the company that it is a branch of, ``None`` for one at the top.
+    ``others_bounces`` are bounce addresses that belong to other companies. ``parent`` is the company that it is a branch of, ``None`` for one at the top.
 
     >>> region = Company(2, "Region", parent=Company(1, "A"))
     >>> branch = Company(3, "Branch", parent=region)
@@ -150,6 +154,21 @@ class Company:
     default_from: str = ""
     bounce_email: str = ""
     parent: Company | None = None
+    others_bounces: frozenset[str] = frozenset()
+
+    def bounce_address(self, noted: str) -> str:
+        """Where bounces of its mail go: what Odoo noted, unless that is another's.
+
+        >>> company = Company(1, "A", bounce_email="bounce@a.example",
+        ...                   others_bounces=frozenset({"bounce@b.example"}))
+        >>> company.bounce_address("bounce@b.example")
+        'bounce@a.example'
+        >>> company.bounce_address("bounce@second.example")
+        'bounce@second.example'
+        """
+        if self.bounce_email and (not noted or noted in self.others_bounces):
+            return self.bounce_email
+        return noted
 
     @property
     def lineage(self) -> tuple[Company, ...]:
@@ -163,7 +182,8 @@ class Request:
 
     ``email_from`` is the From header and ``email`` its address (F), ``name`` its
     display name. ``personal_id`` is the one personal server that core lets this mail
-    use. ``notifications_email`` and ``system_from_filter`` are core's default From and
+    use. ``sender_named`` says that Odoo made the mail, and the sender is only named in
+    it, by a field that anybody may have written. ``notifications_email`` and ``system_from_filter`` are core's default From and
     the filter of the command line or system parameter. ``collected`` says that Odoo
     itself receives F: it is a catchall or an alias. ``forced_open`` says that who made
     the mail may send it through the server that is set on it, ``forced_id``.
@@ -173,6 +193,7 @@ class Request:
     email: str = ""
     name: str = ""
     sender: Person | None = None
+    sender_named: bool = False
     colleagues: tuple[Person, ...] = ()
     company: Company | None = None
     personal_id: int = 0

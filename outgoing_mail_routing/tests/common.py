@@ -175,6 +175,11 @@ class RoutingCase(TransactionCase):
             self._message_post(record.with_user(user), **values)
         return self.one_received()
 
+    def require(self, *modules):
+        installed = self.env["ir.module.module"]._installed()
+        if missing := [name for name in modules if name not in installed]:
+            self.skipTest(f"needs the modules {', '.join(missing)}")
+
     def queue(self, user, record, **values):
         """Post as a user and leave the mail to the queue.
 

@@ -66,7 +66,7 @@ class SourceCase(RoutingCase):
         )
         cls.bea = cls._create_user("bea", cls.company_b, email="bea@b.example")
         cls.bea.own_mail_server_ids = cls._create_server(
-            "bea@mailbox.example", from_filter="b.example", allow_delegation=True
+            "bea@mailbox.example", from_filter="b.example"
         )
 
     def setUp(self):
@@ -76,11 +76,6 @@ class SourceCase(RoutingCase):
     def forget_queue(self):
         """What waits already is no part of the scenario."""
         self.env["mail.mail"].search([("state", "=", "outgoing")]).unlink()
-
-    def require(self, *modules):
-        installed = self.env["ir.module.module"]._installed()
-        if missing := [name for name in modules if name not in installed]:
-            self.skipTest(f"needs the modules {', '.join(missing)}")
 
     def as_user(self, user, records):
         """The same records as a user's web client calls them, with their company."""

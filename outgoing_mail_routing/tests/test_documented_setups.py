@@ -221,6 +221,10 @@ class TestMailboxes(DocumentedSetup):
     def send_by_odoo(self):
         return self.post_as_odoo(self.oak, self.nora)
 
+    @mail("A scheduled action posts in the name of Otto, who allows it")
+    def send_lent_by_odoo(self):
+        return self.post_as_odoo(self.oak, self.otto)
+
     @mail("The customer Paul writes in the portal, Sam is told")
     def send_of_customer(self):
         return self.post_in_portal(self.oak, self.sam)

@@ -127,14 +127,15 @@ class TestPersonalServers(PersonalServerCase):
         self.company_a.mail_server_ids = False
         self.relay_a.reserved = True
         for lent, name, mail, login in (
-            (True, "Ben", self.queue(self.ben, self.customer_a, **as_anna), MAILBOX),
-            (False, "Ben", self.queue(self.ben, self.customer_a, **as_anna), "shared"),
-            (False, "her address", self.mail(self.ben, **her_from), "shared"),
-            (False, "Odoo", self.mail(root, **as_anna), MAILBOX),
-            (False, "portal", self.mail(self.portal_user, **as_anna), "shared"),
+            ("colleagues", "Ben", self.queue(self.ben, self.customer_a, **as_anna), MAILBOX),
+            ("odoo", "Ben", self.queue(self.ben, self.customer_a, **as_anna), "shared"),
+            ("nobody", "her address", self.mail(self.ben, **her_from), "shared"),
+            ("odoo", "Odoo", self.mail(root, **as_anna), MAILBOX),
+            ("nobody", "Odoo", self.mail(root, **as_anna), "shared"),
+            ("colleagues", "portal", self.mail(self.portal_user, **as_anna), "shared"),
         ):
             with self.subTest(name, lent=lent):
-                self.mailbox.allow_delegation = lent
+                self.mailbox.delegation = lent
                 route = mail._get_mail_routes()[mail.id]
                 self.assertNotEqual(route.mail_server, self.personal)
                 self.assertNotIn("outgoing email", "\n".join(self.explained(mail)))

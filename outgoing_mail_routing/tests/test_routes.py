@@ -211,7 +211,7 @@ class TestColleagues(RoutingCase):
         )
 
     def test_post_in_colleagues_name_uses_their_mailbox_if_they_allow_it(self):
-        self.mailbox.allow_delegation = True
+        self.mailbox.delegation = "colleagues"
         received = self.post(self.ben, self.customer_a, **self.in_annas_name)
         self.assertRoute(received, MAILBOX, f"Anna <{MAILBOX}>", MAILBOX)
 
@@ -220,26 +220,26 @@ class TestColleagues(RoutingCase):
             with self.subTest(from_filter=from_filter):
                 self.forget_received()
                 self.mailbox.write(
-                    {"from_filter": from_filter, "allow_delegation": False}
+                    {"from_filter": from_filter, "delegation": "nobody"}
                 )
                 mail = self.queue(self.ben, self.customer_a, email_from=MAILBOX)
                 self.assertRule(mail, "company")
                 self.assertEqual(self.deliver(mail).login, "relay-a")
                 self.forget_received()
-                self.mailbox.allow_delegation = True
+                self.mailbox.delegation = "colleagues"
                 mail = self.queue(self.ben, self.customer_a, email_from=MAILBOX)
                 self.assertRule(mail, "user")
                 self.assertEqual(self.deliver(mail).login, MAILBOX)
 
     def test_lent_mailbox_attracts_no_mail_in_other_names(self):
-        self.mailbox.write({"from_filter": "a.example", "allow_delegation": True})
+        self.mailbox.write({"from_filter": "a.example", "delegation": "colleagues"})
         self.company_a.mail_server_ids = False
         self.relay_a.active = False
         mail = self.queue(self.ben, self.customer_a)
         self.assertNotEqual(self.deliver(mail).login, MAILBOX)
 
     def test_colleague_who_switched_their_servers_off_lends_none(self):
-        self.mailbox.allow_delegation = True
+        self.mailbox.delegation = "colleagues"
         self.anna.use_own_mail_servers = False
         received = self.post(self.ben, self.customer_a, **self.in_annas_name)
         self.assertEqual(received.login, "relay-a")
@@ -256,14 +256,22 @@ class TestColleagues(RoutingCase):
             received, "relay-a", "Paul <notifications@a.example>", "bounce@a.example"
         )
 
-    def test_odoo_writing_in_somebodys_name_uses_their_mailbox(self):
-        mail = self.mail(
-            self.env.ref("base.user_root"),
-            author_id=self.anna.partner_id.id,
-            email_from=self.anna.email_formatted,
-        )
-        self.assertRule(mail, "user")
-        self.assertEqual(self.deliver(mail).login, MAILBOX)
+    def test_odoo_writing_in_somebodys_name_uses_their_mailbox_where_it_may(self):
+        for delegation, rule, login in (
+            ("nobody", "company", "relay-a"),
+            ("odoo", "user", MAILBOX),
+            ("colleagues", "user", MAILBOX),
+        ):
+            with self.subTest(delegation=delegation):
+                self.forget_received()
+                self.mailbox.delegation = delegation
+                mail = self.mail(
+                    self.env.ref("base.user_root"),
+                    author_id=self.anna.partner_id.id,
+                    email_from=self.anna.email_formatted,
+                )
+                self.assertRule(mail, rule)
+                self.assertEqual(self.deliver(mail).login, login)
 
     def test_odoobots_own_mail_is_nobodys(self):
         root = self.env.ref("base.user_root")

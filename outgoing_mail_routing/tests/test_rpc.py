@@ -36,7 +36,7 @@ class TestRpc(RpcCase):
         )
 
     def test_post_in_colleagues_name_leaves_through_lent_mailbox(self):
-        self.mailbox.allow_delegation = True
+        self.mailbox.delegation = "colleagues"
         self.assertRoute(self._post_as_anna(), MAILBOX, f"Anna <{MAILBOX}>", MAILBOX)
 
     def test_client_cannot_make_a_mail_nobodys(self):

@@ -313,7 +313,7 @@ class TestSimulatorProperty(SimulatorCase):
             "reply_to_policy": choice(("auto", "auto", "odoo", "from", "custom")),
             "bounce_policy": choice(("auto", "auto", "odoo", "from")),
             "fetchmail_server_id": self._maybe(self.fetchmail.id, 0.2),
-            "allow_delegation": self.random.random() < 0.5,
+            "delegation": choice(("nobody", "odoo", "colleagues")),
         }
 
     def _random_assignment(self):

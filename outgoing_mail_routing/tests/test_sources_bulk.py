@@ -149,7 +149,7 @@ class TestMailingSources(SourceCase):
         return self.outcome(decisions, None, self.company_a, NOBODY, of="the sample's")
 
     @source("Figures of a mailing after a day", "mass_mailing")
-    def test_figures_of_mailing_leave_through_mailbox_of_its_responsible(self):
+    def test_figures_of_mailing_leave_through_company_as_its_responsible(self):
         mailing = self.mailing()
         self.launch(mailing)
         self.forget_received()
@@ -160,7 +160,12 @@ class TestMailingSources(SourceCase):
         self.run_job("mass_mailing.ir_cron_mass_mailing_queue")
         with self.watching() as decisions:
             self.send_queue()
-        self.assertRoute(self.one_received(), MAILBOX, f"Anna <{MAILBOX}>", MAILBOX)
+        self.assertRoute(
+            self.one_received(),
+            "relay-a",
+            "Anna <anna@a.example>",
+            "bounce@a.example",
+        )
         return self.outcome(
             decisions,
             self.anna,

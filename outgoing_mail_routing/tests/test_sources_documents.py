@@ -66,7 +66,7 @@ class TestSaleSources(SourceCase, HttpCase):
 
     @source("Quotation sent by an assistant who may", "sale_management")
     def test_quotation_by_assistant_leaves_through_lent_mailbox(self):
-        self.mailbox.allow_delegation = True
+        self.mailbox.delegation = "colleagues"
         order = self.order()
         with self.watching() as decisions:
             self.send_by_email(order, self.ben)
@@ -110,7 +110,7 @@ class TestSaleSources(SourceCase, HttpCase):
         return self.order_outcome(decisions, None, NOBODY)
 
     @source("Confirmation of an order signed on the portal", "sale_management")
-    def test_signed_order_is_confirmed_through_mailbox_of_salesperson(self):
+    def test_signed_order_is_confirmed_through_company_as_salesperson(self):
         order = self.order()
         order.action_quotation_sent()
         order._portal_ensure_token()
@@ -124,7 +124,12 @@ class TestSaleSources(SourceCase, HttpCase):
                     "signature": PIXEL,
                 },
             )
-        self.assertRoute(self.mail_to(CUSTOMER), MAILBOX, f"Anna <{MAILBOX}>", MAILBOX)
+        self.assertRoute(
+            self.mail_to(CUSTOMER),
+            "relay-a",
+            "Anna <anna@a.example>",
+            "bounce@a.example",
+        )
         return self.order_outcome(decisions, self.anna, "whom its From names")
 
     @source("Sharing a document", "sale_management")
@@ -190,7 +195,7 @@ class TestInvoiceSources(SourceCase):
         return self.invoice_outcome(decisions, self.ben, "who sends")
 
     @source("Invoices sent by a scheduled action", "account")
-    def test_invoice_of_scheduled_action_leaves_through_mailbox_it_names(self):
+    def test_invoice_of_scheduled_action_leaves_through_company(self):
         invoice = self.invoice()
         other = invoice.copy(
             {"invoice_date": fields.Date.today(), "invoice_user_id": self.anna.id}
@@ -209,7 +214,12 @@ class TestInvoiceSources(SourceCase):
         ]
         self.assertEqual(len(to_customer), 2, self.received())
         for received in self.received():
-            self.assertRoute(received, MAILBOX, f"Anna <{MAILBOX}>", MAILBOX)
+            self.assertRoute(
+                received,
+                "relay-a",
+                "Anna <anna@a.example>",
+                "bounce@a.example",
+            )
         return self.invoice_outcome(decisions, self.anna, "whom its From names")
 
 

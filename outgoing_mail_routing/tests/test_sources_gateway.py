@@ -68,7 +68,7 @@ class TestGatewaySources(GatewayCase):
         return self.outcome(decisions, None, self.company_a, NOBODY)
 
     @source("Out-of-office reply to a customer")
-    def test_absent_user_answers_customer_through_their_mailbox(self):
+    def test_absent_user_answers_customer_through_company(self):
         self.customer_a.message_unsubscribe(self.ben.partner_id.ids)
         self.anna.write(
             {
@@ -80,7 +80,12 @@ class TestGatewaySources(GatewayCase):
         with self.watching() as decisions:
             self.receive('"Customer" <customer.a@customer.example>')
         received = self.one_received()
-        self.assertRoute(received, MAILBOX, f"Anna <{MAILBOX}>", MAILBOX)
+        self.assertRoute(
+            received,
+            "relay-a",
+            "Anna <anna@a.example>",
+            "bounce@a.example",
+        )
         self.assertEqual(received.header("Auto-Submitted"), "auto-replied")
         self.assertEqual(received.rcpt_tos, ("customer.a@customer.example",))
         return self.outcome(decisions, self.anna, self.company_a, "who is away")

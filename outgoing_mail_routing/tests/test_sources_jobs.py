@@ -204,14 +204,14 @@ class TestTemplateSources(SourceCase):
         return self.outcome(decisions, None, self.company_b, NOBODY)
 
     @source("Automation at a time that posts", "base_automation")
-    def test_timed_automation_that_posts_leaves_through_mailbox_it_names(self):
+    def test_timed_automation_that_posts_leaves_through_company(self):
         self.customer_b.user_id = self.bea
         self.timed("{{ object.user_id.email_formatted }}", method="comment")
         with self.watching() as decisions:
             self.send_queue()
         self.assertRoute(
             self.one_received(),
-            "bea@mailbox.example",
+            "relay-b",
             "Bea <bea@b.example>",
             "bounce@b.example",
         )

@@ -79,7 +79,7 @@ class TestTemplateForm(RoutingCase):
         )
 
     def test_template_with_colleagues_from_says_who_lends(self):
-        self.mailbox.allow_delegation = True
+        self.mailbox.delegation = "colleagues"
         self.assertRouting(
             self.template(email_from=MAILBOX),
             f"From is “{MAILBOX}”: leaves through Office@mailbox.example (lent to "

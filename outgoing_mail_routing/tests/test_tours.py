@@ -77,7 +77,7 @@ class TestTours(HttpCase):
             login=self.administrator.login,
         )
         self.assertEqual(self.mail_server.own_user_ids, self.user)
-        self.assertTrue(self.mail_server.allow_delegation)
+        self.assertEqual(self.mail_server.delegation, "colleagues")
         self.assertEqual(self.mail_server.from_policy, "login")
         self.assertEqual(self.mail_server.reply_to_policy, "from")
         self.assertTrue(self.mail_server.routing_warning)

@@ -28,9 +28,10 @@ A = Company(1, "Company A", "notifications@a.example")
 B = Company(2, "Company B", "notifications@b.example")
 BRANCH = Company(3, "Branch", "notifications@branch.example", parent=A)
 
-ANNA = Person(5, "Anna", "anna@a.example")
-BEN = Person(6, "Ben", "ben@a.example")
-CARL = Person(7, "Carl", "carl@a.example")
+OF_A = frozenset({A.id, BRANCH.id})
+ANNA = Person(5, "Anna", "anna@a.example", company_ids=OF_A)
+BEN = Person(6, "Ben", "ben@a.example", company_ids=OF_A)
+CARL = Person(7, "Carl", "carl@a.example", company_ids=OF_A | {B.id})
 CUSTOMER = "cora@customer.example"
 SHOP_EMAIL = "shop@shop.example"
 UNKNOWN = "press@elsewhere.example"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ...routing import Directory, Request, ServerProfile, choosable
+from ...routing import Directory, Request, Rule, ServerProfile, choosable
 from .scenario import (
     ANNA,
     BEN,
@@ -43,7 +43,7 @@ DEFAULT_FROM = A.default_from
 AT_A = but(MAILBOX, id=11, name="At A", company_ids=ONLY_A, sender_email="me@a.example")
 AT_B = but(MAILBOX, id=12, name="At B", company_ids=ONLY_B, sender_email="me@b.example")
 PERSONAL = server(20, "Personal", ANNA.email, owner_id=ANNA.id)
-DELEGATING = but(MAILBOX, allow_delegation=True)
+DELEGATING = but(MAILBOX, delegation="colleagues")
 ANNA_OFF = but(ANNA, uses_own_servers=False)
 
 #: An internal user of company A puts Anna's e-mail into From, or names her as author.
@@ -315,7 +315,7 @@ def test_user_rule_two_own_servers_takes_the_one_of_the_company(
     (
         "delegated, the author named, and his filter has the template's From",
         written_by(BEN, email=SHOP_EMAIL, colleagues=(ANNA,)),
-        (but(OWN_SHOP, allow_delegation=True), RELAY_A),
+        (but(OWN_SHOP, delegation="colleagues"), RELAY_A),
         ("user", "Own shop", SHOP_EMAIL),
     ),
     (
@@ -349,10 +349,69 @@ def test_user_rule_two_own_servers_takes_the_one_of_the_company(
         ("company", "Relay A", BEN.email),
     ),
 )
-def test_delegation_in_a_colleagues_name_needs_allow_delegation(
+def test_delegation_in_a_colleagues_name_needs_delegation(
     request_: Request, servers: Servers, expected: tuple[str, str, str]
 ) -> None:
     assert outcome(request_, *servers) == expected
+
+
+FOR_ODOO = but(MAILBOX, delegation="odoo")
+BY_ODOO = written_by(ANNA, sender_named=True)
+
+
+@table(
+    ("closed: the company's", BY_ODOO, (MAILBOX, RELAY_A), ("company", "Relay A", ANNA.email)),
+    ("closed, in pass 2 too", BY_ODOO, (MAILBOX, SHOP), ("priority", "Shop", DEFAULT_FROM)),
+    ("open to Odoo", BY_ODOO, (FOR_ODOO, RELAY_A), ("user", "Mailbox", MAILBOX_EMAIL)),
+    ("open to all", BY_ODOO, (DELEGATING, RELAY_A), ("user", "Mailbox", MAILBOX_EMAIL)),
+    (
+        "one of several is open",
+        BY_ODOO,
+        (but(MAILBOX, id=9, name="Closed"), FOR_ODOO),
+        ("user", "Mailbox", MAILBOX_EMAIL),
+    ),
+    (
+        "closed, with its own address",
+        but(BY_ODOO, email_from=MAILBOX_EMAIL, email=MAILBOX_EMAIL),
+        (MAILBOX, RELAY_A),
+        ("company", "Relay A", "post@a.example"),
+    ),
+    (
+        "in the name of two, of whom From names one",
+        written_by(BEN, email=ANNA.email, colleagues=(ANNA,), sender_named=True),
+        (FOR_ODOO, RELAY_A),
+        ("user", "Mailbox", MAILBOX_EMAIL),
+    ),
+    (
+        "open to Odoo, but a colleague sends",
+        AS_ANNA,
+        (FOR_ODOO, RELAY_A),
+        ("company", "Relay A", ANNA.email),
+    ),
+    (
+        "a colleague who is not in the mail's company",
+        but(AS_ANNA, sender=but(BEN, company_ids=frozenset({B.id}))),
+        (DELEGATING, RELAY_A),
+        ("company", "Relay A", ANNA.email),
+    ),
+    (
+        "an owner who is not in the mail's company",
+        but(AS_ANNA, sender=CARL, company=B),
+        (DELEGATING, but(RELAY_A, default_company_ids=ONLY_B)),
+        ("company", "Relay A", ANNA.email),
+    ),
+)
+def test_delegation_decides_on_what_others_make_in_their_name(
+    request_: Request, servers: Servers, expected: tuple[str, str, str]
+) -> None:
+    assert outcome(request_, *servers) == expected
+
+
+def test_delegation_forced_closed_server_keeps_cores_headers() -> None:
+    """Set by hand, it is no server of a sender who is only named."""
+    for profile, header_rule in ((MAILBOX, Rule.FORCED), (FOR_ODOO, Rule.USER)):
+        forced = but(BY_ODOO, forced_id=profile.id)
+        assert route(forced, profile).header_rule is header_rule
 
 
 # ----------------------------------------------------------------------
@@ -750,7 +809,7 @@ SHOP_MAIL = written_by(BEN, email=SHOP_EMAIL)
         "a user's server that is lent",
         SHOP_MAIL,
         (
-            but(ADDRESS, user_ids=frozenset({ANNA.id}), allow_delegation=True),
+            but(ADDRESS, user_ids=frozenset({ANNA.id}), delegation="colleagues"),
             SHARED,
         ),
         ("priority", "Shared", DEFAULT_FROM),
@@ -758,7 +817,7 @@ SHOP_MAIL = written_by(BEN, email=SHOP_EMAIL)
     (
         "a user's server that is reserved",
         SHOP_MAIL,
-        (but(OWN_SHOP, allow_delegation=True, reserved=True), SHARED),
+        (but(OWN_SHOP, delegation="colleagues", reserved=True), SHARED),
         ("priority", "Shared", DEFAULT_FROM),
     ),
     (
@@ -884,7 +943,7 @@ B_SHARED = but(SHARED, id=43, name="B's shared", default_company_ids=ONLY_B)
     (
         "the fitting filter is a user's, lent",
         STRANGER,
-        (but(DEFAULT, user_ids=frozenset({5}), allow_delegation=True), SHARED),
+        (but(DEFAULT, user_ids=frozenset({5}), delegation="colleagues"), SHARED),
         ("priority", "Shared", DEFAULT_FROM),
     ),
     (
@@ -910,7 +969,7 @@ B_SHARED = but(SHARED, id=43, name="B's shared", default_company_ids=ONLY_B)
         STRANGER,
         (
             B_SHARED,
-            but(B_DEFAULT, user_ids=frozenset({ANNA.id}), allow_delegation=True),
+            but(B_DEFAULT, user_ids=frozenset({ANNA.id}), delegation="colleagues"),
         ),
         ("priority", "B's shared", DEFAULT_FROM),
     ),
@@ -1203,7 +1262,7 @@ def test_forced_server_assigned_to_the_mail_has_the_headers_of_its_rule(
     (
         "lent by a colleague",
         written_by(BEN, email=ANNA.email, colleagues=(ANNA,)),
-        (but(MAILBOX, allow_delegation=True), RELAY_A),
+        (but(MAILBOX, delegation="colleagues"), RELAY_A),
         ["Relay A"],
     ),
     (

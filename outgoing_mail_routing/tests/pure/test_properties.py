@@ -18,6 +18,7 @@ from ...routing import (
     Decision,
     Directory,
     HeaderFacts,
+    Person,
     Reason,
     Request,
     Rule,
@@ -122,13 +123,27 @@ def test_decision_never_names_a_foreign_server(case: Case) -> None:
         return
     of_company = holder_id(request, servers) in profile.default_company_ids
     of_sender = sender_id in profile.user_ids
-    named = {colleague.id for colleague in request.colleagues}
-    lent = profile.allow_delegation and bool(profile.user_ids & named)
-    borrowed = profile.allow_delegation and bool(sender_id)
-    if profile.user_ids:
-        assert of_sender or of_company or lent or borrowed
-    if profile.reserved:
+    of_sender &= not request.sender_named or profile.delegation != "nobody"
+    lent = any(
+        lends_to(profile, request, colleague)
+        for colleague in request.colleagues
+        if colleague.id in profile.user_ids
+    )
+    if profile.user_ids or profile.reserved:
         assert of_sender or of_company or lent
+
+
+def lends_to(profile: ServerProfile, request: Request, colleague: Person) -> bool:
+    """Whether a colleague's server may carry what is only sent in their name."""
+    if request.sender_named:
+        return profile.delegation in ("odoo", "colleagues")
+    sender, company = request.sender, request.company
+    return (
+        profile.delegation == "colleagues"
+        and sender is not None
+        and company is not None
+        and {company.id} <= sender.company_ids & colleague.company_ids
+    )
 
 
 @thorough

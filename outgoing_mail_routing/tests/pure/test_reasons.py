@@ -19,6 +19,7 @@ from .scenario import (
     SHOP_EMAIL,
     UNKNOWN,
     A,
+    B,
     but,
     mail,
     route,
@@ -115,13 +116,25 @@ EXAMPLES: dict[Reason, tuple[Request, tuple[ServerProfile, ...], str]] = {
     ),
     Reason.DELEGATED: (
         AS_ANNA,
-        (but(MAILBOX, allow_delegation=True),),
-        "Mailbox is assigned to Anna and allows delegation.",
+        (but(MAILBOX, delegation="colleagues"),),
+        "Mailbox is assigned to Anna and carries what others send in their name.",
     ),
     Reason.NOT_DELEGATED: (
         AS_ANNA,
         (MAILBOX,),
-        "Mailbox is assigned to Anna and does not allow colleagues to send through it.",
+        "Mailbox is assigned to Anna and carries nothing that colleagues send in their "
+        "name.",
+    ),
+    Reason.NOT_FOR_ODOO: (
+        written_by(ANNA, sender_named=True),
+        (MAILBOX,),
+        "Mailbox is assigned to Anna and carries nothing that Odoo makes in their name.",
+    ),
+    Reason.NOT_IN_COMPANY: (
+        but(AS_ANNA, company=B),
+        (but(MAILBOX, delegation="colleagues"),),
+        "Mailbox is assigned to Anna, who and the sender do not both belong to Company "
+        "B.",
     ),
     Reason.NO_COMPANY_SERVERS: (
         STRANGER,

@@ -57,7 +57,7 @@ assigned_servers: st.SearchStrategy[ServerProfile] = st.builds(
     user_ids=ids(USER_IDS),
     default_company_ids=ids(COMPANY_IDS),
     reserved=rarely,
-    allow_delegation=st.booleans(),
+    delegation=st.sampled_from(("nobody", "odoo", "colleagues")),
     from_policy=st.sampled_from(("auto", "auto", "filter", "login", "any")),
     sender_email=optional_emails,
     reply_to_policy=st.sampled_from(("auto", "auto", "odoo", "from", "custom")),
@@ -73,7 +73,7 @@ core_servers: st.SearchStrategy[ServerProfile] = st.builds(
     active=mostly,
     from_filter=filters,
     sender_email=optional_emails,
-    allow_delegation=st.booleans(),
+    delegation=st.sampled_from(("nobody", "odoo", "colleagues")),
     collects_replies=st.booleans(),
 )
 
@@ -118,7 +118,12 @@ def server_lists(
 def people(id: int) -> st.SearchStrategy[Person]:
     """The user of this number, with any e-mail and switch."""
     return st.builds(
-        Person, st.just(id), st.just(f"User {id}"), optional_emails, mostly
+        Person,
+        st.just(id),
+        st.just(f"User {id}"),
+        optional_emails,
+        mostly,
+        st.frozensets(st.sampled_from(COMPANY_IDS), min_size=1),
     )
 
 
@@ -164,6 +169,7 @@ def requests(draw: st.DrawFn, servers: list[ServerProfile]) -> Request:
         email=email,
         name=name,
         sender=sender,
+        sender_named=bool(sender) and draw(rarely),
         colleagues=tuple(users[1:]) if sender and draw(st.booleans()) else (),
         company=draw(companies),
         personal_id=personal[0] if personal else 0,

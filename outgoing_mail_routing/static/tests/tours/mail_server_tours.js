@@ -100,12 +100,17 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_server_policies",
         },
         {
             content: "Delegation is offered only where users are assigned",
-            trigger: ".o_form_view:not(:has(.o_field_widget[name=allow_delegation]))",
+            trigger: ".o_form_view:not(:has(.o_field_widget[name=delegation]))",
         },
         ...chooseTag("own_user_ids", "User of the Tour"),
         {
             content: "Let colleagues send through it",
-            trigger: ".o_field_widget[name=allow_delegation] input",
+            trigger: ".o_field_widget[name=delegation] input",
+            run: "click",
+        },
+        {
+            content: "Choose colleagues",
+            trigger: `.o_select_menu_item:contains("Also what colleagues")`,
             run: "click",
         },
         {
