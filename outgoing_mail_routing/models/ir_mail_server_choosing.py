@@ -73,10 +73,11 @@ class IrMailServer(models.Model):
             return from_template or not choosers
         if not choosers:
             return server.delegation != "nobody"
+        both = [server.own_user_ids, *closed_to]
         return (
             from_template
             and server.delegation == "colleagues"
-            and all(company in user.company_ids for user in closed_to)
+            and all(company in users.company_ids for users in both)
         )
 
     def _is_open_to(self, user):

@@ -97,6 +97,8 @@ class MailMail(models.Model):
         :param res.company of_record: the company its record has, empty for none
         """
         self.ensure_one()
+        if self.sent_for_company_id:  # told by Odoo's own text
+            return self.sent_for_company_id
         company = self.settled_company_id or self._find_company(sender, of_record)
         for person in self._get_persons():
             if not self._may_lend_company(person, company):
@@ -117,8 +119,6 @@ class MailMail(models.Model):
     def _find_company(self, sender, of_record):
         """The first company that applies; :meth:`_get_company` asks who may lend it."""
         message = self.mail_message_id
-        if self.sent_for_company_id:
-            return self.sent_for_company_id
         if self._is_bulk():
             return self._find_company_of_mailing(of_record)
         if message.model in _ORGANIZERS and of_record:
