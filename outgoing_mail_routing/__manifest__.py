@@ -7,6 +7,7 @@
     "author": "Outgoing Mail Routing contributors",
     "license": "LGPL-3",
     "depends": ["mail"],
+    "external_dependencies": {"python": ["idna"]},
     "data": [
         "security/ir.model.access.csv",
         "wizards/mail_routing_assignment_views.xml",

@@ -13,6 +13,8 @@ from .odoo_source import OdooSource
 from .steps import run
 
 MODULES = ("mail_multicompany", "mail_outbound_static")
+#: It takes logins out of the database, so tests beside it have one for themselves.
+ENVIRONMENT_MODULES = ("mail_environment",)
 _REQUIREMENTS = paths.REQUIREMENTS / "other-addons.txt"
 _FOLDER = paths.WORK / "other-addons"
 

@@ -38,10 +38,17 @@ CORE_MODULES = (
     "portal",
     "sale_management",
 )
-BESIDE_DATABASE = "omr_beside"
-BESIDE_MODULES = ("google_gmail", "microsoft_outlook", *other_addons.MODULES)
-#: Tests that need other addons, in a database of their own.
+#: Tests that need other addons.
 BESIDE_TESTS = paths.ADDON / "tests" / "beside"
+ENVIRONMENT_TESTS = BESIDE_TESTS / "environment"
+#: Their databases, with what is installed in each, by the folder of the tests.
+BESIDE_DATABASES = {
+    ENVIRONMENT_TESTS: ("omr_environment", other_addons.ENVIRONMENT_MODULES),
+    BESIDE_TESTS: (
+        "omr_beside",
+        ("google_gmail", "microsoft_outlook", *other_addons.MODULES),
+    ),
+}
 #: Odoo's tests of outgoing mail, which must pass with the addon installed.
 CORE_TESTS = (
     ("base", "TestIrMailServer"),
@@ -131,7 +138,7 @@ def _run_all(
     if chosen.addon or not chosen.named:
         outcomes += _run_with_odoo(prepared, options, chosen, quick)
     if chosen.beside or not chosen.named:
-        outcomes.append(_run_beside(prepared, options, chosen))
+        outcomes += _run_beside(prepared, options, chosen)
     return outcomes
 
 
@@ -156,15 +163,24 @@ def _run_with_odoo(
 
 def _run_beside(
     prepared: Environment, options: argparse.Namespace, chosen: Selection
-) -> Outcome:
-    """Run the tests that need other addons, in a database that has them."""
+) -> list[Outcome]:
+    """Run the tests that need other addons, in databases that have them."""
     odoo = other_addons.server_with_other_addons(prepared.odoo)
-    odoo.ensure_database(
-        BESIDE_DATABASE, [paths.ADDON_NAME], core=BESIDE_MODULES, fresh=options.fresh
-    )
-    plugin = _odoo_plugin(odoo, BESIDE_DATABASE)
-    tests = chosen.beside or [str(BESIDE_TESTS)]
-    return _pytest("beside", prepared, plugin, tests, chosen.options)
+    left = chosen.beside or [str(folder) for folder in BESIDE_DATABASES]
+    outcomes = []
+    for folder, (database, core) in BESIDE_DATABASES.items():
+        tests = [test for test in left if test.startswith(str(folder))]
+        left = [test for test in left if test not in tests]
+        if tests:
+            odoo.ensure_database(
+                database, [paths.ADDON_NAME], core=core, fresh=options.fresh
+            )
+            plugin = _odoo_plugin(odoo, database)
+            if folder == BESIDE_TESTS:
+                plugin.append(f"--ignore={ENVIRONMENT_TESTS}")
+            name = folder.name
+            outcomes.append(_pytest(name, prepared, plugin, tests, chosen.options))
+    return outcomes
 
 
 def _odoo_plugin(odoo: OdooServer, database: str) -> list[str]:

@@ -10,6 +10,7 @@ from . import ir_mail_server_sending
 from . import ir_mail_server_testing
 from . import ir_mail_server_tracking
 from . import ir_model
+from . import mail_alias_domain
 from . import mail_mail
 from . import mail_mail_company
 from . import mail_mail_makers

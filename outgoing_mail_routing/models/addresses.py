@@ -10,16 +10,24 @@ from odoo.tools.mail import email_split_and_normalize
 
 
 def email_of(header):
-    """The normalised address of a header or field, as ``email_normalize`` gives it.
+    """The normalised address of a header or field; the first, where it has several.
 
-    :return: ``""`` where there is none, or more than one
+    Fields of users and companies do have two at times, and core sends as the first.
+
+    :return: ``""`` where there is none
     """
-    return _parsed(str(header or ""))[0]
+    return next(iter(_parsed(str(header or ""))), ("", ""))[1]
 
 
 def name_of(header):
-    """The display name of the one contact in a header, as it was typed."""
-    return _parsed(str(header or ""))[1]
+    """The display name of the first contact in a header, as it was typed."""
+    return next(iter(_parsed(str(header or ""))), ("", ""))[0]
+
+
+def only_email_of(header):
+    """The normalised address of a header, ``""`` where it has none or several."""
+    contacts = _parsed(str(header or ""))
+    return contacts[0][1] if len(contacts) == 1 else ""
 
 
 def clean_name(name):
@@ -43,8 +51,8 @@ def is_clean(text):
 
 @lru_cache(maxsize=16384)
 def _parsed(text):
-    contacts = email_split_and_normalize(text)
-    if len(contacts) != 1:
-        return "", ""
-    name, email = contacts[0]
-    return email or "", name
+    try:
+        contacts = email_split_and_normalize(text)
+    except (RecursionError, ValueError, LookupError):
+        return ()  # Python's parser gives up on some texts
+    return tuple((name or "", email) for name, email in contacts if email)

@@ -1,11 +1,13 @@
 from odoo import api, fields, models, tools
 from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Domain
 from odoo.tools import SQL
 from odoo.tools.mail import email_split_tuples
 
+from ..routing import FilterProblem, parse_filter, problem_of
 from .addresses import is_clean
 from .import_templates import with_template
-from .mail_routing import SERVER_FIELDS
+from .mail_routing import PROPOSED_FROM, SERVER_FIELDS
 
 _SYSTEM = "base.group_system"
 _POLICIES = ("from_policy", "reply_to_policy", "bounce_policy")
@@ -89,13 +91,14 @@ class IrMailServer(models.Model):
         groups=_SYSTEM,
         help="The addresses this server may put into From. Automatic: those of its "
         "FROM filter; without a filter the sender address alone if users or companies "
-        "are assigned, else every address.",
+        "are assigned; without that, those at the e-mail domains of its companies; else "
+        "every address.",
     )
     sender_email = fields.Char(
         string="Sender Address",
         compute="_compute_sender_email",
         inverse="_inverse_sender_email",
-        store=True,
+        search="_search_sender_email",
         tracking=True,
         groups=_SYSTEM,
         help="The address that takes the place of a From this server may not send as; "
@@ -164,6 +167,17 @@ class IrMailServer(models.Model):
                     SQL.identifier(name),
                 )
             )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Forget sender addresses that were proposed too early.
+
+        Core checks constraints before it knows the values of fields without a column,
+        which is what an addon makes of a login that it takes from a file.
+        """
+        servers = super().create(vals_list)
+        servers.invalidate_recordset(["sender_email"], flush=False)
+        return servers
 
     # ------------------------------------------------------------------
     # Constraints
@@ -243,6 +257,48 @@ class IrMailServer(models.Model):
             barred=", ".join(names),
         )
 
+    @api.constrains("from_filter")
+    def _check_from_filter(self):
+        """Refuse a filter that admits nothing because of how it is written.
+
+        :raise ValidationError: names the part and what to write instead
+        """
+        for server in self:
+            if problems := server._get_filter_problems():
+                raise ValidationError("\n".join(problems))
+
+    def _get_filter_problems(self):
+        """What is wrong with parts of the FROM filter, a sentence each."""
+        self.ensure_one()
+        return [
+            self._describe_filter_problem(part, problem)
+            for part in self._parse_from_filter(self.from_filter)
+            if (problem := problem_of(part))
+        ]
+
+    @api.model
+    def _describe_filter_problem(self, part, problem):
+        """Why a part of a FROM filter admits no mail, and what to write instead."""
+        remedies = {
+            FilterProblem.SEPARATOR: self.env._("Separate them by commas."),
+            FilterProblem.WILDCARD: self.env._(
+                "List each domain by itself: there are no wildcards."
+            ),
+            FilterProblem.LINK: self.env._("Write the domain alone, without a link."),
+            FilterProblem.LEADING_AT: self.env._("Leave out the @ before a domain."),
+            FilterProblem.DOT: self.env._("Leave out the dot at the beginning or end."),
+            FilterProblem.OTHER: self.env._(
+                "Write a domain such as example.com, or an address such as "
+                "office@example.com."
+            ),
+        }
+        return self.env._(
+            "“%(part)s” in the FROM filter is no domain and no e-mail address: it admits "
+            "no mail. %(remedy)s",
+            part=part,
+            remedy=remedies[problem],
+        )
+
     @api.constrains("reply_to_policy", "reply_to_email")
     def _check_reply_to_email(self):
         for server in self:
@@ -281,7 +337,7 @@ class IrMailServer(models.Model):
     # Computed fields
     # ------------------------------------------------------------------
 
-    @api.depends("smtp_user", "from_filter", "sender_email_custom")
+    @api.depends("from_filter", *PROPOSED_FROM)
     def _compute_sender_email(self):
         for server in self:
             server.sender_email = server.sender_email_custom or server._propose_sender()
@@ -301,15 +357,49 @@ class IrMailServer(models.Model):
             if typed != final:
                 server.sender_email = final
 
+    @api.model
+    def _search_sender_email(self, operator, value):
+        """Ask all servers: what they log in with need not be in the database."""
+        servers = self.search_fetch([], ["from_filter", "sender_email_custom"])
+        found = servers.filtered_domain([("sender_email", operator, value)])
+        return Domain("id", "in", found.ids)
+
     def _propose_sender(self):
         """The login if it is an address that the filter admits, else the filter's."""
         self.ensure_one()
-        login = is_clean(self.smtp_user) and tools.email_normalize(self.smtp_user)
-        if login and self._match_from_filter(login, self.from_filter):
+        usable = self._parse_usable(self.from_filter)
+        login = self._get_login_email()
+        if login and usable.admits(login):
             return login
-        # normalising would join what a control character keeps apart
-        parts = filter(is_clean, self._parse_from_filter(self.from_filter))
-        return next(filter(None, map(tools.email_normalize, parts)), False)
+        return next(iter(usable.addresses), False)
+
+    def _get_login_email(self):
+        """The address that it logs in with, if it does and that is one.
+
+        A certificate and the command line leave what was typed as *Username* unused, and
+        hidden, as core's ``_connect__`` has it.
+        """
+        if not self._has_login() or self.smtp_authentication in ("certificate", "cli"):
+            return False
+        return is_clean(self.smtp_user) and tools.email_normalize(self.smtp_user)
+
+    def _has_login(self):
+        """Whether its login may be asked for.
+
+        Where another addon takes logins from a file, asking for one computes all of its
+        fields, and on a form of a new server loses what was typed and the defaults.
+        """
+        field = self._fields["smtp_user"]
+        typed = self.id in field._get_cache(self.env)
+        return field.store or bool(self._origin) or typed
+
+    @api.model
+    def _parse_usable(self, text):
+        """A FROM filter without the parts that are no address and no domain.
+
+        :rtype: routing.FromFilter
+        """
+        return parse_filter(text or "", self._parse_from_filter(text))
 
     @api.model
     def _parse_one_address(self, text):

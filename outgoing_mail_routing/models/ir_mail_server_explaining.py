@@ -7,7 +7,7 @@ from odoo import api, fields, models, tools
 from ..routing import Decision, Rule
 from .addresses import email_of
 from .fetchmail_server import COLLECTING
-from .mail_routing import SERVER_FIELDS
+from .mail_routing import PROPOSED_FROM, SERVER_FIELDS
 
 # Of how many users one is looked for whose mail does leave through the server
 _USERS_ASKED = 5
@@ -66,16 +66,22 @@ class IrMailServer(models.Model):
     )
     @api.depends_context("lang")
     def _compute_routing_warning(self):
+        domains = self.env["mail.routing"].sudo()._get_domains_of_companies()
         for server in self:
-            server.routing_warning = "\n".join(server._get_routing_warnings()) or False
+            warnings = server._get_routing_warnings(domains)
+            server.routing_warning = "\n".join(warnings) or False
 
-    def _get_routing_warnings(self):
-        """What can lose or misbrand mail here, a sentence each."""
+    def _get_routing_warnings(self, domains):
+        """What can lose or misbrand mail here, a sentence each.
+
+        :param dict domains: e-mail domains by company
+        """
         self.ensure_one()
         warnings = self._get_assignment_warnings()
         assigned = self.own_user_ids or self.default_company_ids
-        if self.sender_email and not self._match_from_filter(
-            self.sender_email, self.from_filter
+        warnings += self._get_filter_problems() + self._get_domain_warnings(domains)
+        if self.sender_email and not self._parse_usable(self.from_filter).admits(
+            self.sender_email
         ):
             warnings.append(
                 self.env._(
@@ -92,6 +98,29 @@ class IrMailServer(models.Model):
                 )
             )
         return warnings + self._get_reply_warnings()
+
+    def _get_domain_warnings(self, domains):
+        """Where a relay of companies lacks a FROM filter: its login tells no address."""
+        policy_says = self.from_policy != "auto" or self.sender_email
+        if self.from_filter or policy_says or not self.default_company_ids:
+            return []
+        companies = self.default_company_ids._origin
+        known = sorted(set().union(*(domains[c.id] for c in companies)))
+        if not known:
+            return [
+                self.env._(
+                    "It sends as anybody, customers included. Fill in the domains that "
+                    "it may send as in the FROM filter."
+                )
+            ]
+        return [
+            self.env._(
+                "It has no FROM filter: it sends as addresses at %(domains)s only, the "
+                "e-mail domains of its companies. Fill in the domains that it may send "
+                "as in the FROM filter.",
+                domains=", ".join(known),
+            )
+        ]
 
     def _get_reply_warnings(self):
         """What can keep answers from coming back, a sentence each."""
@@ -164,7 +193,7 @@ class IrMailServer(models.Model):
     # What it does
     # ------------------------------------------------------------------
 
-    @api.depends(*SERVER_FIELDS, "smtp_user")
+    @api.depends(*SERVER_FIELDS, *PROPOSED_FROM)
     @api.depends_context("lang", "company")
     def _compute_routing_summary(self):
         """Follows what is edited; on the form only, for it decides on several mails."""

@@ -1,4 +1,5 @@
 import logging
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -22,10 +23,12 @@ from ..routing import (
     Rule,
     ServerProfile,
     decide,
+    domain_of,
     header_route,
     plan_headers,
+    spellings,
 )
-from .addresses import clean_name, email_of, is_clean, name_of
+from .addresses import clean_name, email_of, is_clean, name_of, only_email_of
 from .fetchmail_server import COLLECTING
 from .routed_from import RequestFrom, RoutedFrom
 
@@ -53,6 +56,11 @@ SERVER_FIELDS = (
     "bounce_policy",
     "fetchmail_server_id",
 )
+# What a server's sender address is proposed from, besides its FROM filter
+PROPOSED_FROM = ("sender_email_custom", "smtp_user", "smtp_authentication")
+# What of a company tells which domains are its own
+_COMPANY_FIELDS = ("email", "alias_domain_id", "parent_id")
+
 # Why an assigned server cannot carry the mail it is assigned for
 OBSTACLES = (Reason.ARCHIVED, Reason.BARRED, Reason.NO_SENDER_ADDRESS)
 
@@ -126,15 +134,52 @@ class MailRouting(models.AbstractModel):
 
         :rtype: routing.Directory
         """
-        self.env["ir.mail_server"].sudo().flush_model(SERVER_FIELDS)
-        self.env["fetchmail.server"].sudo().flush_model(_COLLECTOR_FIELDS)
-        versions = (self.env.cr.dbname, self._row_versions())
+        for model, names in self._depended_on().items():
+            self.env[model].sudo().flush_model(names)
+        known = (self.env.cr.dbname, self._read_without_column())
+        versions = (*known, self._row_versions())
         directory = _directories.get(versions)
         if directory is None:
-            content = (self.env.cr.dbname, self._row_contents())
+            content = (*known, self._row_contents())
             directory = _directories.get(content) or self._build_directory()
             _directories[versions] = _directories[content] = directory
         return directory
+
+    @api.model
+    def _depended_on(self):
+        """The fields that a directory depends on, by model."""
+        return {
+            "ir.mail_server": (*SERVER_FIELDS, *PROPOSED_FROM),
+            "fetchmail.server": _COLLECTOR_FIELDS,
+            "res.company": _COMPANY_FIELDS,
+            "mail.alias.domain": ("name",),
+        }
+
+    @api.model
+    def _read_without_column(self):
+        """What a directory depends on and another addon took out of the database.
+
+        Some read the login of a server from a file of the machine, and so the fields of
+        core have no column any more. Most often there is none to be read.
+        """
+        values = []
+        for model, names in self._depended_on().items():
+            records = self.env[model].sudo().with_context(active_test=False)
+            columns = self._columns_of(model)
+            known = ("sender_email", *columns)
+            fields = self.env[model]._fields
+            read = [n for n in names if n not in known and fields[n].column_type]
+            if read:
+                rows = records.search([], order="id").read(read, load=None)
+                values += [tuple(row.values()) for row in rows]
+        return tuple(values)
+
+    @api.model
+    def _columns_of(self, model):
+        """The columns among the fields that a directory depends on."""
+        fields = self.env[model]._fields
+        names = self._depended_on()[model]
+        return [n for n in names if fields[n].store and fields[n].column_type]
 
     @api.model
     @tools.ormcache()
@@ -164,30 +209,25 @@ class MailRouting(models.AbstractModel):
         version = SQL("concat(line.ctid, line.xmin)")
         tables = ("ir_mail_server", *self._relation_tables())
         return self._count_and_hash(
-            {
-                **dict.fromkeys(tables, version),
-                "fetchmail_server": self._columns(_COLLECTOR_FIELDS),
-            }
+            {**self._content_columns(), **dict.fromkeys(tables, version)}
         )
 
     @api.model
     def _row_contents(self):
         """Count and hash of the content of all rows that a directory depends on."""
-        fields = self.env["ir.mail_server"]._fields
-        stored = [name for name in SERVER_FIELDS if fields[name].column_type]
-        return self._count_and_hash(
-            {
-                "ir_mail_server": self._columns(stored),
-                **dict.fromkeys(self._relation_tables(), SQL("line::text")),
-                "fetchmail_server": self._columns(_COLLECTOR_FIELDS),
-            }
-        )
+        relations = dict.fromkeys(self._relation_tables(), SQL("line::text"))
+        return self._count_and_hash({**self._content_columns(), **relations})
 
     @api.model
-    def _columns(self, names):
-        """The SQL of the text of some columns of a row."""
-        columns = (SQL.identifier("line", name) for name in ("id", *names))
-        return SQL("ROW(%s)::text", SQL(", ").join(columns))
+    def _content_columns(self):
+        """The SQL of the text of the columns that count in a row, by table."""
+        texts = {}
+        for model in self._depended_on():
+            names = ("id", *self._columns_of(model))
+            columns = (SQL.identifier("line", name) for name in names)
+            text = SQL("ROW(%s)::text", SQL(", ").join(columns))
+            texts[self.env[model]._table] = text
+        return texts
 
     @api.model
     def _relation_tables(self):
@@ -231,7 +271,40 @@ class MailRouting(models.AbstractModel):
             rows.append({"id": last_id + 1, **edits[0]})
         if edits:
             rows.sort(key=lambda row: (row["sequence"], row["id"]))
-        return Directory(self._server_profile(row, collector_ids) for row in rows)
+        domains = self._get_domains_of_companies()
+        profiles = [self._server_profile(row, collector_ids, domains) for row in rows]
+        directory = Directory(profiles)
+        if not directory.configured:
+            return directory
+        return Directory(self._with_usable_filter(profile) for profile in profiles)
+
+    @api.model
+    def _with_usable_filter(self, profile):
+        """A profile whose filter has only what is an address or a domain.
+
+        With nothing configured a filter is taken as core takes it, whatever it says, and
+        so is that of a personal server, which core itself writes.
+        """
+        if profile.owner_id or not profile.from_filter:
+            return profile
+        parsed = self.env["ir.mail_server"]._parse_usable(profile.from_filter.text)
+        return replace(profile, from_filter=parsed)
+
+    @api.model
+    def _get_domains_of_companies(self):
+        """The e-mail domains of each company and of its branches.
+
+        :return: ``{res.company id: set of domains}``, each in all its spellings
+        """
+        companies = self.env["res.company"].sudo().with_context(active_test=False)
+        domains = defaultdict(set)
+        for company in companies.search([]):
+            own = {company.alias_domain_id.name, domain_of(email_of(company.email))}
+            own -= {False, ""}
+            spelled = {spelling for domain in own for spelling in spellings(domain)}
+            for ancestor in company | company._get_branch_of():
+                domains[ancestor.id] |= spelled
+        return domains
 
     @api.model
     def _get_edited_directory(self, server):
@@ -260,11 +333,12 @@ class MailRouting(models.AbstractModel):
         return values
 
     @api.model
-    def _server_profile(self, values, collector_ids):
+    def _server_profile(self, values, collector_ids, domains):
         """The profile of one server from the values that ``read`` gave.
 
         :param dict values: ``SERVER_FIELDS`` and ``id``, many2one fields as ids
         :param collector_ids: the incoming servers that bring in what arrives
+        :param dict domains: e-mail domains by company
         :rtype: routing.ServerProfile
         """
         return ServerProfile(
@@ -275,6 +349,9 @@ class MailRouting(models.AbstractModel):
             company_ids=frozenset(values["company_ids"]),
             user_ids=frozenset(values["own_user_ids"]),
             default_company_ids=frozenset(values["default_company_ids"]),
+            company_domains=frozenset().union(
+                *(domains.get(id_, ()) for id_ in values["default_company_ids"])
+            ),
             owner_id=values["owner_user_id"] or 0,
             reserved=values["reserved"],
             delegation=values["delegation"],
@@ -337,17 +414,36 @@ class MailRouting(models.AbstractModel):
             company.bounce_email or "",
             parent,
             self._get_others_bounces(company),
+            email_of(company.email),
         )
 
     @api.model
     def _get_others_bounces(self, company):
         """The bounce addresses of alias domains that only other companies use."""
-        domains = self.env["mail.alias.domain"].sudo().search([])
         company_id = company._origin.id
-        others = domains.filtered(
-            lambda d: d.company_ids and company_id not in d.company_ids.ids
+        return frozenset(
+            bounce_email
+            for bounce_email, company_ids in self._get_bounce_owners()
+            if company_id not in company_ids
         )
-        return frozenset(filter(None, others.mapped("bounce_email")))
+
+    @api.model
+    @tools.ormcache()
+    def _get_bounce_owners(self):
+        """The bounce addresses of alias domains, with the companies that use each.
+
+        Forgotten where alias domains or their companies change: see their models.
+        """
+        domains = self.env["mail.alias.domain"].sudo().search([])
+        companies = self.env["res.company"].sudo().with_context(active_test=False)
+        users = companies.search([("alias_domain_id", "in", domains.ids)]).grouped(
+            "alias_domain_id"
+        )
+        return tuple(
+            (domain.bounce_email, frozenset(users[domain].ids))
+            for domain in domains
+            if domain.bounce_email and domain in users
+        )
 
     @api.model
     def _may_be_sender(self, user):
@@ -453,18 +549,19 @@ class MailRouting(models.AbstractModel):
         """
         normalized = {email_of(email) for email in emails} - {""}
         users = self.env["res.users"].sudo()
-        found = {}
+        found = defaultdict(users.browse)
         if normalized:
+            spelled = {text for email in normalized for text in spellings(email)}
             for user in users.search(
                 [
-                    ("partner_id.email_normalized", "in", list(normalized)),
+                    ("partner_id.email_normalized", "in", list(spelled)),
                     ("share", "=", False),
                 ],
                 order="id",
             ).filtered(self._may_be_sender):
-                email = user.partner_id.email_normalized
-                found[email] = found.get(email, users) | user
-        return found
+                for email in spellings(user.partner_id.email_normalized):
+                    found[email] |= user
+        return dict(found)
 
     @api.model
     def _users_by_sender_address(self, emails, directory):
@@ -533,6 +630,9 @@ class MailRouting(models.AbstractModel):
             request = self._message_request(
                 email_from, directory, mail_servers, forced_id
             )
+            # as core takes a header: one of several addresses has none
+            if not only_email_of(email_from):
+                request = replace(request, email="", name="")
         if mail_servers is not None:
             directory = directory.subset(mail_servers.ids)
         return self._decide(request, directory)
@@ -700,7 +800,7 @@ class MailRouting(models.AbstractModel):
         return HeaderFacts(
             email=email_of(message["From"]),
             final_from=final_from,
-            reply_to_email=email_of(message["Reply-To"] or message["From"]),
+            reply_to_email=only_email_of(message["Reply-To"] or message["From"]),
             bounce_email=email_of(self._get_bounce_email(message, company)),
         )
 

@@ -42,7 +42,8 @@ class MailRoutingOverview(models.AbstractModel):
             return {"configured": False}
         overview = self.sudo()
         servers = overview._get_servers()
-        gaps = {server.id: overview._get_server_gaps(server) for server in servers}
+        domains = overview.env["mail.routing"]._get_domains_of_companies()
+        gaps = {s.id: overview._get_server_gaps(s, domains) for s in servers}
         rows = [self._get_server(server, gaps[server.id]) for server in servers]
         companies = overview._get_companies(directory, gaps)
         # what is left was taken by no company or user
@@ -82,10 +83,12 @@ class MailRoutingOverview(models.AbstractModel):
         }
 
     @api.model
-    def _get_server_gaps(self, server):
+    def _get_server_gaps(self, server, domains):
         """What the form of a server warns of; nothing of an archived one.
 
         Whoever needs a server that is archived says so.
+
+        :param dict domains: e-mail domains by company
         """
         if not server.active:
             return []
@@ -96,7 +99,7 @@ class MailRoutingOverview(models.AbstractModel):
                 message,
                 subject=server.name,
             )
-            for message in server._get_routing_warnings()
+            for message in server._get_routing_warnings(domains)
         ]
 
     @api.model

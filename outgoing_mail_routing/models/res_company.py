@@ -3,9 +3,9 @@ from dataclasses import dataclass
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
-from odoo.tools.mail import email_domain_extract, formataddr
+from odoo.tools.mail import formataddr
 
-from ..routing import Decision, Reason, Rule
+from ..routing import Decision, Reason, Rule, domain_of
 from .addresses import email_of
 from .mail_routing import OBSTACLES
 
@@ -93,12 +93,15 @@ class ResCompany(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         """Log on servers that they are assigned to new companies."""
+        self.env.registry.clear_cache()  # whose bounce addresses are
         servers = self.env["ir.mail_server"]
         servers._track_assignments(self, "mail_server_ids", vals_list)
         return super().create(vals_list)
 
     def write(self, vals):
         """Log on servers that companies get or lose them."""
+        if "alias_domain_id" in vals:
+            self.env.registry.clear_cache()  # whose bounce addresses are
         servers = self.env["ir.mail_server"]
         servers._track_assignments(self, "mail_server_ids", [vals])
         return super().write(vals)
@@ -288,8 +291,8 @@ class ResCompany(models.Model):
 
     def _get_others_at(self, email):
         """The companies at the domain of an address, unless it is this one's, too."""
-        domain = email_domain_extract(email)
-        if domain in (email_domain_extract(self.email), self.alias_domain_id.name):
+        domain = domain_of(email)
+        if domain in (domain_of(email_of(self.email)), self.alias_domain_id.name):
             return self.browse()
         at_domain = self.search(
             Domain("alias_domain_id.name", "=", domain)

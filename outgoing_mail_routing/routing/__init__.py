@@ -8,6 +8,7 @@ answer, and the same functions serve sending and explaining.
 
 from .changes import Outcome, Question, compare, outcome
 from .directory import Directory
+from .filters import FilterProblem, parse_filter, problem_of, same_address, spellings
 from .headers import decides_headers, header_route, plan_headers, session_key
 from .policy import choosable, decide, may_send_as
 from .reasons import Reason
@@ -30,6 +31,7 @@ __all__ = [
     "Company",
     "Decision",
     "Directory",
+    "FilterProblem",
     "Fit",
     "FromFilter",
     "HeaderFacts",
@@ -52,6 +54,10 @@ __all__ = [
     "header_route",
     "may_send_as",
     "outcome",
+    "parse_filter",
     "plan_headers",
+    "problem_of",
+    "same_address",
     "session_key",
+    "spellings",
 ]

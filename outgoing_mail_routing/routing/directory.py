@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from .filters import same_address
 from .types import Company, ServerProfile, domain_of
 
 _ANY_COMPANY = 0
@@ -112,7 +113,8 @@ class Directory:
         for user_id in profile.user_ids:
             self._of_user[user_id].append(profile)
         if profile.sender_email:
-            self._users_by_sender[profile.sender_email].update(profile.user_ids)
+            sender = same_address(profile.sender_email)
+            self._users_by_sender[sender].update(profile.user_ids)
         for company_id in profile.default_company_ids:
             self._of_company[company_id].append(profile)
         if not profile.active:
@@ -199,7 +201,7 @@ class Directory:
 
     def users_sending_as(self, email: str) -> frozenset[int]:
         """The users one of whose servers has this sender address."""
-        return frozenset(self._users_by_sender.get(email, ()))
+        return frozenset(self._users_by_sender.get(same_address(email), ()))
 
     def of_company(self, company_id: int) -> list[ServerProfile]:
         """The servers assigned to a company, archived ones too, first one first."""

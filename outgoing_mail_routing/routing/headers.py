@@ -6,6 +6,7 @@ envelope sender, so the two are always set to one value).
 
 from __future__ import annotations
 
+from .filters import same_address
 from .policy import decides_header, may_send_as
 from .types import (
     Decision,
@@ -95,7 +96,8 @@ def _reply_to(route: HeaderRoute, facts: HeaderFacts) -> str | None:
         return facts.final_from
     if profile.reply_to_policy == "custom":
         return profile.reply_to_email or None
-    if profile.collects_replies and route.from_email == profile.sender_email:
+    is_sender = same_address(route.from_email) == same_address(profile.sender_email)
+    if profile.collects_replies and is_sender:
         return facts.final_from
     answers_to_from = bool(facts.email) and facts.reply_to_email == facts.email
     if route.rule is not Rule.USER or not answers_to_from:

@@ -7,10 +7,11 @@ function: it takes a server or passes, and notes every server that it looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from .directory import Directory
+from .filters import same_address
 from .reasons import Reason
 from .types import (
     AUTO,
@@ -22,6 +23,7 @@ from .types import (
     Rule,
     ServerProfile,
     Step,
+    domain_of,
 )
 
 
@@ -29,7 +31,8 @@ def may_send_as(profile: ServerProfile, email: str) -> bool:
     """Whether the server is allowed to put ``email`` into From.
 
     ``from_policy`` ``auto`` acts as ``filter`` where a FROM filter is set, else as
-    ``login`` on an assigned server that has a sender address, else as ``any``.
+    ``login`` on an assigned server that has a sender address. Else a server of companies
+    may send as their e-mail domains, as far as they have any, and any other as anybody.
 
     >>> mailbox = ServerProfile(1, "Mailbox", user_ids=frozenset({5}),
     ...                         sender_email="office@a.example")
@@ -42,27 +45,31 @@ def may_send_as(profile: ServerProfile, email: str) -> bool:
     """
     if not email:
         return False
-    policy = profile.from_policy
-    if policy == AUTO:
-        if profile.from_filter:
-            policy = "filter"
-        elif profile.assigned and profile.sender_email:
-            policy = "login"
-        else:
-            policy = "any"
+    policy = _from_policy(profile)
     if policy == "filter":
         return profile.from_filter.admits(email)
     if policy == "login":
-        return email == profile.sender_email
-    return True
+        return same_address(email) == same_address(profile.sender_email)
+    return policy == "any" or domain_of(email) in profile.company_domains
+
+
+def _from_policy(profile: ServerProfile) -> str:
+    """What ``from_policy`` comes to: ``filter``, ``login``, ``companies`` or ``any``."""
+    if profile.from_policy != AUTO:
+        return profile.from_policy
+    if profile.from_filter:
+        return "filter"
+    if profile.assigned and profile.sender_email:
+        return "login"
+    return "companies" if profile.company_domains else "any"
 
 
 def sender_address(profile: ServerProfile, request: Request) -> str:
     """The address the server sends as where it may not send as F, or ``""``.
 
-    Its sender address; else the default From of the mail's company where the FROM
-    filter admits it; else ``notifications@`` the filter's first domain; else the
-    filter's first address.
+    Its sender address; else the default From of the mail's company, or without a FROM
+    filter the company's own address, where the server may send as it; else
+    ``notifications@`` the filter's first domain; else the filter's first address.
 
     >>> from .types import FromFilter
     >>> relay = ServerProfile(1, "Relay",
@@ -72,13 +79,25 @@ def sender_address(profile: ServerProfile, request: Request) -> str:
     """
     if profile.sender_email:
         return profile.sender_email
-    company_default = request.company.default_from if request.company else ""
-    for default_from in (company_default, request.notifications_email):
-        if default_from and profile.from_filter.admits(default_from):
-            return default_from
+    for address in _default_addresses(profile, request):
+        if profile.from_filter.admits(address) and (
+            _from_policy(profile) != "companies" or may_send_as(profile, address)
+        ):
+            return address
     if profile.from_filter.domains:
         return f"notifications@{profile.from_filter.domains[0]}"
     return next(filter(None, profile.from_filter.addresses), "")
+
+
+def _default_addresses(profile: ServerProfile, request: Request) -> Iterator[str]:
+    """The addresses that stand for the company of a mail, the best first."""
+    company = request.company
+    if company and company.default_from:
+        yield company.default_from
+    if company and company.email and not profile.from_filter:
+        yield company.email
+    if request.notifications_email:
+        yield request.notifications_email
 
 
 def decide(request: Request, directory: Directory) -> Decision:
@@ -265,23 +284,22 @@ class _Search:
 
 def _is_address_of(person: Person, request: Request, directory: Directory) -> bool:
     """Whether F is the person's e-mail or the sender address of a server of theirs."""
-    return bool(request.email) and (
-        request.email == person.email
-        or any(
-            profile.sender_email == request.email
-            for profile in directory.of_user(person.id)
-        )
+    own = [profile.sender_email for profile in directory.of_user(person.id)]
+    return bool(request.email) and same_address(request.email) in map(
+        same_address, (person.email, *own)
     )
 
 
 def _names(profile: ServerProfile, email: str) -> bool:
-    return email == profile.sender_email or email in profile.from_filter.addresses
+    is_sender = same_address(email) == same_address(profile.sender_email)
+    return is_sender or email in profile.from_filter.addresses
 
 
 def _strictly_may_send_as(profile: ServerProfile, email: str) -> bool:
     """May send as F by a FROM filter or its sender address, not as anybody."""
     by_filter = bool(profile.from_filter) and profile.from_filter.admits(email)
-    return may_send_as(profile, email) and (by_filter or email == profile.sender_email)
+    is_sender = same_address(email) == same_address(profile.sender_email)
+    return may_send_as(profile, email) and (by_filter or is_sender)
 
 
 def _forced(search: _Search) -> _Taken | None:

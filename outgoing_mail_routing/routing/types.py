@@ -74,7 +74,8 @@ class FromFilter:
 class ServerProfile:
     """What routing knows of one ``ir.mail_server`` (fields of the same names).
 
-    ``user_ids`` are ``own_user_ids``, ``owner_id`` is core's ``owner_user_id`` and
+    ``user_ids`` are ``own_user_ids``, ``owner_id`` is core's ``owner_user_id``.
+    ``company_domains`` are the e-mail domains of the companies that send through it, and
     ``collects_replies`` says that ``fetchmail_server_id`` is an incoming server that
     brings answers back. ``0`` and the empty set mean nobody.
     """
@@ -86,6 +87,7 @@ class ServerProfile:
     company_ids: frozenset[int] = frozenset()
     user_ids: frozenset[int] = frozenset()
     default_company_ids: frozenset[int] = frozenset()
+    company_domains: frozenset[str] = frozenset()
     owner_id: int = 0
     reserved: bool = False
     delegation: str = NOBODY
@@ -141,7 +143,9 @@ class Person:
 class Company:
     """A company, with the default From and the bounce address of its alias domain.
 
-    ``others_bounces`` are bounce addresses that belong to other companies. ``parent`` is the company that it is a branch of, ``None`` for one at the top.
+    ``email`` is its own address, and ``others_bounces`` are bounce addresses that belong
+    to other companies. ``parent`` is the company that it is a branch of, ``None`` for one
+    at the top.
 
     >>> region = Company(2, "Region", parent=Company(1, "A"))
     >>> branch = Company(3, "Branch", parent=region)
@@ -155,6 +159,7 @@ class Company:
     bounce_email: str = ""
     parent: Company | None = None
     others_bounces: frozenset[str] = frozenset()
+    email: str = ""
 
     def bounce_address(self, noted: str) -> str:
         """Where bounces of its mail go: what Odoo noted, unless that is another's.

@@ -28,6 +28,7 @@ from . import test_security_headers
 from . import test_security_reading
 from . import test_security_senders
 from . import test_security_walls
+from . import test_sender_addresses
 from . import test_server_form
 from . import test_server_log
 from . import test_simulator

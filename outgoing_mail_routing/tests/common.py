@@ -245,6 +245,12 @@ class RoutingCase(TransactionCase):
         with self.sending(), self.enter_registry_test_mode():
             self.env.ref("mail.ir_cron_mail_scheduler_action").method_direct_trigger()
 
+    def mail_to(self, address):
+        """The one mail that arrived for an address, beside those for others."""
+        mails = [mail for mail in self.received() if address in mail.rcpt_tos]
+        self.assertEqual(len(mails), 1, self.received())
+        return mails[0]
+
     def one_received(self):
         received = self.received()
         self.assertEqual(len(received), 1, received)

@@ -123,12 +123,6 @@ class SourceCase(RoutingCase):
         """What waits in the queue leaves by the scheduled action."""
         self.run_job("mail.ir_cron_mail_scheduler_action")
 
-    def mail_to(self, address):
-        """The one mail that arrived for an address, beside those for others."""
-        mails = [mail for mail in self.received() if address in mail.rcpt_tos]
-        self.assertEqual(len(mails), 1, self.received())
-        return mails[0]
-
     def outcome(self, decisions, sender, company, sent_for, of="the document's"):
         """Check for whom the mails were, and put it into the words of the table.
 

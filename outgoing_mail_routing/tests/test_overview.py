@@ -29,7 +29,12 @@ class OverviewCase(BranchCase):
     def _create_plain_server(cls, name, **values):
         """A server that nothing is sent through in a test."""
         return cls.env["ir.mail_server"].create(
-            {"name": name, "smtp_host": "host.invalid", **values}
+            {
+                "name": name,
+                "smtp_host": "host.invalid",
+                "from_filter": "c.example",
+                **values,
+            }
         )
 
     def overview(self, **context):
@@ -455,7 +460,11 @@ class OverviewTourCase(HttpCase):
         Server = cls.env["ir.mail_server"]
         cls.relay, cls.mailbox = Server.create(
             [
-                {"name": "Relay of the Tour", "smtp_host": "127.0.0.1"},
+                {
+                    "name": "Relay of the Tour",
+                    "smtp_host": "127.0.0.1",
+                    "from_filter": "tour.example",
+                },
                 {"name": "Mailbox of the Tour", "smtp_host": "127.0.0.1"},
             ]
         )

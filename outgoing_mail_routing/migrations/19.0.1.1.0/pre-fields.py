@@ -1,4 +1,4 @@
-"""``allow_delegation``, a switch, becomes ``delegation``, a choice."""
+"""``allow_delegation`` becomes ``delegation``, and ``sender_email`` is not stored."""
 
 from odoo.tools import SQL, sql
 
@@ -9,6 +9,8 @@ def migrate(cr, version):
     What Odoo makes in the name of a user left through their server whether it was lent
     or not. A field of a record tells that name, so it does no longer by itself.
     """
+    if sql.column_exists(cr, "ir_mail_server", "sender_email"):
+        cr.execute(SQL("ALTER TABLE ir_mail_server DROP COLUMN sender_email"))
     if not sql.column_exists(cr, "ir_mail_server", "allow_delegation"):
         return
     sql.create_column(cr, "ir_mail_server", "delegation", "varchar")
