@@ -231,6 +231,8 @@ class IrMailServer(models.Model):
         return self._get_outsider_refusal(user) if user.share else None
 
     def _get_personal_refusal(self):
+        if not self._is_named_to_user():
+            return self._get_nameless_refusal()
         return self.env._(
             "“%(server)s” is the personal mail server of %(user)s and cannot be "
             "assigned. Choose another server.",
@@ -239,6 +241,8 @@ class IrMailServer(models.Model):
         )
 
     def _get_outsider_refusal(self, user):
+        if not self._is_named_to_user():
+            return self._get_nameless_refusal()
         return self.env._(
             "%(user)s is not an internal user: “%(server)s” cannot be assigned to "
             "them.",
@@ -248,6 +252,8 @@ class IrMailServer(models.Model):
 
     def _get_barred_refusal(self, names):
         """Why it cannot be assigned to users or companies of these names."""
+        if not self._is_named_to_user():
+            return self._get_nameless_refusal()
         return self.env._(
             "“%(server)s” only carries mail of %(companies)s, so it cannot be "
             "assigned to %(barred)s. Allow the company on the server, or remove the "
@@ -255,6 +261,18 @@ class IrMailServer(models.Model):
             server=self.name,
             companies=", ".join(self.company_ids.mapped("name")),
             barred=", ".join(names),
+        )
+
+    @api.model
+    def _is_named_to_user(self):
+        """Whether a refusal may say which servers there are, and whose."""
+        return self.env.user.has_group(_SYSTEM)
+
+    @api.model
+    def _get_nameless_refusal(self):
+        return self.env._(
+            "An outgoing mail server that an administrator assigned does not allow this: "
+            "its mail would no longer leave. Ask your administrator."
         )
 
     @api.constrains("from_filter")

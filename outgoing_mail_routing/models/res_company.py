@@ -72,6 +72,8 @@ class ResCompany(models.Model):
     def _unlink_except_users_restricted_to_it(self):
         """Users' servers keep their restriction: it never ends by a deletion."""
         for server in self._get_servers_restricted_to_them():
+            if server.own_user_ids and not server._is_named_to_user():
+                raise UserError(server._get_nameless_refusal())
             if server.own_user_ids:
                 raise UserError(
                     self.env._(

@@ -40,6 +40,7 @@ class ResUsers(models.Model):
     use_own_mail_servers = fields.Boolean(
         string="Send Through Own Mail Servers",
         default=True,
+        copy=False,
         groups="base.group_system",
         help="Switch it off to send this user's mail through the servers of the "
         "company for a while; the assigned servers and an account they connected "
@@ -88,14 +89,17 @@ class ResUsers(models.Model):
     @api.depends("own_mail_server_ids", "use_own_mail_servers", "email", "company_ids")
     @api.depends_context("uid", "lang")
     def _compute_outgoing_mail_summary(self):
-        """One line a company; to others than the user and administrators, nothing."""
+        """One line a company; to others than the user and administrators, nothing.
+
+        Administrators see what their form edits. A user sees what is stored: by values of
+        a form they could ask what becomes of any address.
+        """
         reader = self.env["res.users"].browse(self.env.uid)
-        readable = self
-        if not reader.has_group("base.group_system"):
-            readable = self.filtered(lambda user: user._origin == reader)
-        ways_of = readable._get_mail_ways()
+        is_administrator = reader.has_group("base.group_system")
+        readable = self if is_administrator else reader & self._origin
+        ways_of = readable._filter_internal()._get_mail_ways(is_administrator)
         for user in self:
-            ways = ways_of.get(user, ())
+            ways = ways_of.get(user if is_administrator else user._origin, ())
             lost = dict.fromkeys(way.reply_email for way in ways if not way.collected)
             lines = map(user._describe_mail_way, ways)
             warnings = user._get_own_server_warnings(ways)
@@ -104,6 +108,10 @@ class ResUsers(models.Model):
                 "\n".join(map(user._warn_of_lost_answers, lost)) or False
             )
             user.mail_routing_warning = "\n".join(warnings) or False
+
+    def _filter_internal(self):
+        """Those who send mail through servers of Odoo's."""
+        return self.filtered(lambda user: not user.share)
 
     def _get_choosable_mail_servers(self, company, email_from=None):
         """The servers this user may choose by hand for a mail of a company.
@@ -133,12 +141,15 @@ class ResUsers(models.Model):
             if is_member or user.id in {*profile.user_ids, profile.owner_id}
         )
 
-    def _get_mail_ways(self):
+    def _get_mail_ways(self, names_collectors=True):
         """Where users' own messages leave from each of their companies, and answers go.
 
         A form asks for what was edited there, too, before it is saved. The number of
         statements does not grow with the users.
 
+        :param bool names_collectors: name every incoming server, and not only one that
+            belongs to the server which carries the mail: a user can write any address
+            into their own e-mail
         :return: ``{res.users: [MailWay]}``, nothing for users without an e-mail address
         """
         routing = self.env["mail.routing"]
@@ -152,16 +163,24 @@ class ResUsers(models.Model):
         ways = {}
         for user, company, decision, email in asked:
             collector = collectors.get(email)
+            is_named = names_collectors or self._is_collector_of(collector, decision)
             ways.setdefault(user, []).append(
                 MailWay(
                     company=company.name,
                     decision=decision,
                     reply_email=email,
-                    collector=collector and collector.name,
+                    collector=collector and is_named and collector.name,
                     collected=bool(collector) or email in collected,
                 )
             )
         return ways
+
+    @api.model
+    def _is_collector_of(self, collector, decision):
+        """Whether an incoming server is linked to the server that a route takes."""
+        profile = decision.profile
+        server = self.env["ir.mail_server"].sudo().browse(profile.id if profile else ())
+        return bool(collector) and server.fetchmail_server_id == collector
 
     def _decide_for_own_mail(self, directory):
         """The routes of users' own messages: user, company, decision.

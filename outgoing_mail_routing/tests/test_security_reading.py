@@ -214,6 +214,100 @@ class TestReading(ReaderCase):
 
 
 @tagged("post_install", "-at_install")
+class TestTelling(ReaderCase):
+    """What users ask of their own records, or are refused, names no other server."""
+
+    SUMMARIES = ("outgoing_mail_summary", "uncollected_replies_warning")
+
+    def _ask_for_summary(self, user, email):
+        """Put an address into one's own form, and ask what becomes of one's mail."""
+        spec = dict.fromkeys(("email", *self.SUMMARIES), {})
+        changed = {"email": email}
+        answer = self.ask(
+            user, "res.users", "onchange", user.ids, changed, ["email"], spec
+        )
+        return self._unasked(answer)
+
+    def _unasked(self, answer):
+        return answer.split('"debug"')[0].replace("login@vault.invalid", "")
+
+    @mute_logger("odoo.http")
+    def test_portal_users_are_told_of_no_server(self):
+        answer = self.ask(
+            *(self.portal_user, "res.users", "read"),
+            *(self.portal_user.ids, list(self.SUMMARIES)),
+        )
+        for name in ("Relay", "through", "Shared", "Vault"):
+            self.assertNotIn(name, answer)
+
+    @mute_logger("odoo.http")
+    def test_invented_address_names_no_server_that_collects_it(self):
+        self.vault.fetchmail_server_id.write(
+            {"user": "login@vault.invalid", "state": "done"}
+        )
+        for user in (self.ben, self.bob, self.manager, self.portal_user):
+            with self.subTest(user.name, by="a form"):
+                answer = self._ask_for_summary(user, "login@vault.invalid")
+                self.assertNotIn("vault", answer.lower())
+            with self.subTest(user.name, by="saving it"):
+                self.ask(
+                    *(user, "res.users", "write", user.ids),
+                    {"email": "login@vault.invalid"},
+                )
+                answer = self.ask(
+                    user, "res.users", "read", user.ids, list(self.SUMMARIES)
+                )
+                answer = self._unasked(answer)
+                self.assertNotIn("collected by", answer)
+
+    @mute_logger("odoo.http", "odoo.sql_db")
+    def test_refusals_of_a_rights_manager_name_no_server(self):
+        owner = self.vault.default_company_ids
+        self.vault.write({"company_ids": [Command.set((owner | self.company_a).ids)]})
+        self.anna.company_ids |= owner
+        portal = self.env.ref("base.group_portal").id
+        only_b = {
+            "company_ids": [[6, 0, self.company_b.ids]],
+            "company_id": self.company_b.id,
+        }
+        for name, (model, method, *args) in {
+            "moving a user": ("res.users", "write", self.anna.ids, only_b),
+            "making them a portal user": (
+                *("res.users", "write", self.anna.ids),
+                {"group_ids": [[6, 0, [portal]]]},
+            ),
+            "deleting a company": ("res.company", "unlink", owner.ids),
+        }.items():
+            with self.subTest(name):
+                self.vault.company_ids = (
+                    owner if "deleting" in name else owner | self.company_a
+                )
+                answer = self.ask(self.manager, model, method, *args)
+                self.assertIn("Ask your administrator", answer)
+                self.assertNotIn("vault", self._unasked(answer).lower())
+                self.assertNotIn("office", self._unasked(answer).lower())
+
+    @mute_logger("odoo.http")
+    def test_rights_manager_creates_and_duplicates_users(self):
+        self.anna.use_own_mail_servers = False
+        for name, (method, *args) in {
+            "duplicate": ("copy", self.ben.ids),
+            "duplicate one who has servers": ("copy", self.anna.ids),
+            "create": ("create", {"name": "New", "login": "new@a.example"}),
+            "save a form": ("web_save", [], {"name": "x", "login": "x@a.example"}, {}),
+            "import": ("load", ["name", "login"], [["Im", "im@a.example"]]),
+        }.items():
+            with self.subTest(name):
+                before = self.env["res.users"].search_count([])
+                answer = self.ask(self.manager, "res.users", method, *args)
+                self.env.invalidate_all()
+                self.assertEqual(
+                    self.env["res.users"].search_count([]), before + 1, answer
+                )
+        self.assertTrue(self.env["res.users"].search([], order="id desc", limit=1))
+
+
+@tagged("post_install", "-at_install")
 class TestAssigning(ReaderCase):
     """Nobody but an administrator assigns a server, whatever they call."""
 
