@@ -35,6 +35,7 @@ CORE_MODULES = (
     "google_gmail",
     "mass_mailing",
     "microsoft_outlook",
+    "payment_demo",
     "portal",
     "sale_management",
 )

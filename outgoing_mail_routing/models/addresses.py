@@ -53,6 +53,6 @@ def is_clean(text):
 def _parsed(text):
     try:
         contacts = email_split_and_normalize(text)
-    except (RecursionError, ValueError, LookupError):
+    except (RecursionError, ValueError, LookupError, AttributeError, TypeError):
         return ()  # Python's parser gives up on some texts
     return tuple((name or "", email) for name, email in contacts if email)

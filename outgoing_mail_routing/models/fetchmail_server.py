@@ -1,6 +1,7 @@
-from odoo import api, fields, models, tools
+from odoo import api, fields, models
 from odoo.fields import Domain
 
+from .addresses import only_email_of
 from .replies_connection import ImapReplies, PopReplies
 
 # Servers that bring in what arrives; those of core's type "local" are never confirmed,
@@ -87,9 +88,5 @@ class FetchmailServer(models.Model):
     def _get_collected_emails(self):
         """The addresses whose mail this server brings in, as far as Odoo knows."""
         self.ensure_one()
-        emails = {tools.email_normalize(self.user)}
-        emails.update(
-            tools.email_normalize(sender_email)
-            for sender_email in self.outgoing_mail_server_ids.mapped("sender_email")
-        )
-        return emails - {False}
+        texts = (self.user, *self.outgoing_mail_server_ids.mapped("sender_email"))
+        return set(map(only_email_of, texts)) - {""}

@@ -1,11 +1,10 @@
-from odoo import api, fields, models, tools
+from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 from odoo.tools import SQL
-from odoo.tools.mail import email_split_tuples
 
 from ..routing import FilterProblem, parse_filter, problem_of
-from .addresses import is_clean
+from .addresses import is_clean, only_email_of
 from .import_templates import with_template
 from .mail_routing import PROPOSED_FROM, SERVER_FIELDS
 
@@ -399,7 +398,7 @@ class IrMailServer(models.Model):
         """
         if not self._has_login() or self.smtp_authentication in ("certificate", "cli"):
             return False
-        return is_clean(self.smtp_user) and tools.email_normalize(self.smtp_user)
+        return is_clean(self.smtp_user) and only_email_of(self.smtp_user)
 
     def _has_login(self):
         """Whether its login may be asked for.
@@ -425,9 +424,8 @@ class IrMailServer(models.Model):
 
         :raise ValidationError: no address, several, or a control character
         """
-        email = tools.email_normalize(text)
-        contacts = email_split_tuples(text)
-        if not email or len(contacts) != 1 or not is_clean(text):
+        email = only_email_of(text)
+        if not email or not is_clean(text):
             raise ValidationError(
                 self.env._(
                     "“%(text)s” is not one e-mail address. Type a single address such "

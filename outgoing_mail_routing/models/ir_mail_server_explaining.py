@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from odoo import api, fields, models, tools
+from odoo import api, fields, models
 
 from ..routing import Decision, Rule
-from .addresses import email_of
+from .addresses import email_of, only_email_of
 from .fetchmail_server import COLLECTING
-from .mail_routing import PROPOSED_FROM, SERVER_FIELDS
+from .mail_routing import PROPOSED_FROM, SERVER_FIELDS, MailHeaders
+from .telling import is_told, lines_of, tell_of
 
 # Of how many users one is looked for whose mail does leave through the server
 _USERS_ASKED = 5
@@ -24,13 +25,14 @@ class ExampleMail:
     """A mail that stands on the form of a server for all of its kind.
 
     ``sender`` is the user who writes it, empty for the mail of a company, ``company``
-    the one it is about.
+    the one it is about, ``headers`` are those it leaves with.
     """
 
     sender: models.BaseModel
     company: models.BaseModel
     email_from: str
     decision: Decision
+    headers: MailHeaders
 
 
 class IrMailServer(models.Model):
@@ -77,6 +79,10 @@ class IrMailServer(models.Model):
         :param dict domains: e-mail domains by company
         """
         self.ensure_one()
+        return lines_of(self, type(self)._find_routing_warnings, domains)
+
+    def _find_routing_warnings(self, domains):
+        """As :meth:`_get_routing_warnings`, where every text can be read."""
         warnings = self._get_assignment_warnings()
         assigned = self.own_user_ids or self.default_company_ids
         warnings += self._get_filter_problems() + self._get_domain_warnings(domains)
@@ -133,7 +139,7 @@ class IrMailServer(models.Model):
                     "collects them: they will not reach Odoo."
                 )
             )
-        account = tools.email_normalize(incoming.user)
+        account = only_email_of(incoming.user)
         if account and self.sender_email and account != self.sender_email:
             warnings.append(
                 self.env._(
@@ -200,7 +206,8 @@ class IrMailServer(models.Model):
         routing = self.env["mail.routing"].sudo()
         for server in self.sudo().with_context(active_test=False):
             directory, profile = routing._get_edited_directory(server)
-            lines = server._describe_effect(directory, profile)
+            describe = type(server)._describe_effect
+            lines = lines_of(server, describe, directory, profile)
             server.routing_summary = "\n".join(lines)
 
     def _describe_effect(self, directory, profile):
@@ -213,34 +220,35 @@ class IrMailServer(models.Model):
             return [self.env._("It is archived: no mail leaves through it.")]
         if not (profile.assigned or profile.owner_id):
             return self._describe_unassigned(directory, profile)
-        mails = self._get_example_mails(directory, profile)
-        if not mails:
-            return [self.env._("Nobody it is assigned to can send mail now.")]
-        lines = (self._describe_example(mail, profile) for mail in mails)
-        return list(dict.fromkeys(lines))
+        mails, untold = self._get_example_mails(directory, profile)
+        lines = [*(self._describe_example(mail, profile) for mail in mails), *untold]
+        nobody = self.env._("Nobody it is assigned to can send mail now.")
+        return list(dict.fromkeys(lines)) or [nobody]
 
     def _get_example_mails(self, directory, profile, forced_id=0):
         """A mail of its users, one of its companies, and one of their users.
 
         :param routing.ServerProfile profile: this server in the directory
         :param int forced_id: the server that is set on all of them
-        :rtype: list[ExampleMail]
+        :return: list of :class:`ExampleMail`, and of what cannot be told instead
         """
         senders = (self.owner_user_id | self.own_user_ids)._origin
         senders = senders.filtered(self.env["mail.routing"]._may_be_sender)
         of_users = [
-            self._get_users_mail(user, directory, forced_id)
+            tell_of(user, self._get_users_mail, directory, forced_id)
             for user in senders.filtered("email_normalized")[:_USERS_ASKED]
         ]
-        # one whose mail does leave through it, as theirs, tells more
-        of_users.sort(key=lambda mail: mail.decision.header_rule is not Rule.USER)
-        of_users.sort(key=lambda mail: mail.decision.profile != profile)
         of_companies = [
-            self._get_example(user, company, email_from, directory, forced_id)
+            tell_of(sender, self._get_companys_mail, company, directory, forced_id)
             for company in self.default_company_ids._origin[:1]
-            for user, email_from in company._get_typical_senders()
+            for sender in company._get_typical_senders()
         ]
-        return of_users[:1] + of_companies
+        untold = [mail for mail in of_users + of_companies if not is_told(mail)]
+        told = list(filter(is_told, of_users))
+        # one whose mail does leave through it, as theirs, tells more
+        told.sort(key=lambda mail: mail.decision.header_rule is not Rule.USER)
+        told.sort(key=lambda mail: mail.decision.profile != profile)
+        return [*told[:1], *filter(is_told, filter(None, of_companies))], untold
 
     def _get_users_mail(self, user, directory, forced_id=0):
         """A mail that a user writes, in a company that this server may serve."""
@@ -250,20 +258,33 @@ class IrMailServer(models.Model):
             user, allowed[:1], user.email_formatted, directory, forced_id
         )
 
+    def _get_companys_mail(self, sender, company, directory, forced_id=0):
+        """A mail of a company or of one of its users, ``None`` without an address.
+
+        :param sender: one of the company's typical senders
+        """
+        email_from = company._get_email_from(sender)
+        user = sender if sender != company else self.env["res.users"]
+        if not email_of(email_from):
+            return None
+        return self._get_example(user, company, email_from, directory, forced_id)
+
     @api.model
     def _get_example(self, sender, company, email_from, directory, forced_id=0):
         """A mail, decided on as if it were sent now."""
-        decision = self.env["mail.routing"]._decide_for_form(
+        routing = self.env["mail.routing"]
+        decision = routing._decide_for_form(
             email_from, company, directory, sender, forced_id
         )
-        return ExampleMail(sender, company, email_from, decision)
+        headers = routing._get_form_headers(email_from, company, decision)
+        return ExampleMail(sender, company, email_from, decision, headers)
 
     def _describe_example(self, mail, profile):
         """How a mail of those it is assigned to leaves, and if not through it, why."""
         values = {
             "name": mail.sender.name or mail.company.name,
             "email": email_of(mail.email_from),
-            **self._get_effect(mail),
+            **self._get_effect(mail.headers),
         }
         if mail.decision.profile != profile:
             return self._describe_other_way(mail.decision, profile, values)
@@ -298,11 +319,9 @@ class IrMailServer(models.Model):
             **values,
         )
 
-    def _get_effect(self, mail):
+    @api.model
+    def _get_effect(self, headers):
         """The addresses that a mail leaves with, as values of a sentence."""
-        headers = self.env["mail.routing"]._get_form_headers(
-            mail.email_from, mail.company, mail.decision
-        )
         return {
             "sender": headers.email_from,
             "reply_to": email_of(headers.reply_to or headers.email_from),
@@ -318,7 +337,7 @@ class IrMailServer(models.Model):
                 lines.append(sentence)
                 mails.append(mail)
         if not mails:
-            mails = [self._get_users_mail(self.env.user, directory, profile.id)]
+            mails = [self._get_readers_mail(directory, profile)]
             lines = [
                 self.env._(
                     "It is assigned to nobody: only mail on which it is set by hand "
@@ -327,7 +346,15 @@ class IrMailServer(models.Model):
             ]
         return [*lines, self._describe_such_mail(mails[0])]
 
-    def _get_nobodys_mail(self, email, directory):
+    def _get_readers_mail(self, directory, profile):
+        """A mail of who reads the form, on which this server is set by hand."""
+        if email_of(self.env.user.email):
+            mail = tell_of(self.env.user, self._get_users_mail, directory, profile.id)
+            if is_told(mail):
+                return mail
+        return self._get_nobodys_mail(_ELSEWHERE, directory, profile.id)
+
+    def _get_nobodys_mail(self, email, directory, forced_id=0):
         """A mail of no user, about a company without servers if there is one."""
         routing = self.env["mail.routing"]
         companies = self.company_ids._origin or self.env["res.company"].search(
@@ -337,7 +364,8 @@ class IrMailServer(models.Model):
             lambda company: directory.holder(routing._company(company)) is None
         )
         company = (free or companies)[:1]
-        return self._get_example(self.env["res.users"], company, email, directory)
+        nobody = self.env["res.users"]
+        return self._get_example(nobody, company, email, directory, forced_id)
 
     def _get_attractions(self, profile):
         """The mails it may attract: a sentence and the From of an example.
@@ -369,5 +397,5 @@ class IrMailServer(models.Model):
             "%(sender)s; answers go to %(reply_to)s; bounces go to %(bounces)s.",
             company=mail.company.name,
             email=email_of(mail.email_from),
-            **self._get_effect(mail),
+            **self._get_effect(mail.headers),
         )

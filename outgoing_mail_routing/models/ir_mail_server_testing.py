@@ -3,6 +3,7 @@
 from odoo import api, fields, models
 
 from .addresses import email_of
+from .telling import is_told, tell_of
 
 # The context key, and the value of it, under which the connection is tested with the
 # envelope sender. The value is an object of this process: no client can send it.
@@ -79,7 +80,8 @@ class IrMailServer(models.Model):
         Of its users or companies, else of the calling user with the server set by hand;
         those of an archived server as if it were active.
 
-        :return: empty where core decides them: nobody assigned, and no policy set
+        :return: empty where core decides them: nobody assigned, and no policy set, or
+            nothing can be told of those who are
         :raise AccessError: who may not read it; core finds out by its FROM filter
         """
         self.check_access("read")
@@ -89,10 +91,11 @@ class IrMailServer(models.Model):
         profile = directory.get(server.id)
         if profile.owner_id or not (profile.assigned or profile.has_sender_policy):
             return []
-        mails = server._get_example_mails(directory, profile, profile.id)
-        mails = mails or [server._get_users_mail(self.env.user, directory, profile.id)]
-        headers = routing._get_form_headers(
-            mails[0].email_from, mails[0].company, mails[0].decision
+        mails, _untold = server._get_example_mails(directory, profile, profile.id)
+        mail = next(iter(mails), None) or tell_of(
+            self.env.user, server._get_users_mail, directory, profile.id
         )
-        addresses = [email_of(headers.email_from), headers.envelope_sender]
+        if not is_told(mail):
+            return []
+        addresses = [email_of(mail.headers.email_from), mail.headers.envelope_sender]
         return addresses if all(addresses) else []

@@ -19,6 +19,7 @@ from .addresses import email_of
 from .company_text import NOBODYS_MODELS
 from .ir_mail_server_sending import ROUTING_KEYS
 from .routed_from import RequestFrom
+from .telling import text_of, untold
 
 _logger = logging.getLogger(__name__)
 
@@ -142,39 +143,48 @@ class MailMail(models.Model):
         """
         ids_by_session = defaultdict(list)
         directory = self.env["mail.routing"]._get_directory()
-        for key, mail_ids in self._route_apart(directory):
+        own = type(self)
+        routes = self._ask_apart(own._get_routed, own._fail_to_route, directory)
+        for key, mail_ids in routes:
             ids_by_session[key].extend(mail_ids)
         batch_size = self._get_session_batch_size()
         for (server_id, alias_domain_id, routed, _key), ids in ids_by_session.items():
             for batch_ids in tools.split_every(batch_size, ids):
                 yield server_id, alias_domain_id, routed, batch_ids
 
-    def _route_apart(self, directory):
-        """The routes of these mails; whatever is wrong with one fails that one alone.
+    def _ask_apart(self, ask, fail, directory):
+        """The answers for these mails; whatever is wrong with one fails that one alone.
 
         All are asked at once. Only where that fails, each half is, and so on down to
-        the one mail that cannot be routed.
+        the one mail that is to blame.
 
+        :param ask: called with mails and the directory, answers a list
+        :param fail: called with the one mail and the error, answers a list in its place
         :param routing.Directory directory: all servers
-        :return: list of what a batch has in common, and ids of mails
         """
         try:
             with self.env.cr.savepoint() if directory.configured else nullcontext():
-                return self._get_routed(directory)
+                return ask(self, directory)
         except (MemoryError, psycopg2.OperationalError):
             raise  # nothing that one mail could be blamed for
         except Exception as error:
             if isinstance(error, psycopg2.Error) and not directory.configured:
                 raise
             if len(self) == 1:
-                self._fail_to_route(error)
-                return []
+                return fail(self, error)
         middle = len(self) // 2
-        parts = (self.browse(self.ids[:middle]), self.browse(self.ids[middle:]))
-        return [route for mails in parts for route in mails._route_apart(directory)]
+        parts = (self[:middle].with_prefetch(), self[middle:].with_prefetch())
+        return [
+            answer
+            for mails in parts
+            for answer in mails._ask_apart(ask, fail, directory)
+        ]
 
     def _get_routed(self, directory):
-        """The routes of these mails, as :meth:`_route_apart` returns them."""
+        """The routes of these mails.
+
+        :return: list of what a batch has in common, and ids of mails
+        """
         routes = []
         for alias_domain_id, email_from, ids in self._group_by_request(directory):
             routed = self._find_route(alias_domain_id, email_from)
@@ -185,12 +195,15 @@ class MailMail(models.Model):
         return routes
 
     def _fail_to_route(self, error):
-        """Let one mail fail as core lets it where it cannot be sent."""
+        """Let one mail fail as core lets it where it cannot be sent.
+
+        :return: no route, in a list of them
+        """
         _logger.warning("Mail %s cannot be routed", self.ids, exc_info=error)
         reason = self.env._(
             "The outgoing mail server for this mail could not be found out: %(error)s. "
             "Correct the mail, or delete it.",
-            error=tools.exception_to_unicode(error) or type(error).__name__,
+            error=text_of(error),
         )
         failure = {"failure_reason": reason, "failure_type": "unknown"}
         failures = self.env.context.get(_FAILURES_KEY)
@@ -205,6 +218,7 @@ class MailMail(models.Model):
         except Exception:
             _logger.exception("The failure of mail %s cannot be shown", self.ids)
             self.write({"state": "exception", **failure})
+        return []
 
     def _find_route(self, alias_domain_id, email_from):
         """The route of mails that ask the same question.
@@ -264,10 +278,19 @@ class MailMail(models.Model):
     def _get_route_questions(self):
         """What each mail's route depends on, apart from the servers.
 
-        :return: ``{mail.mail id: routing.Question}``
+        :return: list of pairs, each mail with its :class:`routing.Question`, or with
+            :class:`Untold` where that cannot be told
         """
-        questions = {}
         directory = self.env["mail.routing"]._get_directory()
+        return self._ask_apart(
+            type(self)._find_route_questions,
+            lambda mail, error: [(mail, untold(mail, error))],
+            directory,
+        )
+
+    def _find_route_questions(self, directory):
+        """As :meth:`_get_route_questions`, where every text can be read."""
+        questions = []
         groups = self._group_by_request(directory, explain=True)
         for alias_domain_id, email_from, ids in groups:
             routing = self._routing_servers(alias_domain_id).env["mail.routing"]
@@ -275,7 +298,7 @@ class MailMail(models.Model):
             for mail in self.browse(ids):
                 message = mail._explained_message(email_from)
                 facts = routing._header_facts(message, request.company)
-                questions[mail._ids[0]] = Question(request, facts)
+                questions.append((mail, Question(request, facts)))
         return questions
 
     def _explained_message(self, email_from, email_to=_NOBODY):

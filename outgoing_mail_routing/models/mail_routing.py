@@ -31,6 +31,7 @@ from ..routing import (
 from .addresses import clean_name, email_of, is_clean, name_of, only_email_of
 from .fetchmail_server import COLLECTING
 from .routed_from import RequestFrom, RoutedFrom
+from .telling import tell_of
 
 _logger = logging.getLogger(__name__)
 
@@ -758,21 +759,30 @@ class MailRouting(models.AbstractModel):
         For any number of users: no statement is made for each of them.
 
         :param routing.Directory directory: all servers
-        :return: ``routing.Request`` of each user, in this order
+        :return: ``routing.Request`` of each user, in this order, or ``Untold``
         """
         defaults = {c: self._company_defaults(c) for c in users.company_id}
         collected = self._collected_among(users.partner_id.mapped("email_normalized"))
         return [
-            Request(
-                sender=self._person(user),
-                personal_id=self._personal_server_id(user, directory),
-                collected=user.partner_id.email_normalized in collected,
-                **self._request_core_facts(
-                    user.partner_id.email_formatted, defaults[user.company_id]
-                ),
-            )
+            tell_of(user, self._own_request, directory, defaults, collected)
             for user in users
         ]
+
+    @api.model
+    def _own_request(self, user, directory, defaults, collected):
+        """The mail that a user would write now in their own company.
+
+        :param dict defaults: what all mails of a company have in common
+        :param collected: what :meth:`_collected_among` answers
+        """
+        return Request(
+            sender=self._person(user),
+            personal_id=self._personal_server_id(user, directory),
+            collected=user.partner_id.email_normalized in collected,
+            **self._request_core_facts(
+                user.partner_id.email_formatted, defaults[user.company_id]
+            ),
+        )
 
     @api.model
     def _plan_message_headers(self, message, routed):
@@ -813,7 +823,7 @@ class MailRouting(models.AbstractModel):
         :param routing.Decision decision: the route
         """
         message = EmailMessage(policy=SMTP)
-        message["From"], message["Reply-To"] = email_from, reply_to
+        message["From"], message["Reply-To"] = email_from, email_of(reply_to)
         routed = RoutedFrom(decision.from_email, decision)
         plan = self._plan_message_headers(message, routed)
         return email_of(plan.reply_to or reply_to)
@@ -833,7 +843,9 @@ class MailRouting(models.AbstractModel):
         message = EmailMessage(policy=SMTP)
         message["From"] = email_from
         message["To"] = email_from
-        message["Reply-To"] = threads._notify_get_reply_to(default=email_from)[False]
+        reply_to = threads._notify_get_reply_to(default=email_from)[False]
+        # core names the reader there
+        message["Reply-To"] = email_of(reply_to)
         if company.bounce_email:
             message["Return-Path"] = company.bounce_email
         routed = routing._as_routed_from(decision)

@@ -154,7 +154,7 @@ class MailRoutingOverview(models.AbstractModel):
             row = self._get_company(company, directory, gaps)
             users = users_of.get(company, self.env["res.users"])
             rows = [
-                self._get_user(user, ways_of.get(user, ()), directory, gaps)
+                self._get_user(user, *ways_of.get(user, ((), ())), directory, gaps)
                 for user in users
             ]
             # those with a gap are found first in a list that is cut
@@ -229,14 +229,15 @@ class MailRoutingOverview(models.AbstractModel):
         )
 
     @api.model
-    def _get_user(self, user, ways, directory, gaps):
+    def _get_user(self, user, ways, untold, directory, gaps):
         """A user with their own servers, and what their form says of them.
 
         :param ways: the user's :class:`~.res_users.MailWay`
+        :param untold: what cannot be told of them instead
         """
         personal = directory.personal(user.id)
         profiles = [*([personal] if personal else []), *directory.of_user(user.id)]
-        warnings = user._get_own_server_warnings(ways)
+        warnings = untold or user._get_own_server_warnings(ways)
         return {
             "id": user.id,
             "name": user.name,

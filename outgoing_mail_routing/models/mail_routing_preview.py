@@ -6,6 +6,7 @@ from odoo.tools import format_datetime
 
 from ..routing import compare
 from .mail_routing import SERVER_FIELDS
+from .telling import is_told, lines_of
 
 # How many of the last mails are looked at
 _MAILS = 500
@@ -33,7 +34,8 @@ class MailRoutingPreview(models.AbstractModel):
         :param str model: of the form
         :param res_id: of the record, ``False`` for one that is not saved yet
         :param dict changes: values as ``write`` takes them
-        :return: ``total`` mails looked at, and ``rows`` of those that change
+        :return: ``total`` mails looked at, ``rows`` of those that change, and ``untold``
+            sentences for those that nothing can be told of
         :raise AccessError: for anybody but administrators
         """
         self.env["mail.routing"]._check_administrator()
@@ -41,19 +43,19 @@ class MailRoutingPreview(models.AbstractModel):
         origin = self.env[model].browse(res_id or ()).exists()
         changes = {name: changes[name] for name in changes if name in origin._fields}
         edited = origin.new(changes, origin=origin or None)
-        mails = self._get_last_mails()
-        asked = list(mails._get_route_questions().items())
-        compared = compare(
-            ((question, self._edit(question, edited)) for _id, question in asked),
-            routing._get_directory(),
-            routing._build_directory(self._get_edited_rows(edited, changes)),
-        )
+        rows_edited = self._get_edited_rows(edited, changes)
+        directories = (routing._get_directory(), routing._build_directory(rows_edited))
+        asked = self._get_last_mails()._get_route_questions()
+        rows = [
+            row
+            for mail, question in asked
+            for row in lines_of(mail, self._get_rows, question, edited, *directories)
+        ]
+        untold = [row for row in rows if not is_told(row)]
         return {
             "total": len(asked),
-            "rows": [
-                self._get_row(mails.browse(asked[place][:1]), now, then)
-                for place, now, then in compared
-            ],
+            "rows": list(filter(is_told, rows)),
+            "untold": list(dict.fromkeys(untold)),
         }
 
     # ------------------------------------------------------------------
@@ -136,6 +138,20 @@ class MailRoutingPreview(models.AbstractModel):
     # ------------------------------------------------------------------
     # Answer
     # ------------------------------------------------------------------
+
+    @api.model
+    def _get_rows(self, mail, question, edited, directory, edited_directory):
+        """One mail as the web client lists it, nothing where its route stays.
+
+        :param question: what its route depends on, or ``Untold``
+        """
+        if not is_told(question):
+            return [question]
+        questions = [(question, self._edit(question, edited))]
+        return [
+            self._get_row(mail, now, then)
+            for _place, now, then in compare(questions, directory, edited_directory)
+        ]
 
     @api.model
     def _get_row(self, mail, now, then):

@@ -7,6 +7,7 @@ from odoo.fields import Command
 from ..routing import Rule, may_send_as
 from .addresses import email_of
 from .origin import Origin
+from .telling import is_told, tell_of
 
 _EDITORS = "mail.group_mail_template_editor,base.group_system"
 
@@ -40,7 +41,8 @@ class MailTemplate(models.Model):
         for template in self:
             lines, warning = [], False
             if not self.env.su:
-                lines, warning = template._get_routing_lines()
+                answer = tell_of(template, type(self)._get_routing_lines)
+                lines, warning = answer if is_told(answer) else ([answer], True)
             template.mail_routing_summary = "\n".join(lines)
             template.mail_routing_warning = warning
 

@@ -4,10 +4,12 @@ from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 from odoo.tools.mail import formataddr
+from odoo.tools.sql import escape_psql
 
 from ..routing import Decision, Reason, Rule, domain_of
 from .addresses import email_of
 from .mail_routing import OBSTACLES
+from .telling import is_told, tell_of
 
 
 @dataclass(frozen=True)
@@ -148,8 +150,11 @@ class ResCompany(models.Model):
         holder = directory.holder(company)
         servers = directory.of_company(holder.id) if holder else []
         names = ", ".join(profile.name for profile in servers)
-        mails = self._get_typical_mails(directory)
-        summary = [self._get_mail_sentence(mail) for mail in mails]
+        told = [
+            tell_of(sender, self._describe_typical_mail, directory)
+            for sender in self._get_typical_senders()
+        ]
+        summary = [answer[0] for answer in told if answer and is_told(answer)]
         if holder and holder is not company:
             inherited = self.env._(
                 "No server is assigned here: those of %(parent)s are used.",
@@ -161,40 +166,38 @@ class ResCompany(models.Model):
             warnings.append(self.env._("No outgoing mail server is assigned."))
         if not email_of(self._get_own_email()):
             warnings.append(self.env._("It has no address to send from."))
-        for mail in mails:
-            warnings += self._get_mail_warnings(mail)
+        for answer in filter(None, told):
+            warnings += answer[1] if is_told(answer) else [answer]
         return {
             "mail_server_placeholder": names or self.env._("No server assigned"),
             "outgoing_mail_summary": "\n".join(summary) or False,
             "mail_routing_warning": "\n".join(dict.fromkeys(warnings)) or False,
         }
 
-    def _get_typical_mails(self, directory):
-        """The mails that stand for all of this company's on a form.
+    def _describe_typical_mail(self, sender, directory):
+        """How a mail leaves that stands for others of this company, on a form.
 
-        :return: list of :class:`TypicalMail`, empty where nobody has an address
+        :param sender: one of its typical senders
+        :return: a sentence, and the list of warnings; ``None`` without an address
         """
-        routing = self.env["mail.routing"]
-        return [
-            TypicalMail(
-                sender,
-                email_of(email_from),
-                routing._decide_for_form(email_from, self, directory, sender),
-            )
-            for sender, email_from in self._get_typical_senders()
-        ]
+        email_from = self._get_email_from(sender)
+        email = email_of(email_from)
+        if not email:
+            return None
+        user = sender if sender != self else self.env["res.users"]
+        decision = self.env["mail.routing"]._decide_for_form(
+            email_from, self, directory, user
+        )
+        mail = TypicalMail(user, email, decision)
+        return self._get_mail_sentence(mail), self._get_mail_warnings(mail)
 
     def _get_typical_senders(self):
-        """Who sends this company's mail: itself and one of its users.
+        """Who sends this company's mail: itself and one of its users, a list."""
+        return [self, *self._get_typical_user()]
 
-        :return: list of ``(res.users or nobody, From header)``
-        """
-        user = self._get_typical_user()
-        senders = [
-            (user.browse(), self._get_own_email()),
-            (user, user.email_formatted),
-        ]
-        return [sender for sender in senders if email_of(sender[1])]
+    def _get_email_from(self, sender):
+        """The From header of one of the typical senders."""
+        return self._get_own_email() if sender == self else sender.email_formatted
 
     def _get_own_email(self):
         """As ``email_formatted``, which does not follow what a form edits."""
@@ -298,7 +301,7 @@ class ResCompany(models.Model):
             return self.browse()
         at_domain = self.search(
             Domain("alias_domain_id.name", "=", domain)
-            | Domain("email", "=ilike", f"%@{domain}")
+            | Domain("email", "=ilike", f"%@{escape_psql(domain)}")
         )
         return self._unless_ours(at_domain - self._origin)
 

@@ -3,8 +3,10 @@ from dataclasses import dataclass
 from odoo import api, fields, models
 
 from ..routing import Decision, Rule, choosable
+from .addresses import email_of
 from .import_templates import with_template
 from .mail_routing import OBSTACLES
+from .telling import is_told, lines_of
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,10 @@ class ResUsers(models.Model):
         readable = self if is_administrator else reader & self._origin
         ways_of = readable._filter_internal()._get_mail_ways(is_administrator)
         for user in self:
-            ways = ways_of.get(user if is_administrator else user._origin, ())
+            asked = user if is_administrator else user._origin
+            ways, untold = ways_of.get(asked, ((), ()))
             lost = dict.fromkeys(way.reply_email for way in ways if not way.collected)
-            lines = map(user._describe_mail_way, ways)
+            lines = [*map(user._describe_mail_way, ways), *untold]
             warnings = user._get_own_server_warnings(ways)
             user.outgoing_mail_summary = "\n".join(lines) or False
             user.uncollected_replies_warning = (
@@ -150,30 +153,50 @@ class ResUsers(models.Model):
         :param bool names_collectors: name every incoming server, and not only one that
             belongs to the server which carries the mail: a user can write any address
             into their own e-mail
-        :return: ``{res.users: [MailWay]}``, nothing for users without an e-mail address
+        :return: ``{res.users: ([MailWay], [Untold])}``, nothing for users without an
+            e-mail address
         """
         routing = self.env["mail.routing"]
         directory = routing._get_directory()
-        asked = [
-            (user, company, decision, user._get_reply_email(company, decision))
-            for user, company, decision in self._decide_for_own_mail(directory)
-        ]
-        collected = routing._collected_among({email for *_way, email in asked})
+        users = self.filtered(lambda user: email_of(user.email))
+        received = routing._collected_among(users.mapped("email"))
+        routes_of = {
+            user: lines_of(user, type(self)._decide_for_own_mail, directory, received)
+            for user in users
+        }
+        told = [route for routes in routes_of.values() for route in routes]
+        emails = {email for *_route, email in filter(is_told, told)}
+        received = routing._collected_among(emails)
         collectors = self.env["fetchmail.server"]._find_collectors()
-        ways = {}
-        for user, company, decision, email in asked:
-            collector = collectors.get(email)
-            is_named = names_collectors or self._is_collector_of(collector, decision)
-            ways.setdefault(user, []).append(
-                MailWay(
-                    company=company.name,
-                    decision=decision,
-                    reply_email=email,
-                    collector=collector and is_named and collector.name,
-                    collected=bool(collector) or email in collected,
-                )
+        return {
+            user: (
+                [
+                    self._get_mail_way(*route, received, collectors, names_collectors)
+                    for route in filter(is_told, routes)
+                ],
+                [line for line in routes if not is_told(line)],
             )
-        return ways
+            for user, routes in routes_of.items()
+        }
+
+    @api.model
+    def _get_mail_way(
+        self, company, decision, reply_email, received, collectors, names_collectors
+    ):
+        """A route of a user's own messages with the way that answers take.
+
+        :param received: the addresses that Odoo itself receives
+        :param dict collectors: incoming servers by address
+        """
+        collector = collectors.get(reply_email)
+        is_named = names_collectors or self._is_collector_of(collector, decision)
+        return MailWay(
+            company=company.name,
+            decision=decision,
+            reply_email=reply_email,
+            collector=collector and is_named and collector.name,
+            collected=bool(collector) or reply_email in received,
+        )
 
     @api.model
     def _is_collector_of(self, collector, decision):
@@ -182,24 +205,24 @@ class ResUsers(models.Model):
         server = self.env["ir.mail_server"].sudo().browse(profile.id if profile else ())
         return bool(collector) and server.fetchmail_server_id == collector
 
-    def _decide_for_own_mail(self, directory):
-        """The routes of users' own messages: user, company, decision.
+    def _decide_for_own_mail(self, directory, received):
+        """The routes of a user's own messages: company, decision, where answers go.
 
         :param routing.Directory directory: all servers
+        :param received: those of some users' addresses that Odoo itself receives
         """
-        routing = self.env["mail.routing"]
-        collected = routing._collected_among(self.mapped("email_normalized"))
-        for user in self.filtered("email_normalized"):
-            edited = directory
-            if not user.id:
-                edited = directory.with_servers_of_user(
-                    user._origin.id or 0, user.own_mail_server_ids._origin.ids
-                )
-            for company in user.company_ids._origin:
-                decision = routing._decide_for_form(
-                    user.email_formatted, company, edited, user, collected=collected
-                )
-                yield user, company, decision
+        if not self.id:
+            directory = directory.with_servers_of_user(
+                self._origin.id or 0, self.own_mail_server_ids._origin.ids
+            )
+        routes = []
+        for company in self.company_ids._origin:
+            decision = self.env["mail.routing"]._decide_for_form(
+                self.email_formatted, company, directory, self, collected=received
+            )
+            reply_email = self._get_reply_email(company, decision)
+            routes.append((company, decision, reply_email))
+        return routes
 
     def _get_reply_email(self, company, decision):
         """The address that answers go to, once a route has set the headers.

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from .directory import Directory
+from .filters import same_address
 from .policy import decide, may_send_as
 from .types import Request, Rule, ServerProfile, domain_of
 
@@ -130,7 +131,7 @@ class Suggester:
 
     def _file(self, profile: ServerProfile) -> None:
         addresses = {profile.sender_email, *profile.from_filter.addresses}
-        for address in addresses - {""}:
+        for address in set(map(same_address, addresses - {""})):
             self._by_address[address].append(profile)
         for domain in set(profile.from_filter.domains):
             self._by_domain[domain].append(profile)
@@ -150,7 +151,7 @@ class Suggester:
         lineage = request.company.lineage if request.company else ()
         ids = tuple(company.id for company in lineage)
         user = _User(request.sender.id, company_ids.union(ids[:1]), ids)
-        named = self._by_address.get(request.email, [])
+        named = self._by_address.get(same_address(request.email), [])
         named = [profile for profile in named if user.may_have(profile)]
         if not named:
             return self._suggest_by_domain(request, user)

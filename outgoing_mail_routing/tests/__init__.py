@@ -1,5 +1,6 @@
 from . import test_assignment
 from . import test_bad_mail
+from . import test_bad_texts
 from . import test_bulk_assignment
 from . import test_collecting
 from . import test_companies

@@ -58,6 +58,16 @@ class RoutingCase(TransactionCase):
         return company
 
     @classmethod
+    def _create_lone_company(cls, name):
+        """A company that can be deleted again, whatever apps make for a new one."""
+        company = cls.env["res.company"].create({"name": name})
+        (cls.env.user + cls.env.ref("base.user_root")).company_ids -= company
+        if "payment.provider" in cls.env:
+            providers = cls.env["payment.provider"].with_context(active_test=False)
+            providers.search([("company_id", "=", company.id)]).unlink()
+        return company
+
+    @classmethod
     def _create_user(cls, login, *companies, **values):
         return new_test_user(
             cls.env,

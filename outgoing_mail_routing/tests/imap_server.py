@@ -19,6 +19,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+MISSING = "needs Dovecot: install its IMAP and POP3 servers"
 _PROGRAM = "dovecot"
 _ADMINISTRATION = "/usr/local/sbin:/usr/sbin:/sbin"
 _SECONDS_TO_START = 20.0
@@ -97,6 +98,12 @@ userdb static {{
 """
 
 
+def find_program() -> str | None:
+    """Return where Dovecot is installed, if it is."""
+    path = os.pathsep.join((os.environ.get("PATH", ""), _ADMINISTRATION))
+    return shutil.which(_PROGRAM, path=path)
+
+
 class ImapServer:
     """Mailboxes on free loopback ports, ready when ``start()`` returns.
 
@@ -116,10 +123,9 @@ class ImapServer:
 
         :raise RuntimeError: Dovecot is not installed, or does not start
         """
-        path = os.pathsep.join((os.environ.get("PATH", ""), _ADMINISTRATION))
-        program = shutil.which(_PROGRAM, path=path)
+        program = find_program()
         if not program:
-            raise RuntimeError("Dovecot is missing: install its IMAP and POP3 servers.")
+            raise RuntimeError(MISSING)
         for _attempt in range(_ATTEMPTS):
             self._folder = Path(tempfile.mkdtemp(prefix="dovecot-"))
             self._configure(_has_new_settings(program))

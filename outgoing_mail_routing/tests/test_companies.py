@@ -475,9 +475,8 @@ class TestLifecycle(RoutingCase):
         self.assertFalse(self.mailbox.reserved)
 
     def _create_company_to_delete(self, **values):
-        company = self.env["res.company"].create({"name": "Short-lived"})
+        company = self._create_lone_company("Short-lived")
         self.shop.write({"default_company_ids": company.ids, **values})
-        (self.env.user + self.env.ref("base.user_root")).company_ids -= company
         return company
 
     def test_deleting_the_last_company_of_a_server_reserves_it(self):

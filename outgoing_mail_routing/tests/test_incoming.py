@@ -4,6 +4,7 @@ from contextlib import contextmanager
 from email import message_from_string
 from email.message import EmailMessage
 from poplib import error_proto
+from unittest import SkipTest
 from unittest.mock import patch
 
 from odoo.tests import tagged
@@ -14,7 +15,7 @@ from odoo.addons.mail.models.fetchmail import OdooIMAP4, OdooPOP3
 
 from ..routing.incoming import IncomingMail
 from .common import RoutingCase
-from .imap_server import ImapServer
+from .imap_server import MISSING, ImapServer, find_program
 from .smtp_server import ReceivedMail
 
 MAILBOX = "office@mailbox.example"
@@ -58,6 +59,8 @@ class IncomingCase(RoutingCase):
 
     @classmethod
     def setUpClass(cls):
+        if not find_program():
+            raise SkipTest(MISSING)
         super().setUpClass()
         cls.env["fetchmail.server"].search([]).active = False
         cls.mailboxes = ImapServer({MAILBOX: PASSWORD}).start()

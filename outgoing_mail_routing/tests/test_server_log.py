@@ -259,7 +259,7 @@ class TestServerLog(LogCase):
         self.assertEqual(authors, {self.administrator.partner_id})
 
     def test_deleted_company_leaves_its_name(self):
-        company = self.as_administrator(self._create_company("C", "c.example"))
+        company = self.as_administrator(self._create_lone_company("C"))
         company.mail_server_ids = self.shared
         self.shared.company_ids = company | self.company_b
         self.logged(self.shared)

@@ -1,4 +1,4 @@
-from functools import reduce
+from functools import partial, reduce
 from operator import and_
 
 from odoo import SUPERUSER_ID, api, fields, models
@@ -6,6 +6,7 @@ from odoo.exceptions import AccessError
 
 from ..models.addresses import email_of, name_of
 from ..models.origin import Origin
+from ..models.telling import is_told, tell_of
 
 
 class MailComposeMessage(models.TransientModel):
@@ -38,7 +39,8 @@ class MailComposeMessage(models.TransientModel):
     @api.depends_context("uid", "lang", "allowed_company_ids")
     def _compute_sender_options(self):
         for composer in self:
-            composer.sender_options = composer._get_sender_options() or False
+            options = tell_of(composer, type(self)._get_sender_options)
+            composer.sender_options = is_told(options) and options or False
 
     # ------------------------------------------------------------------
     # Options
@@ -96,7 +98,7 @@ class MailComposeMessage(models.TransientModel):
         return label, server_ids if len(server_ids) == 1 else set()
 
     def _foresee(self, companies, server):
-        """The routes of this message, one a company; none while From is unknown.
+        """The routes of this message, one a company; none where they cannot be told.
 
         :param ir.mail_server server: the server set on it, maybe empty
         :return: list of ``RoutedFrom``
@@ -106,10 +108,11 @@ class MailComposeMessage(models.TransientModel):
         routing = self.env["mail.routing"]
         if self._is_bulk():
             routing = routing.with_user(SUPERUSER_ID)  # sent for nobody
-        return [
-            routing._foresee(self.email_from, company, server.id)
+        routes = [
+            tell_of(company, partial(routing._foresee, self.email_from), server.id)
             for company in companies
         ]
+        return routes if all(map(is_told, routes)) else []
 
     @api.model
     def _describe_sender(self, routes):

@@ -5,6 +5,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command, Domain
 
+from ..models.telling import is_told
 from ..routing import Suggester
 from .takeover import find_sources
 
@@ -200,6 +201,9 @@ class MailRoutingAssignment(models.TransientModel):
         servers = self.env["ir.mail_server"].sudo()
         requests = routing._own_requests(users, directory)
         for user, request in zip(users, requests, strict=True):
+            if not is_told(request):
+                yield self._get_user_line(user, servers, servers, refusal=request)
+                continue
             companies = frozenset(user.company_ids.ids)
             suggestion = suggester.suggest(request, companies)
             proposed = suggestion.proposed
@@ -220,13 +224,14 @@ class MailRoutingAssignment(models.TransientModel):
         return users or users.search(internal & without_servers)
 
     @api.model
-    def _get_user_line(self, user, added, removed, note=None):
+    def _get_user_line(self, user, added, removed, note=None, refusal=None):
         """The values of a line that changes a user's servers.
 
         :param str note: why it is proposed, or why nothing is
+        :param str refusal: why nothing can be assigned, whatever the servers
         """
         own = user.own_mail_server_ids
-        refusals = [server._get_refusal_for_user(user) for server in added]
+        refusals = [refusal, *(server._get_refusal_for_user(user) for server in added)]
         linked = {"own_user_ids": [Command.link(user.id)]}
         unlinked = {"own_user_ids": [Command.unlink(user.id)]}
         return self._get_line(

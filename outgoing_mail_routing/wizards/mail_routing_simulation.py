@@ -1,5 +1,6 @@
 import logging
 import smtplib
+from operator import itemgetter
 
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import UserError
@@ -7,6 +8,7 @@ from odoo.exceptions import UserError
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 
 from ..models.addresses import email_of
+from ..models.telling import NOT_OF_TEXTS, is_told, tell_of, text_of
 from ..routing import domain_of
 
 _logger = logging.getLogger(__name__)
@@ -25,9 +27,6 @@ _OUTPUTS = (
     "warning",
     "error_message",
 )
-
-# What core makes of a message or template that cannot be sent or rendered
-_NOT_SIMULATED = (ValueError, UserError, AssertionError)
 
 # What a test mail runs into between here and the SMTP server's answer
 _NOT_SENT = (
@@ -277,7 +276,8 @@ class MailRoutingSimulation(models.TransientModel):
         for simulation in self:
             model = simulation.template_id.sudo().model
             record = simulation.resource_ref
-            if model and (not record or record._name != model):
+            known = model and model in self.env
+            if known and (not record or record._name != model):
                 record = self.env[model].search([], limit=1)
             simulation.resource_ref = f"{record._name},{record.id}" if record else False
 
@@ -300,8 +300,9 @@ class MailRoutingSimulation(models.TransientModel):
     def _compute_email_from(self):
         for simulation in self:
             rendered = simulation._render_template().get("email_from")
-            maker = simulation._get_maker()
-            simulation.email_from = rendered or maker.partner_id.email_formatted
+            maker = simulation._get_maker().partner_id
+            of_maker = tell_of(maker, itemgetter("email_formatted"))
+            simulation.email_from = rendered or (is_told(of_maker) and of_maker)
 
     @api.depends("template_id")
     def _compute_mail_server_id(self):
@@ -318,7 +319,8 @@ class MailRoutingSimulation(models.TransientModel):
             if "reply_to" in rendered:
                 simulation.reply_to = rendered["reply_to"]
             else:
-                simulation.reply_to = simulation._get_default_reply_to()
+                answer = tell_of(simulation, type(self)._get_default_reply_to)
+                simulation.reply_to = is_told(answer) and answer
 
     def _get_default_reply_to(self):
         """The Reply-To that core gives a message without one of its own."""
@@ -332,8 +334,10 @@ class MailRoutingSimulation(models.TransientModel):
         """
         try:
             return self._try_to_render_template()
-        except _NOT_SIMULATED:
-            return {}
+        except NOT_OF_TEXTS:
+            raise
+        except Exception:
+            return {}  # the answer tells why
 
     def _try_to_render_template(self):
         """Render as the user who makes the mail, on what the administrator may read.
@@ -459,8 +463,11 @@ class MailRoutingSimulation(models.TransientModel):
             try:
                 simulation._try_to_render_template()
                 values.update(simulation._get_route_values(simulation._get_route()))
-            except _NOT_SIMULATED as error:
-                values["error_message"] = str(error)
+            except NOT_OF_TEXTS:
+                raise
+            except Exception as error:
+                _logger.info("A mail cannot be simulated", exc_info=error)
+                values["error_message"] = text_of(error)
             simulation.update(values)
 
     def _get_route(self):

@@ -15,6 +15,7 @@ export class RouteChangesDialog extends Component {
         close: Function,
         total: Number,
         rows: Array,
+        untold: Array,
     };
 
     get title() {
