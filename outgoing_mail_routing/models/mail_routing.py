@@ -819,11 +819,11 @@ class MailRouting(models.AbstractModel):
         """The address that answers to a message go to, once its route set the headers.
 
         :param str email_from: the From header that Odoo computed, before the route
-        :param str reply_to: likewise the Reply-To header
+        :param str reply_to: likewise the address in Reply-To
         :param routing.Decision decision: the route
         """
         message = EmailMessage(policy=SMTP)
-        message["From"], message["Reply-To"] = email_from, email_of(reply_to)
+        message["From"], message["Reply-To"] = email_from, reply_to
         routed = RoutedFrom(decision.from_email, decision)
         plan = self._plan_message_headers(message, routed)
         return email_of(plan.reply_to or reply_to)
@@ -839,18 +839,25 @@ class MailRouting(models.AbstractModel):
             domain_notifications_email=company.default_from_email,
             domain_bounce_address=company.bounce_email,
         )
-        threads = routing.env["mail.thread"]
         message = EmailMessage(policy=SMTP)
         message["From"] = email_from
         message["To"] = email_from
-        reply_to = threads._notify_get_reply_to(default=email_from)[False]
-        # core names the reader there
-        message["Reply-To"] = email_of(reply_to)
+        message["Reply-To"] = routing._get_odoos_reply_email(email_from)
         if company.bounce_email:
             message["Return-Path"] = company.bounce_email
         routed = routing._as_routed_from(decision)
         envelope_sender, message = routing._prepare_explained(routed, message)
         return routing._message_headers(message, envelope_sender)
+
+    @api.model
+    def _get_odoos_reply_email(self, email_from):
+        """The address that core has answers sent to, to mail about no record.
+
+        :param str email_from: the From header, for answers that Odoo does not receive
+        """
+        # core puts the name of who asks before it
+        threads = self.env["mail.thread"].with_user(SUPERUSER_ID)
+        return email_of(threads._notify_get_reply_to(default=email_from)[False])
 
     @api.model
     def _get_bounce_email(self, message, company):

@@ -229,9 +229,8 @@ class ResUsers(models.Model):
 
         :param routing.Decision decision: the route of the user's mail in a company
         """
-        threads = self.env["mail.thread"].with_company(company)
-        reply_to = threads._notify_get_reply_to(default=self.email_formatted)[False]
         routing = self.env["mail.routing"].with_company(company)
+        reply_to = routing._get_odoos_reply_email(self.email_formatted)
         return routing._get_reply_email(self.email_formatted, reply_to, decision)
 
     def _get_own_server_warnings(self, ways):
@@ -240,7 +239,7 @@ class ResUsers(models.Model):
         :param ways: the :class:`MailWay` of all their companies
         """
         self.ensure_one()
-        if self.own_mail_server_ids and not self.email_normalized:
+        if self.own_mail_server_ids and not email_of(self.email):
             return [
                 self.env._(
                     "They have mail servers of their own, but no e-mail address to "
