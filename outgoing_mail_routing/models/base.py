@@ -1,6 +1,5 @@
 from odoo import api, models
 
-
 # What of a mass mailing is sent, or decides to whom and in whose name
 _SENT_OF_MAILINGS = frozenset(
     {"attachment_ids", "body_arch", "body_html", "contact_list_ids", "email_from"}

@@ -139,7 +139,11 @@ class MailMail(models.Model):
         """The recipient's company, if all who made the mailing are in it, else theirs."""
         mailing = self.mailing_id
         hands = self.env["mail.routing.hand"]._of(mailing).get(mailing.id, ())
-        makers = [mailing.user_id, mailing.create_uid, *(hand.user_id for hand in hands)]
+        makers = [
+            mailing.user_id,
+            mailing.create_uid,
+            *(hand.user_id for hand in hands),
+        ]
         makers = [user for user in makers if user and user.id != SUPERUSER_ID]
         company = of_record or self.mail_message_id.record_company_id
         for user in makers:

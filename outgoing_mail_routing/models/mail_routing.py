@@ -870,9 +870,9 @@ class MailRouting(models.AbstractModel):
         """
         noted = self.env.context.get("domain_bounce_address") or message["Return-Path"]
         noted = str(noted or "")
-        return (
-            company.bounce_address(noted) if company else noted
-        ) or self.env["ir.mail_server"]._get_default_bounce_address()
+        return (company.bounce_address(noted) if company else noted) or self.env[
+            "ir.mail_server"
+        ]._get_default_bounce_address()
 
     # ------------------------------------------------------------------
     # Explanation

@@ -82,8 +82,12 @@ class MailRoutingHand(models.Model):
         if self.env.uid == SUPERUSER_ID or not names:
             return records.browse()
         return records.filtered(
-            lambda record: record.sudo().create_uid.id != self.env.uid
-            and any(self._changes(record.sudo(), name, vals[name]) for name in names)
+            lambda record: (
+                record.sudo().create_uid.id != self.env.uid
+                and any(
+                    self._changes(record.sudo(), name, vals[name]) for name in names
+                )
+            )
         )
 
     @api.model

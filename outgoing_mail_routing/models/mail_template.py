@@ -245,8 +245,10 @@ class MailTemplate(models.Model):
         """Refuse commands that do more than link records to a new mail."""
         commands = value if isinstance(value, (list, tuple)) else ()
         for command in commands:
-            if isinstance(command, (list, tuple)) and command[:1] and (
-                command[0] in (Command.CREATE, Command.UPDATE, Command.DELETE)
+            if (
+                isinstance(command, (list, tuple))
+                and command[:1]
+                and (command[0] in (Command.CREATE, Command.UPDATE, Command.DELETE))
             ):
                 raise AccessError(
                     self.env._(

@@ -28,7 +28,14 @@ class MailThread(models.AbstractModel):
         :param email.message.Message message: the incoming mail
         :return: a ``res.company``, empty where there are several or none
         """
-        headers = ("To", "Cc", "Delivered-To", "X-Original-To", "Resent-To", "Resent-Cc")
+        headers = (
+            "To",
+            "Cc",
+            "Delivered-To",
+            "X-Original-To",
+            "Resent-To",
+            "Resent-Cc",
+        )
         texts = [decode_message_header(message, name) for name in headers]
         emails = email_split(",".join(filter(None, texts)))
         domains = self.env["mail.alias.domain"].sudo()

@@ -14,7 +14,6 @@ from .types import (
     HeaderPlan,
     HeaderRoute,
     Rule,
-    ServerProfile,
     Step,
 )
 

@@ -34,8 +34,40 @@ KNOWN = (
 )
 _PARTS = (
     *("\n", "\r", "\t", "\x01", "\x7f", "\u202e", "\u2028", "\ufeff", "é", "ß", "漢"),
-    *("@", "@@", ".", "..", ",", ";", ":", "<", ">", "(", ")", "[", "]", '"', "'", "\\"),
-    *("%", "%s", "{", "}", "{{", "}}", "$", "|", "/", "*", "?", "=", "=?utf-8?b?", "?="),
+    *(
+        "@",
+        "@@",
+        ".",
+        "..",
+        ",",
+        ";",
+        ":",
+        "<",
+        ">",
+        "(",
+        ")",
+        "[",
+        "]",
+        '"',
+        "'",
+        "\\",
+    ),
+    *(
+        "%",
+        "%s",
+        "{",
+        "}",
+        "{{",
+        "}}",
+        "$",
+        "|",
+        "/",
+        "*",
+        "?",
+        "=",
+        "=?utf-8?b?",
+        "?=",
+    ),
     *("xn--", "a.example", "b.example", "anna@a.example", "x" * 70, " ", "0", "-"),
 )
 _LOGGERS = (
@@ -155,7 +187,9 @@ class BadTextCase(RoutingCase):
         preview = self.as_administrator(self.env["mail.routing.preview"])
         unlinked = [Command.unlink(self.mailbox.id)]
         return (
-            preview.get_changes("res.users", self.anna.id, {"own_mail_server_ids": unlinked}),
+            preview.get_changes(
+                "res.users", self.anna.id, {"own_mail_server_ids": unlinked}
+            ),
             preview.get_changes("ir.mail_server", self.relay_a.id, {"active": False}),
         )
 
@@ -258,7 +292,9 @@ class BadTextCase(RoutingCase):
             table = SQL.identifier(record._table)
             self.env.invalidate_all(flush=False)
             self.env.cr.execute(
-                SQL("UPDATE %s SET %s = %s WHERE id = %s", table, field, text, record.id)
+                SQL(
+                    "UPDATE %s SET %s = %s WHERE id = %s", table, field, text, record.id
+                )
             )
         self.env.registry.clear_cache()
         self.env.invalidate_all()
@@ -284,7 +320,9 @@ class TestBadTexts(BadTextCase):
                 with closing(self.env.cr.savepoint()):
                     self.store(record, name, text)
                     for page, read in self.pages().items():
-                        with self.subTest(f"{record}.{name}", page=page, text=text[:60]):
+                        with self.subTest(
+                            f"{record}.{name}", page=page, text=text[:60]
+                        ):
                             read()
                     with self.subTest(f"{record}.{name}", text=text[:60]):
                         self.assertEqual(self.untouched(), stands)

@@ -196,9 +196,7 @@ class TestReturnPath(RoutingCase):
         ):
             with self.subTest(name):
                 self.forget_received()
-                mail = self.mail(
-                    root, model="res.partner", res_id=nobodys.id, **values
-                )
+                mail = self.mail(root, model="res.partner", res_id=nobodys.id, **values)
                 received = self.deliver(mail)
                 self.assertRoute(
                     received, "relay-b", "bert@b.example", "bounce@b.example"

@@ -127,7 +127,12 @@ class TestPersonalServers(PersonalServerCase):
         self.company_a.mail_server_ids = False
         self.relay_a.reserved = True
         for lent, name, mail, login in (
-            ("colleagues", "Ben", self.queue(self.ben, self.customer_a, **as_anna), MAILBOX),
+            (
+                "colleagues",
+                "Ben",
+                self.queue(self.ben, self.customer_a, **as_anna),
+                MAILBOX,
+            ),
             ("odoo", "Ben", self.queue(self.ben, self.customer_a, **as_anna), "shared"),
             ("nobody", "her address", self.mail(self.ben, **her_from), "shared"),
             ("odoo", "Odoo", self.mail(root, **as_anna), MAILBOX),

@@ -219,9 +219,7 @@ class TestColleagues(RoutingCase):
         for from_filter in (False, MAILBOX):
             with self.subTest(from_filter=from_filter):
                 self.forget_received()
-                self.mailbox.write(
-                    {"from_filter": from_filter, "delegation": "nobody"}
-                )
+                self.mailbox.write({"from_filter": from_filter, "delegation": "nobody"})
                 mail = self.queue(self.ben, self.customer_a, email_from=MAILBOX)
                 self.assertRule(mail, "company")
                 self.assertEqual(self.deliver(mail).login, "relay-a")

@@ -186,12 +186,15 @@ class TestColleagues(NamedCase):
 
         for name, schedule in (
             ("a scheduled message", schedule_message),
-            ("a later notification", lambda: customer.message_post(
-                **values,
-                message_type="comment",
-                subtype_xmlid="mail.mt_comment",
-                scheduled_date=later,
-            )),
+            (
+                "a later notification",
+                lambda: customer.message_post(
+                    **values,
+                    message_type="comment",
+                    subtype_xmlid="mail.mt_comment",
+                    scheduled_date=later,
+                ),
+            ),
             ("send later", send_later),
         ):
             with self.subTest(name):

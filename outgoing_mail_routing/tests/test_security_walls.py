@@ -163,14 +163,18 @@ class TestCommands(WallCase):
         mails = self.env["mail.mail"].with_user(self.plain).sudo()
         attacks = {
             "a mail with that server": lambda: mails.create(self.as_mailbox),
-            "a change of a waiting one": lambda: self.waiting_mail()
-            .with_user(self.plain)
-            .sudo()
-            .write({"body_html": "<p>Mine</p>"}),
-            "a change of its recipients": lambda: self.waiting_mail()
-            .with_user(self.plain)
-            .sudo()
-            .write({"email_to": TO, "subject": "Mine"}),
+            "a change of a waiting one": lambda: (
+                self.waiting_mail()
+                .with_user(self.plain)
+                .sudo()
+                .write({"body_html": "<p>Mine</p>"})
+            ),
+            "a change of its recipients": lambda: (
+                self.waiting_mail()
+                .with_user(self.plain)
+                .sudo()
+                .write({"email_to": TO, "subject": "Mine"})
+            ),
             "a message with that server": lambda: partner.message_post(
                 body="Mine",
                 partner_ids=partner.ids,
@@ -266,7 +270,9 @@ class TestEnvelope(WallCase):
                 with self.sending():
                     (bad | good).send()
                 self.assertEqual(bad.state, "exception")
-                self.assertEqual(self.one_received().header("From"), "Ben <ben@a.example>")
+                self.assertEqual(
+                    self.one_received().header("From"), "Ben <ben@a.example>"
+                )
 
 
 @tagged("post_install", "-at_install")
@@ -560,8 +566,8 @@ class TestChangedByOthers(WallCase):
                 *(self.ben, "res.partner", "message_post", self.customer.ids),
                 **{"body": "An answer", "parent_id": m.id},
             ),
-            "the same again": lambda m: m.with_user(self.ben).sudo().write(
-                {"subject": "Hers"}
+            "the same again": lambda m: (
+                m.with_user(self.ben).sudo().write({"subject": "Hers"})
             ),
             "her own change": lambda m: self.request(
                 *(self.anna, "/mail/message/update_content"),
@@ -636,9 +642,7 @@ class TestServerOfTemplate(WallCase):
         composer_id = self.call(
             *(user, "mail.compose.message", "create", values), context=context
         )
-        self.call(
-            user, "mail.compose.message", "action_send_mail", [composer_id]
-        )
+        self.call(user, "mail.compose.message", "action_send_mail", [composer_id])
 
     @mute_logger("odoo.http")
     def test_server_of_a_template_is_nobodys_to_name(self):

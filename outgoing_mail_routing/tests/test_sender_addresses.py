@@ -124,7 +124,9 @@ class TestFromFilters(RoutingCase):
                     continue
                 with self.assertRaisesRegex(ValidationError, remedy) as refused:
                     self.shop.from_filter = text
-                self.assertIn(text.rpartition(", ")[2].split()[0], str(refused.exception))
+                self.assertIn(
+                    text.rpartition(", ")[2].split()[0], str(refused.exception)
+                )
         with self.assertRaises(ValidationError):
             self._create_server("x", from_filter="*.corp.example")
 
@@ -132,7 +134,8 @@ class TestFromFilters(RoutingCase):
         """Write a filter as it is in databases of before."""
         self.env.flush_all()
         self.env.cr.execute(
-            "UPDATE ir_mail_server SET from_filter = %s WHERE id = %s", (text, server.id)
+            "UPDATE ir_mail_server SET from_filter = %s WHERE id = %s",
+            (text, server.id),
         )
         self.env.invalidate_all()
 

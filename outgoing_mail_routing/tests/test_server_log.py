@@ -83,12 +83,15 @@ class TestServerLog(LogCase):
             ),
             ({"company_ids": self.company_b.ids}, {"company_ids": ("", "B")}),
             ({"reserved": True}, {"reserved": (False, True)}),
-            ({"delegation": "colleagues"}, {
+            (
+                {"delegation": "colleagues"},
+                {
                     "delegation": (
                         "Only what its users send themselves",
                         "Also what colleagues send in their name",
                     )
-                }),
+                },
+            ),
             ({"from_policy": "any"}, {"from_policy": ("Automatic", "Every address")}),
             (
                 {"sender_email": "Team@mailbox.example"},

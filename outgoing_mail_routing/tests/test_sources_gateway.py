@@ -97,7 +97,9 @@ class TestGatewaySources(GatewayCase):
             "MAILER-DAEMON <bounce@a.example>",
             "bounce@a.example",
         )
-        return self.outcome(decisions, None, self.company_a, NOBODY, of="that written to")
+        return self.outcome(
+            decisions, None, self.company_a, NOBODY, of="that written to"
+        )
 
     @source("Bounce of mail to the catchall address")
     def test_bounce_avoids_mailbox_of_the_gateways_account(self):
@@ -161,7 +163,9 @@ class TestWrittenTo(GatewayCase):
     def test_bounce_of_a_domain_of_several_companies_is_the_gateways(self):
         self.company_a.alias_domain_id = self.company_b.alias_domain_id
         with self.watching() as decisions:
-            self.receive("stranger@customer.example", "catchall@b.example", answer=False)
+            self.receive(
+                "stranger@customer.example", "catchall@b.example", answer=False
+            )
         self.assertEqual(
             {request.company.id for request, _decision in decisions},
             {self.company_a.id},

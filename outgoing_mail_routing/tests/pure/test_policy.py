@@ -360,8 +360,18 @@ BY_ODOO = written_by(ANNA, sender_named=True)
 
 
 @table(
-    ("closed: the company's", BY_ODOO, (MAILBOX, RELAY_A), ("company", "Relay A", ANNA.email)),
-    ("closed, in pass 2 too", BY_ODOO, (MAILBOX, SHOP), ("priority", "Shop", DEFAULT_FROM)),
+    (
+        "closed: the company's",
+        BY_ODOO,
+        (MAILBOX, RELAY_A),
+        ("company", "Relay A", ANNA.email),
+    ),
+    (
+        "closed, in pass 2 too",
+        BY_ODOO,
+        (MAILBOX, SHOP),
+        ("priority", "Shop", DEFAULT_FROM),
+    ),
     ("open to Odoo", BY_ODOO, (FOR_ODOO, RELAY_A), ("user", "Mailbox", MAILBOX_EMAIL)),
     ("open to all", BY_ODOO, (DELEGATING, RELAY_A), ("user", "Mailbox", MAILBOX_EMAIL)),
     (
