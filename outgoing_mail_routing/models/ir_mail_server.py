@@ -90,8 +90,8 @@ class IrMailServer(models.Model):
         groups=_SYSTEM,
         help="The addresses this server may put into From. Automatic: those of its "
         "FROM filter; without a filter the sender address alone if users or companies "
-        "are assigned; without that, those at the e-mail domains of its companies; else "
-        "every address.",
+        "are assigned; without that, those at the e-mail domains of its companies; "
+        "else every address.",
     )
     sender_email = fields.Char(
         string="Sender Address",
@@ -270,8 +270,8 @@ class IrMailServer(models.Model):
     @api.model
     def _get_nameless_refusal(self):
         return self.env._(
-            "An outgoing mail server that an administrator assigned does not allow this: "
-            "its mail would no longer leave. Ask your administrator."
+            "An outgoing mail server that an administrator assigned does not allow "
+            "this: its mail would no longer leave. Ask your administrator."
         )
 
     @api.constrains("from_filter")
@@ -310,8 +310,8 @@ class IrMailServer(models.Model):
             ),
         }
         return self.env._(
-            "“%(part)s” in the FROM filter is no domain and no e-mail address: it admits "
-            "no mail. %(remedy)s",
+            "“%(part)s” in the FROM filter is no domain and no e-mail address: it "
+            "admits no mail. %(remedy)s",
             part=part,
             remedy=remedies[problem],
         )
@@ -393,8 +393,8 @@ class IrMailServer(models.Model):
     def _get_login_email(self):
         """The address that it logs in with, if it does and that is one.
 
-        A certificate and the command line leave what was typed as *Username* unused, and
-        hidden, as core's ``_connect__`` has it.
+        A certificate and the command line leave what was typed as *Username* unused,
+        and hidden, as core's ``_connect__`` has it.
         """
         if not self._has_login() or self.smtp_authentication in ("certificate", "cli"):
             return False

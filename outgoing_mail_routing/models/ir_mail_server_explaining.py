@@ -106,7 +106,7 @@ class IrMailServer(models.Model):
         return warnings + self._get_reply_warnings()
 
     def _get_domain_warnings(self, domains):
-        """Where a relay of companies lacks a FROM filter: its login tells no address."""
+        """Where a relay of companies has neither FROM filter nor login address."""
         policy_says = self.from_policy != "auto" or self.sender_email
         if self.from_filter or policy_says or not self.default_company_ids:
             return []

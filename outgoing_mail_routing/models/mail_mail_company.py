@@ -15,6 +15,10 @@ _logger = logging.getLogger(__name__)
 _ORGANIZERS = {"calendar.event": "user_id", "calendar.attendee": "event_id.user_id"}
 
 
+class _SettledId(int):
+    """The id of a company that this model noted itself: no client can send one."""
+
+
 class MailMail(models.Model):
     _inherit = "mail.mail"
 
@@ -31,8 +35,8 @@ class MailMail(models.Model):
         readonly=True,
         copy=False,
         groups="base.group_system",
-        help="The company that this mail is sent for, as it was found when the mail was "
-        "made: what becomes of its document later does not change it.",
+        help="The company that this mail is sent for, as it was found when the mail "
+        "was made: what becomes of its document later does not change it.",
     )
 
     @api.model_create_multi
@@ -53,11 +57,15 @@ class MailMail(models.Model):
 
     def write(self, vals):
         """Let nobody change the company afterwards."""
+        noted = vals.get("settled_company_id")
         settled = ("sent_for_company_id", "settled_company_id")
-        return super().write({k: vals[k] for k in vals if k not in settled})
+        vals = {name: vals[name] for name in vals if name not in settled}
+        if isinstance(noted, _SettledId):
+            vals["settled_company_id"] = int(noted) or False
+        return super().write(vals)
 
     def _settle_companies(self):
-        """Note the companies, where they matter: something is assigned, or a policy set.
+        """Note the companies, where they matter: something is configured.
 
         Where that fails, sending it will, and tells why.
         """
@@ -73,7 +81,8 @@ class MailMail(models.Model):
             _logger.warning("The companies of mails are not known", exc_info=True)
             return
         for mail in self:
-            super(MailMail, mail).write({"settled_company_id": companies[mail.id].id})
+            company_id = _SettledId(companies[mail.id].id)
+            mail.write({"settled_company_id": company_id})
 
     def _get_companies(self, senders):
         """The company each mail is sent for: the record's, not the one left open.
@@ -136,7 +145,7 @@ class MailMail(models.Model):
         )
 
     def _find_company_of_mailing(self, of_record):
-        """The recipient's company, if all who made the mailing are in it, else theirs."""
+        """The recipient's company if all who made the mailing are in it, else theirs."""
         mailing = self.mailing_id
         hands = self.env["mail.routing.hand"]._of(mailing).get(mailing.id, ())
         makers = [
@@ -184,7 +193,7 @@ class MailMail(models.Model):
         return companies
 
     def _is_company_known(self):
-        """Whether the company is noted already, so that nobody has to ask the record."""
+        """Whether the company is noted already, and nobody has to ask the record."""
         message = self.mail_message_id
         if self.settled_company_id or self.sent_for_company_id:
             return True

@@ -99,7 +99,7 @@ class MailMessage(models.Model):
         return super(MailMessage, messages)._get_forbidden_access(operation)
 
     def _has_document(self):
-        """Whether the message is about a model that stores records, or about nothing."""
+        """Whether the message is about a model that stores records, or nothing."""
         model = self.env.get(self.model) if self.model else None
         return not self.model or (model is not None and model._auto)
 

@@ -283,8 +283,8 @@ class MailRouting(models.AbstractModel):
     def _with_usable_filter(self, profile):
         """A profile whose filter has only what is an address or a domain.
 
-        With nothing configured a filter is taken as core takes it, whatever it says, and
-        so is that of a personal server, which core itself writes.
+        With nothing configured a filter is taken as core takes it, whatever it says,
+        and so is that of a personal server, which core itself writes.
         """
         if profile.owner_id or not profile.from_filter:
             return profile

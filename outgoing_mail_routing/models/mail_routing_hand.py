@@ -1,7 +1,8 @@
 """Who, besides the one that made it, had a hand in what is sent.
 
-``write_uid`` tells the last writer only, and the job that sends a waiting message is one.
-So every change of what is sent is noted where it is made, for good, by whoever made it.
+``write_uid`` tells the last writer only, and the job that sends a waiting message is
+one. So every change of what is sent is noted where it is made, for good, by whoever
+made it.
 """
 
 from odoo import SUPERUSER_ID, api, fields, models

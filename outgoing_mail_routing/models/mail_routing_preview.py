@@ -34,8 +34,8 @@ class MailRoutingPreview(models.AbstractModel):
         :param str model: of the form
         :param res_id: of the record, ``False`` for one that is not saved yet
         :param dict changes: values as ``write`` takes them
-        :return: ``total`` mails looked at, ``rows`` of those that change, and ``untold``
-            sentences for those that nothing can be told of
+        :return: ``total`` mails looked at, ``rows`` of those that change, and
+            ``untold`` sentences for those that nothing can be told of
         :raise AccessError: for anybody but administrators
         """
         self.env["mail.routing"]._check_administrator()

@@ -55,6 +55,7 @@ class MailScheduledMessage(models.Model):
             )
             with origin.during(self.env):
                 super(MailScheduledMessage, scheduled)._post_message(raise_exception)
+        return None  # as core's
 
     @api.model
     def _get_server_template(self, vals):

@@ -1,9 +1,9 @@
 """What this process knows of the messages it is making, and core does not pass on.
 
-Core hands on the server of a template as a bare id, which any client could send as well,
-and posts a scheduled message as whoever scheduled it, not as who changed it since. So both
-travel in the context, or on the transaction where core replaces the context, as an object
-of this process: no client can send one.
+Core hands on the server of a template as a bare id, which any client could send as
+well, and posts a scheduled message as whoever scheduled it, not as who changed it
+since. So both travel in the context, or on the transaction where core replaces the
+context, as an object of this process: no client can send one.
 """
 
 from contextlib import contextmanager

@@ -93,8 +93,8 @@ class ResUsers(models.Model):
     def _compute_outgoing_mail_summary(self):
         """One line a company; to others than the user and administrators, nothing.
 
-        Administrators see what their form edits. A user sees what is stored: by values of
-        a form they could ask what becomes of any address.
+        Administrators see what their form edits. A user sees what is stored: by values
+        of a form they could ask what becomes of any address.
         """
         reader = self.env["res.users"].browse(self.env.uid)
         is_administrator = reader.has_group("base.group_system")

@@ -33,7 +33,7 @@ def is_told(answer):
 
 
 def tell_of(record, tell, *args):
-    """What is told of one record, by code that reads texts which anybody may have typed.
+    """What is told of one record by code that reads texts of whatever kind.
 
     The record is read along with no others: core computes a field for all of them at
     once, so that the text of one would raise for the rest.
@@ -68,8 +68,8 @@ def untold(record, error):
     _logger.warning("Nothing can be told of %s", record, exc_info=error)
     return Untold(
         record.env._(
-            "What becomes of mail cannot be told for “%(name)s”: %(error)s. Correct the "
-            "name and the e-mail addresses there.",
+            "What becomes of mail cannot be told for “%(name)s”: %(error)s. Correct "
+            "the name and the e-mail addresses there.",
             name=_name_of(record) or record.id,
             error=text_of(error),
         )

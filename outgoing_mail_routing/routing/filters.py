@@ -1,8 +1,8 @@
 """FROM filters and the domains in them, as administrators write them.
 
 A domain is the same in Unicode and in ASCII (IDNA 2008, RFC 5891). A part of a filter
-that is neither an address (RFC 5321, section 4.1.2) nor a domain (section 2.3.5; with the
-underscores that some hosts have) admits nothing.
+that is neither an address (RFC 5321, section 4.1.2) nor a domain (section 2.3.5; with
+the underscores that some hosts have) admits nothing.
 """
 
 from __future__ import annotations

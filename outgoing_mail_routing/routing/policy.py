@@ -31,8 +31,9 @@ def may_send_as(profile: ServerProfile, email: str) -> bool:
     """Whether the server is allowed to put ``email`` into From.
 
     ``from_policy`` ``auto`` acts as ``filter`` where a FROM filter is set, else as
-    ``login`` on an assigned server that has a sender address. Else a server of companies
-    may send as their e-mail domains, as far as they have any, and any other as anybody.
+    ``login`` on an assigned server that has a sender address. Else a server of
+    companies may send as their e-mail domains, as far as they have any, and any other
+    as anybody.
 
     >>> mailbox = ServerProfile(1, "Mailbox", user_ids=frozenset({5}),
     ...                         sender_email="office@a.example")
@@ -54,7 +55,7 @@ def may_send_as(profile: ServerProfile, email: str) -> bool:
 
 
 def _from_policy(profile: ServerProfile) -> str:
-    """What ``from_policy`` comes to: ``filter``, ``login``, ``companies`` or ``any``."""
+    """What ``from_policy`` comes to: ``filter``, ``login``, ``companies``, ``any``."""
     if profile.from_policy != AUTO:
         return profile.from_policy
     if profile.from_filter:

@@ -25,8 +25,8 @@ class Reason(str, Enum):
     )
     # likewise: whoever made the mail may not know the server
     FORCED_CLOSED = _lt(
-        "The server set on the mail itself is not open to everybody who made or changed "
-        "this mail."
+        "The server set on the mail itself is not open to everybody who made or "
+        "changed this mail."
     )
     NO_SENDER = _lt("The mail is not sent for an internal user.")
     NO_OWN_SERVERS = _lt("%(user)s has no mail servers of their own.")
@@ -56,8 +56,8 @@ class Reason(str, Enum):
         "%(server)s is assigned to %(user)s and carries what others send in their name."
     )
     NOT_DELEGATED = _lt(
-        "%(server)s is assigned to %(user)s and carries nothing that colleagues send in "
-        "their name."
+        "%(server)s is assigned to %(user)s and carries nothing that colleagues send "
+        "in their name."
     )
     NOT_FOR_ODOO = _lt(
         "%(server)s is assigned to %(user)s and carries nothing that Odoo makes in "

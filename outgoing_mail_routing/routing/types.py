@@ -75,9 +75,9 @@ class ServerProfile:
     """What routing knows of one ``ir.mail_server`` (fields of the same names).
 
     ``user_ids`` are ``own_user_ids``, ``owner_id`` is core's ``owner_user_id``.
-    ``company_domains`` are the e-mail domains of the companies that send through it, and
-    ``collects_replies`` says that ``fetchmail_server_id`` is an incoming server that
-    brings answers back. ``0`` and the empty set mean nobody.
+    ``company_domains`` are the e-mail domains of the companies that send through it,
+    and ``collects_replies`` says that ``fetchmail_server_id`` is an incoming server
+    that brings answers back. ``0`` and the empty set mean nobody.
     """
 
     id: int
@@ -143,9 +143,9 @@ class Person:
 class Company:
     """A company, with the default From and the bounce address of its alias domain.
 
-    ``email`` is its own address, and ``others_bounces`` are bounce addresses that belong
-    to other companies. ``parent`` is the company that it is a branch of, ``None`` for one
-    at the top.
+    ``email`` is its own address, and ``others_bounces`` are bounce addresses that
+    belong to other companies. ``parent`` is the company that it is a branch of,
+    ``None`` for one at the top.
 
     >>> region = Company(2, "Region", parent=Company(1, "A"))
     >>> branch = Company(3, "Branch", parent=region)
@@ -188,10 +188,11 @@ class Request:
     ``email_from`` is the From header and ``email`` its address (F), ``name`` its
     display name. ``personal_id`` is the one personal server that core lets this mail
     use. ``sender_named`` says that Odoo made the mail, and the sender is only named in
-    it, by a field that anybody may have written. ``notifications_email`` and ``system_from_filter`` are core's default From and
-    the filter of the command line or system parameter. ``collected`` says that Odoo
-    itself receives F: it is a catchall or an alias. ``forced_open`` says that who made
-    the mail may send it through the server that is set on it, ``forced_id``.
+    it, by a field that anybody may have written. ``notifications_email`` and
+    ``system_from_filter`` are core's default From and the filter of the command line or
+    system parameter. ``collected`` says that Odoo itself receives F: it is a catchall
+    or an alias. ``forced_open`` says that who made the mail may send it through the
+    server that is set on it, ``forced_id``.
     """
 
     email_from: str

@@ -1,7 +1,7 @@
 """What a mailbox carries is its owner's, and a company's relay that of its people.
 
-Each case is what a user does over RPC, and what arrives at real SMTP servers then, at once
-or when Odoo's jobs have run.
+Each case is what a user does over RPC, and what arrives at real SMTP servers then, at
+once or when Odoo's jobs have run.
 """
 
 import json
@@ -158,7 +158,7 @@ class TestCommands(WallCase):
         self.call(self.ben, "mail.message", "write", mail.mail_message_id.ids, values)
 
     def test_code_in_sudo_carries_no_commands_either(self):
-        """Whatever code takes values of a client: the second wall is where it leaves."""
+        """Whatever code takes a client's values, the second wall is where it leaves."""
         partner = self.customer.with_user(self.plain).sudo()
         mails = self.env["mail.mail"].with_user(self.plain).sudo()
         attacks = {

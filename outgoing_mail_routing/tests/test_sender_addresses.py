@@ -1,4 +1,4 @@
-"""What a server may send as where its form leaves it open, and which texts are addresses."""
+"""What a server may send as where its form leaves it open; what an address is."""
 
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged

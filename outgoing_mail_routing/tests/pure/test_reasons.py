@@ -52,8 +52,8 @@ EXAMPLES: dict[Reason, tuple[Request, tuple[ServerProfile, ...], str]] = {
     Reason.FORCED_CLOSED: (
         but(FORCED, forced_open=False),
         (SHOP,),
-        "The server set on the mail itself is not open to everybody who made or changed "
-        "this mail.",
+        "The server set on the mail itself is not open to everybody who made or "
+        "changed this mail.",
     ),
     Reason.FORCED_PERSONAL: (
         written_by(BEN, email=ANNA.email, forced_id=PERSONAL.id),
@@ -128,7 +128,8 @@ EXAMPLES: dict[Reason, tuple[Request, tuple[ServerProfile, ...], str]] = {
     Reason.NOT_FOR_ODOO: (
         written_by(ANNA, sender_named=True),
         (MAILBOX,),
-        "Mailbox is assigned to Anna and carries nothing that Odoo makes in their name.",
+        "Mailbox is assigned to Anna and carries nothing that Odoo makes in their "
+        "name.",
     ),
     Reason.NOT_IN_COMPANY: (
         but(AS_ANNA, company=B),
