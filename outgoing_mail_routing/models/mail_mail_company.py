@@ -145,7 +145,7 @@ class MailMail(models.Model):
         )
 
     def _find_company_of_mailing(self, of_record):
-        """The recipient's company if all who made the mailing are in it, else theirs."""
+        """The recipient's company if all its makers are in it, else theirs."""
         mailing = self.mailing_id
         hands = self.env["mail.routing.hand"]._of(mailing).get(mailing.id, ())
         makers = [
