@@ -10,6 +10,7 @@ from .mail_routing import PROPOSED_FROM, SERVER_FIELDS
 
 _SYSTEM = "base.group_system"
 _POLICIES = ("from_policy", "reply_to_policy", "bounce_policy")
+_ASSIGNED_TO = ("own_user_ids", "default_company_ids")
 
 
 class IrMailServer(models.Model):
@@ -59,6 +60,13 @@ class IrMailServer(models.Model):
         groups=_SYSTEM,
         help="Only the users and companies above send through this server: its FROM "
         "filter attracts nobody else's mail and it is nobody else's fallback.",
+    )
+    out_of_service = fields.Boolean(
+        tracking=True,
+        copy=False,
+        groups=_SYSTEM,
+        help="Mail takes another way while it is on, as if this server did not exist; "
+        "users and companies stay assigned. For a server that is broken for a while.",
     )
     delegation = fields.Selection(
         selection=[
@@ -177,6 +185,14 @@ class IrMailServer(models.Model):
         servers = super().create(vals_list)
         servers.invalidate_recordset(["sender_email"], flush=False)
         return servers
+
+    def write(self, vals):
+        """Reserve those that are left to nobody, unless that is said at once."""
+        taken = not vals.keys().isdisjoint(_ASSIGNED_TO) and "reserved" not in vals
+        assigned = self._filter_assigned() if taken else self.browse()
+        result = super().write(vals)
+        assigned._reserve_unassigned()
+        return result
 
     # ------------------------------------------------------------------
     # Constraints
@@ -456,15 +472,33 @@ class IrMailServer(models.Model):
                 usages.setdefault(server.id, []).extend(lines)
         return usages
 
-    def _reserve_unassigned(self):
-        """Reserve those that nobody is assigned to any more.
+    def _filter_assigned(self):
+        """Those that users or companies send through, archived ones too."""
+        servers = self.sudo().with_context(active_test=False)
+        assigned = servers.filtered(lambda s: s.own_user_ids or s.default_company_ids)
+        return self & assigned.with_env(self.env)
 
-        Called where users or companies were deleted: their servers, a mailbox among
-        them, must not become everybody's fallback by that.
+    def _reserve_unassigned(self):
+        """Reserve those that nobody is assigned to any more, and log why.
+
+        Called where users or companies lost their servers or were deleted: a mailbox
+        among them must not become everybody's fallback by that.
         """
-        self.filtered(
-            lambda server: not (server.own_user_ids or server.default_company_ids)
-        ).reserved = True
+        for server in self - self._filter_assigned():
+            if not server.reserved:
+                server._track_set_log_message(
+                    self.env._(
+                        "Nobody sends through it any more. It is reserved, so that it "
+                        "does not carry everybody's mail."
+                    )
+                )
+                server.reserved = True
+
+    @api.onchange(*_ASSIGNED_TO)
+    def _onchange_assigned_to(self):
+        """Show at once what saving does."""
+        if self._origin._filter_assigned() and not self._filter_assigned():
+            self.reserved = True
 
     @api.model
     def get_import_templates(self):

@@ -53,6 +53,10 @@ class IrMailServer(models.Model):
     )
 
     @api.depends(
+        "out_of_service",
+        "owner_user_id",
+        "smtp_user",
+        "smtp_authentication",
         "from_filter",
         "from_policy",
         "sender_email",
@@ -177,6 +181,13 @@ class IrMailServer(models.Model):
     def _get_assignment_warnings(self):
         """Where nobody is left whose mail could leave through it."""
         users = self.own_user_ids
+        if self.out_of_service:
+            return [
+                self.env._(
+                    "It is out of service: no mail leaves through it until you switch "
+                    "that off."
+                )
+            ]
         if self.default_company_ids:
             return []
         if users and not any(map(self.env["mail.routing"]._may_be_sender, users)):
@@ -193,7 +204,28 @@ class IrMailServer(models.Model):
                     "which it is set by hand leaves through it."
                 )
             ]
-        return []
+        return self._get_open_mailbox_warnings()
+
+    def _get_open_mailbox_warnings(self):
+        """Where a mailbox is everybody's fallback, as it is assigned to nobody."""
+        closed = self.own_user_ids or self.reserved or self.owner_user_id
+        if closed or self.from_filter or not self._is_routing_configured():
+            return []
+        email = self._get_login_email()
+        if not email:
+            return []
+        return [
+            self.env._(
+                "It is assigned to nobody, so anybody's mail may leave through the "
+                "mailbox %(email)s. Assign it to its users, reserve it, or fill in its "
+                "FROM filter.",
+                email=email,
+            )
+        ]
+
+    @api.model
+    def _is_routing_configured(self):
+        return self.env["mail.routing"].sudo()._is_configured()
 
     # ------------------------------------------------------------------
     # What it does

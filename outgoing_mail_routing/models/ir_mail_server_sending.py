@@ -37,6 +37,9 @@ class IrMailServer(models.Model):
             smtp_from = self.env["mail.routing"]._route(
                 smtp_from, forced_id=mail_server_id
             )
+            # another one, where it is out of service
+            profile = smtp_from.decision.profile
+            mail_server_id = profile.id if profile else None
         return super()._connect__(
             *args, smtp_from=smtp_from, mail_server_id=mail_server_id, **kwargs
         )

@@ -78,7 +78,7 @@ class IrMailServer(models.Model):
         """The From address and the envelope sender of mail that leaves through it.
 
         Of its users or companies, else of the calling user with the server set by hand;
-        those of an archived server as if it were active.
+        those of an archived server, or one out of service, as if it were in use.
 
         :return: empty where core decides them: nobody assigned, and no policy set, or
             nothing can be told of those who are
@@ -87,7 +87,8 @@ class IrMailServer(models.Model):
         self.check_access("read")
         server = self.sudo().with_context(active_test=False)
         routing = server.env["mail.routing"]
-        directory = routing._build_directory({server.id: {"active": True}})
+        in_use = {"active": True, "out_of_service": False}
+        directory = routing._build_directory({server.id: in_use})
         profile = directory.get(server.id)
         if profile.owner_id or not (profile.assigned or profile.has_sender_policy):
             return []

@@ -42,6 +42,7 @@ _directories = LRU(16)
 SERVER_FIELDS = (
     "name",
     "active",
+    "out_of_service",
     "sequence",
     "from_filter",
     "company_ids",
@@ -63,7 +64,12 @@ PROPOSED_FROM = ("sender_email_custom", "smtp_user", "smtp_authentication")
 _COMPANY_FIELDS = ("email", "alias_domain_id", "parent_id")
 
 # Why an assigned server cannot carry the mail it is assigned for
-OBSTACLES = (Reason.ARCHIVED, Reason.BARRED, Reason.NO_SENDER_ADDRESS)
+OBSTACLES = (
+    Reason.ARCHIVED,
+    Reason.OUT_OF_SERVICE,
+    Reason.BARRED,
+    Reason.NO_SENDER_ADDRESS,
+)
 
 # What of an incoming server tells whether it brings answers back
 _COLLECTOR_FIELDS = ("active", "state", "server_type")
@@ -346,6 +352,7 @@ class MailRouting(models.AbstractModel):
             id=values["id"],
             name=values["name"],
             active=values["active"],
+            out_of_service=values["out_of_service"],
             from_filter=self._parse_from_filter(values["from_filter"]),
             company_ids=frozenset(values["company_ids"]),
             user_ids=frozenset(values["own_user_ids"]),
@@ -658,7 +665,7 @@ class MailRouting(models.AbstractModel):
         )
         personal_id = routing._personal_server_id(user, directory, forced_id)
         return self._as_routed_from(
-            decide(replace(request, personal_id=personal_id), directory)
+            routing._ask(replace(request, personal_id=personal_id), directory)
         )
 
     @api.model
@@ -691,12 +698,29 @@ class MailRouting(models.AbstractModel):
 
         :rtype: RoutedFrom
         """
-        decision = decide(request, directory)
+        decision = self._ask(request, directory)
         last = decision.steps[-1]
         if last.reason is Reason.PRIORITY_FIRST:
             # as core does: a server of another domain carries this mail
             _logger.warning("%s It sends as %s.", last, decision.email_from)
         return self._as_routed_from(decision)
+
+    @api.model
+    def _ask(self, request, directory):
+        """The decision of ``routing/`` over the servers that are in service.
+
+        :rtype: routing.Decision
+        """
+        return decide(request, directory, self._get_out_of_service(directory))
+
+    @api.model
+    def _get_out_of_service(self, directory):
+        """The servers that every rule passes over, for now.
+
+        :param routing.Directory directory: all servers
+        :return: a frozenset of ids
+        """
+        return directory.out_of_service
 
     @api.model
     def _as_routed_from(self, decision):
@@ -722,7 +746,7 @@ class MailRouting(models.AbstractModel):
         :rtype: routing.Decision
         """
         request = self._form_request(email_from, company, directory, sender, collected)
-        return decide(replace(request, forced_id=forced_id), directory)
+        return self._ask(replace(request, forced_id=forced_id), directory)
 
     @api.model
     def _form_request(

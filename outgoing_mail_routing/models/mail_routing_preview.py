@@ -131,8 +131,11 @@ class MailRoutingPreview(models.AbstractModel):
         id_ = edited._origin.id
         rows = {}
         for server in chain(before - after, after - before):
-            ids = set(server[other_side].ids)
-            rows[server.id] = {other_side: list(ids ^ {id_})}
+            ids = set(server[other_side].ids) ^ {id_}
+            rows[server.id] = {other_side: list(ids)}
+            others = server.own_user_ids.ids + server.default_company_ids.ids
+            if not ids and others == [id_]:
+                rows[server.id]["reserved"] = True  # as where it is saved
         return rows
 
     # ------------------------------------------------------------------

@@ -4,6 +4,8 @@ from odoo.tools.mail import decode_message_header, email_split
 from ..routing import domain_of
 from .company_text import CompanyText
 from .mail_message import GATEWAY, GATEWAY_KEY
+from .replies_connection import FetchedMail
+from .telling import text_of
 
 
 class MailThread(models.AbstractModel):
@@ -44,6 +46,20 @@ class MailThread(models.AbstractModel):
         )
         companies = written_to.company_ids
         return companies if len(companies) == 1 else companies.browse()
+
+    @api.model
+    def message_process(self, model, message, *args, **kwargs):
+        """Tell the connection that fetched a mail whether it was posted."""
+        try:
+            result = super().message_process(model, message, *args, **kwargs)
+        except Exception as error:
+            if isinstance(message, FetchedMail):
+                message.error = text_of(error)
+            raise
+        if isinstance(message, FetchedMail):
+            # the transaction is about to be committed, and nothing else is left to do
+            self.env.cr.precommit.add(message.note_posted)
+        return result
 
     @api.model
     def message_route(self, message, message_dict, *args, **kwargs):

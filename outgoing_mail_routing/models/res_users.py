@@ -100,10 +100,13 @@ class ResUsers(models.Model):
         is_administrator = reader.has_group("base.group_system")
         readable = self if is_administrator else reader & self._origin
         ways_of = readable._filter_internal()._get_mail_ways(is_administrator)
+        configured = self.env["mail.routing"]._is_configured()
         for user in self:
             asked = user if is_administrator else user._origin
             ways, untold = ways_of.get(asked, ((), ()))
             lost = dict.fromkeys(way.reply_email for way in ways if not way.collected)
+            if not (configured or user.own_mail_server_ids):
+                lost = {}  # all leaves as core sends it
             lines = [*map(user._describe_mail_way, ways), *untold]
             warnings = user._get_own_server_warnings(ways)
             user.outgoing_mail_summary = "\n".join(lines) or False
@@ -138,9 +141,10 @@ class ResUsers(models.Model):
             email_from or user.email_formatted, company.sudo(), directory, user
         )
         is_member = company in user.company_ids
+        out = routing._get_out_of_service(directory)
         return Server.browse(
             profile.id
-            for profile in choosable(request, directory)
+            for profile in choosable(request, directory, out)
             if is_member or user.id in {*profile.user_ids, profile.owner_id}
         )
 
@@ -339,7 +343,11 @@ class ResUsers(models.Model):
         before = "use_own_mail_servers" in vals and {
             user: user.use_own_mail_servers for user in self.sudo()
         }
+        own = servers.sudo()
+        if "own_mail_server_ids" in vals:
+            own = self.sudo().with_context(active_test=False).own_mail_server_ids
         result = super().write(vals)
+        own._reserve_unassigned()
         if before:
             self._log_switched_servers(before)
         return result

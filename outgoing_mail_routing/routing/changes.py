@@ -51,14 +51,14 @@ class Outcome:
 
 
 def outcome(question: Question, directory: Directory) -> Outcome:
-    """The route of one mail over the servers of a directory.
+    """The route of one mail over the servers of a directory that are in service.
 
     >>> shared = ServerProfile(1, "Shared")
     >>> question = Question(Request("", "anna@a.example"), HeaderFacts("", ""))
     >>> outcome(question, Directory([shared])).profile.name
     'Shared'
     """
-    decision = decide(question.request, directory)
+    decision = decide(question.request, directory, directory.out_of_service)
     facts = replace(question.facts, final_from=decision.from_email)
     plan = plan_headers(decision, facts)
     return Outcome(

@@ -57,13 +57,21 @@ def _look_up(
     return [*by_address, *(p for p in by_domain if p.id not in seen)]
 
 
-def _holders(
-    profile: ServerProfile, ids: frozenset[int], id: int, chosen: frozenset[int]
-) -> frozenset[int]:
-    """Who holds a server once ``id`` holds the chosen ones and no other active one."""
+def _edited(
+    profile: ServerProfile, field: str, id: int, chosen: frozenset[int]
+) -> ServerProfile:
+    """A server once ``id`` holds the chosen ones and no other active one.
+
+    As where that is saved, one that is left to nobody is reserved then.
+    """
     if not profile.active:
-        return ids
-    return ids | {id} if profile.id in chosen else ids - {id}
+        return profile
+    ids: frozenset[int] = getattr(profile, field)
+    ids = ids | {id} if profile.id in chosen else ids - {id}
+    edited = replace(profile, **{field: ids})  # type: ignore[arg-type]
+    if profile.assigned and not edited.assigned:
+        return replace(edited, reserved=True)
+    return edited
 
 
 class Directory:
@@ -100,7 +108,12 @@ class Directory:
         self._closed_by_filter: dict[str, list[ServerProfile]] = defaultdict(list)
         self._unassigned = _FallbackPool()
         self._of_other_companies = _FallbackPool()
+        self._without: dict[frozenset[int], Directory] = {}
         self.configured = any(profile.configured for profile in self._profiles)
+        #: Those whose forms say so, whatever else is out
+        self.out_of_service = frozenset(
+            profile.id for profile in self._profiles if profile.out_of_service
+        )
         for rank, profile in enumerate(self._profiles):
             self._file(rank, profile)
 
@@ -156,6 +169,14 @@ class Directory:
         profiles = (self.get(server_id) for server_id in server_ids)
         return Directory(profile for profile in profiles if profile is not None)
 
+    def without(self, server_ids: frozenset[int]) -> Directory:
+        """A directory that lacks these servers, made once for each such set."""
+        left = self._without.get(server_ids)
+        if left is None:
+            left = Directory(p for p in self._profiles if p.id not in server_ids)
+            self._without = {server_ids: left}  # the last one: a queue asks for one
+        return left
+
     def with_servers_of_user(
         self, user_id: int, server_ids: Iterable[int]
     ) -> Directory:
@@ -166,8 +187,7 @@ class Directory:
         """
         chosen = frozenset(server_ids)
         return Directory(
-            replace(p, user_ids=_holders(p, p.user_ids, user_id, chosen))
-            for p in self._profiles
+            _edited(p, "user_ids", user_id, chosen) for p in self._profiles
         )
 
     def with_servers_of_company(
@@ -176,12 +196,7 @@ class Directory:
         """A copy in which these are the active servers of a company, for forms."""
         chosen = frozenset(server_ids)
         return Directory(
-            replace(
-                p,
-                default_company_ids=_holders(
-                    p, p.default_company_ids, company_id, chosen
-                ),
-            )
+            _edited(p, "default_company_ids", company_id, chosen)
             for p in self._profiles
         )
 

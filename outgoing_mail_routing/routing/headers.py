@@ -21,6 +21,7 @@ from .types import (
 def plan_headers(decision: Decision, facts: HeaderFacts) -> HeaderPlan:
     """What the route sets in the headers; what is ``None`` stays as core made it.
 
+    >>> from .types import ServerProfile
     >>> mailbox = ServerProfile(1, "Mailbox", user_ids=frozenset({5}),
     ...                         sender_email="office@a.example")
     >>> plan_headers(
@@ -44,6 +45,7 @@ def plan_headers(decision: Decision, facts: HeaderFacts) -> HeaderPlan:
 def header_route(decision: Decision) -> HeaderRoute | None:
     """What :func:`plan_headers` gets to see; ``None`` where core decides both headers.
 
+    >>> from .types import ServerProfile
     >>> header_route(Decision(Rule.PRIORITY, ServerProfile(1, "Shared"), "", ""))
     """
     rule, profile = decision.header_rule, decision.profile
@@ -60,6 +62,7 @@ def header_route(decision: Decision) -> HeaderRoute | None:
 def decides_headers(decision: Decision) -> bool:
     """Whether the route decides anything that a message says of its sender.
 
+    >>> from .types import ServerProfile
     >>> decides_headers(Decision(Rule.PRIORITY, ServerProfile(1, "Shared"), "", ""))
     False
     """
@@ -75,6 +78,7 @@ def session_key(
     server is refused. Mails whose headers core decides may share a session whatever
     rule sent them there.
 
+    >>> from .types import ServerProfile
     >>> session_key(Decision(Rule.PRIORITY, ServerProfile(1, "Shared"), "", ""))
     (None, False, False, ())
     """

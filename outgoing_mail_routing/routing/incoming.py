@@ -2,14 +2,20 @@
 
 RFC 5322, section 3.6.4 (Message-ID, In-Reply-To, References), RFC 6522
 (``multipart/report``) and RFC 3464 (delivery status notifications).
+
+Anybody may write to a mailbox. Nothing here relies on what a mail says of itself being
+well formed; whoever calls :func:`read_headers` and :func:`read_bounce` still has to
+expect any error of Python's parser, and to leave that one mail where it is.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from base64 import b64decode
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from email import message_from_bytes
+from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import parseaddr
 
@@ -21,6 +27,9 @@ HEADERS = (
 #: As core's ``message_route``: of a long thread only the latest are looked up.
 _MAX_REFERENCES = 32
 _MESSAGE_ID = re.compile(r"<[^<>]+>")
+_REPORT_TYPE = re.compile(r"report-type\s*=[\s\"]*([\w-]+)", re.IGNORECASE)
+_ACTION = re.compile(r"^action\s*:\s*([\w-]+)", re.IGNORECASE | re.MULTILINE)
+_STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 _SMTP_HOST = re.compile(r"^smtps?\d*\.", re.IGNORECASE)
 _MAILBOX_HOSTS = {
     "smtp.office365.com": "outlook.office365.com",
@@ -33,16 +42,19 @@ class IncomingMail:
     """What the headers of a mail in a mailbox say about the mail it answers.
 
     ``references`` and ``in_reply_to`` are the ids in the headers of these names;
-    ``returned`` those of the mail that a ``bounce`` brings back. ``report`` is a
-    report of another kind, such as a receipt, and ``from_odoo`` says that some Odoo
-    made the mail.
+    ``returned`` those of the mail that a ``bounce`` brings back. ``structured`` says
+    that it is a ``multipart/report``, ``report`` that it is one of another kind than
+    of a failure, such as a receipt. ``sender`` is the address in From, in lower case,
+    and ``from_odoo`` says that some Odoo made the mail.
     """
 
     message_id: str = ""
     references: tuple[str, ...] = ()
     in_reply_to: tuple[str, ...] = ()
     returned: tuple[str, ...] = ()
+    sender: str = ""
     bounce: bool = False
+    structured: bool = False
     report: bool = False
     from_odoo: bool = False
 
@@ -51,6 +63,18 @@ class IncomingMail:
         """All the ids that tell whether the mail is for Odoo."""
         ids = (self.message_id, *self.references, *self.in_reply_to, *self.returned)
         return {id_ for id_ in ids if id_}
+
+
+@dataclass(frozen=True, slots=True)
+class KnownMessage:
+    """A message of Odoo's: whether it stands on a document, and who is in it.
+
+    ``emails`` are the addresses, in lower case, of those who are in the message or
+    follow its document. They are asked for only where :func:`answers_a_stranger`.
+    """
+
+    answerable: bool = False
+    emails: frozenset[str] = field(default_factory=frozenset)
 
 
 def read_headers(raw: bytes) -> IncomingMail:
@@ -62,23 +86,30 @@ def read_headers(raw: bytes) -> IncomingMail:
     True
     """
     message = message_from_bytes(raw)
-    is_report = message.get_content_type() == "multipart/report"
-    kind = str(message.get_param("report-type") or "delivery-status").lower()
-    sender = parseaddr(str(message["From"] or ""))[1].partition("@")[0].lower()
-    report = is_report and kind != "delivery-status"
+    structured = message.get_content_type() == "multipart/report"
+    kind = _REPORT_TYPE.search(_text(message, "Content-Type"))
+    of_failure = kind is None or kind[1].lower() == "delivery-status"
+    sender = parseaddr(_text(message, "From"))[1].lower()
+    report = structured and not of_failure
+    by_daemon = sender.partition("@")[0] == "mailer-daemon"
     return IncomingMail(
         message_id="".join(_ids(message, "Message-ID")[:1]),
         references=_ids(message, "References")[-_MAX_REFERENCES:],
         in_reply_to=_ids(message, "In-Reply-To"),
+        sender=sender,
         # as core's _detect_is_bounce tells them
-        bounce=not report and (is_report or sender == "mailer-daemon"),
+        bounce=not report and (structured or by_daemon),
+        structured=structured,
         report=report,
         from_odoo="X-Odoo-Objects" in message,
     )
 
 
 def read_bounce(mail: IncomingMail, raw: bytes) -> IncomingMail:
-    """Add what a bounce returns: the original mail, or its headers.
+    """Add what a bounce returns, the original mail or its headers, and what it is.
+
+    One that tells of a delay or of a delivery, and of no failure, is a report like
+    another (RFC 3464, section 2.3.3).
 
     :param raw: the bounce, or as much of its beginning as holds these headers
 
@@ -92,28 +123,52 @@ def read_bounce(mail: IncomingMail, raw: bytes) -> IncomingMail:
     ... --=--''').returned
     ('<1@odoo.example>',)
     """
-    for part in message_from_bytes(raw).walk():
-        original = _original(part)
-        if original is not None:
-            # Exchange keeps there the id that it put another in the place of
-            renamed = _ids(original, "X-Microsoft-Original-Message-ID")
-            return replace(mail, returned=_ids(original, "Message-ID") + renamed)
+    parts = list(_parts(message_from_bytes(raw)))
+    actions = {
+        action.lower()
+        for part in parts
+        if part.get_content_type() in _STATUS_TYPES
+        for action in _ACTION.findall(_status_text(part))
+    }
+    if actions and "failed" not in actions:
+        return replace(mail, bounce=False, report=True)
+    for original in filter(None, map(_original, parts)):
+        # Exchange keeps there the id that it put another in the place of
+        renamed = _ids(original, "X-Microsoft-Original-Message-ID")
+        return replace(mail, returned=_ids(original, "Message-ID") + renamed)
     return mail
 
 
-def is_for_odoo(mail: IncomingMail, known: Mapping[str, bool]) -> bool:
+def answers_a_stranger(mail: IncomingMail, known: Mapping[str, KnownMessage]) -> bool:
+    """Whether a mail in a thread of Odoo's answers one that Odoo does not know.
+
+    Somebody forwarded a message of Odoo's, for example, and is answered alone.
+
+    >>> mail = IncomingMail(in_reply_to=("<2@private.example>",),
+    ...                     references=("<1@odoo.example>", "<2@private.example>"))
+    >>> answers_a_stranger(mail, {"<1@odoo.example>": KnownMessage(True)})
+    True
+    """
+    return bool(mail.in_reply_to) and known.keys().isdisjoint(mail.in_reply_to)
+
+
+def is_for_odoo(mail: IncomingMail, known: Mapping[str, KnownMessage]) -> bool:
     """Whether a mail answers one of Odoo's, or is a bounce of one.
 
     A bounce that returns the original is told by the original alone: what somebody
     answered on their own, in a thread that Odoo began, is not Odoo's when it comes
-    back. Odoo's own mail refers to messages of Odoo's too, but answers nothing: it is
+    back. Without the original only a ``multipart/report`` is one: core can make nothing
+    of any other. An answer to somebody else's mail is Odoo's only from who is in the
+    message of Odoo's that it refers to.
+
+    Odoo's own mail refers to messages of Odoo's too, but answers nothing: it is
     known by its id, or, where a relay gave it another one, by its own id standing last
     in References, where core puts it.
 
-    :param known: the ids of Odoo's messages, and whether a message can be answered,
-        because it stands on a document
+    :param known: the messages of Odoo's by their ids
 
-    >>> known = {"<1@odoo.example>": True, "<2@odoo.example>": False}
+    >>> known = {"<1@odoo.example>": KnownMessage(True),
+    ...          "<2@odoo.example>": KnownMessage()}
     >>> is_for_odoo(IncomingMail(references=("<1@odoo.example>",)), known)
     True
     >>> is_for_odoo(IncomingMail(in_reply_to=("<2@odoo.example>",)), known)
@@ -125,11 +180,17 @@ def is_for_odoo(mail: IncomingMail, known: Mapping[str, bool]) -> bool:
     if mail.report:
         return False
     if mail.bounce:
-        return any(id_ in known for id_ in mail.returned or answered)
+        by_thread = answered if mail.structured else ()
+        return any(id_ in known for id_ in mail.returned or by_thread)
     renamed = mail.from_odoo and not mail.in_reply_to and mail.references[-1:]
     if mail.message_id in known or (renamed and renamed[0] in known):
         return False
-    return any(known.get(id_) for id_ in answered)
+    messages = [known[id_] for id_ in answered if id_ in known]
+    stranger = answers_a_stranger(mail, known)
+    return any(
+        message.answerable and (not stranger or mail.sender in message.emails)
+        for message in messages
+    )
 
 
 def guess_imap_host(smtp_host: str) -> str:
@@ -142,17 +203,58 @@ def guess_imap_host(smtp_host: str) -> str:
     return known or _SMTP_HOST.sub("imap.", smtp_host)
 
 
+def _text(message: Message, name: str) -> str:
+    """The text of all headers of a name, decoded as core does (RFC 2047)."""
+    return " ".join(_decoded(str(text)) for text in message.get_all(name, ()))
+
+
+def _decoded(text: str) -> str:
+    try:
+        return str(make_header(decode_header(text)))
+    except (LookupError, ValueError):
+        return text  # encoded as nobody can read
+
+
 def _ids(message: Message, name: str) -> tuple[str, ...]:
-    """The message ids in a header; some clients fold them in their middle."""
-    header = str(message[name] or "")
-    return tuple("".join(id_.split()) for id_ in _MESSAGE_ID.findall(header))
+    """The message ids in headers; some clients fold them in their middle."""
+    found = _MESSAGE_ID.findall(_text(message, name))
+    return tuple("".join(id_.split()) for id_ in found)
+
+
+def _parts(message: Message) -> Iterator[Message]:
+    """The parts of a mail, but not those of a mail that it returns."""
+    yield message
+    payload = message.get_payload()
+    if message.get_content_maintype() == "multipart" and isinstance(payload, list):
+        for part in payload:
+            yield from _parts(part)
+
+
+def _status_text(part: Message) -> str:
+    """The fields of a delivery status: Python's parser takes each group for a mail."""
+    payload = part.get_payload()
+    if not isinstance(payload, list):
+        return _content(part).decode("utf-8", "replace")
+    lines = [f"{name}: {value}" for group in payload for name, value in group.items()]
+    bodies = "".join(str(group.get_payload()) for group in payload)
+    if str(part["Content-Transfer-Encoding"] or "").strip().lower() == "base64":
+        bodies = b64decode(bodies.encode("ascii", "ignore")).decode("utf-8", "replace")
+    return "\n".join([*lines, bodies])
+
+
+def _content(part: Message) -> bytes:
+    """The content of a part; its charset, which may be none, is not asked for."""
+    del part["Content-Type"]
+    content = part.get_payload(decode=True)
+    return content if isinstance(content, bytes) else b""
 
 
 def _original(part: Message) -> Message | None:
     """The mail that a part of a bounce returns, ``None`` for any other part."""
-    if part.get_content_type() == "text/rfc822-headers":
-        return message_from_bytes(part.get_payload(decode=True) or b"")
+    kind = part.get_content_type()
+    if kind in ("text/rfc822-headers", "message/global-headers"):
+        return message_from_bytes(_content(part))
     payload = part.get_payload()
-    if part.get_content_type() == "message/rfc822" and isinstance(payload, list):
+    if kind in ("message/rfc822", "message/global") and isinstance(payload, list):
         return payload[0]
     return None

@@ -101,11 +101,15 @@ def _default_addresses(profile: ServerProfile, request: Request) -> Iterator[str
         yield request.notifications_email
 
 
-def decide(request: Request, directory: Directory) -> Decision:
+def decide(
+    request: Request, directory: Directory, out: frozenset[int] = frozenset()
+) -> Decision:
     """The route of one mail; it always has an answer.
 
     Asks the rules in order and lets the first that takes a server conclude. Where
     nothing is configured the answer is that of core's ``_find_mail_server``.
+
+    :param out: ids of servers that are out of service: every rule passes over them
 
     >>> mailbox = ServerProfile(1, "Mailbox", user_ids=frozenset({5}),
     ...                         sender_email="office@a.example")
@@ -118,14 +122,16 @@ def decide(request: Request, directory: Directory) -> Decision:
     >>> print(decision.steps[-1])
     Mailbox is the first server of Anna and none of them may send as anna@a.example.
     """
-    search = _Search(request, directory)
+    search = _Search(request, directory, out)
     for rule in _RULES:
         if taken := rule(search):
             return _conclude(search, taken)
     return _conclude(search, _system(search))
 
 
-def choosable(request: Request, directory: Directory) -> list[ServerProfile]:
+def choosable(
+    request: Request, directory: Directory, out: frozenset[int] = frozenset()
+) -> list[ServerProfile]:
     """The servers that the sender may choose for a mail by hand.
 
     Those that the rules ``user`` and ``company`` would ask, in their order, as far as
@@ -138,7 +144,7 @@ def choosable(request: Request, directory: Directory) -> list[ServerProfile]:
     >>> [profile.name for profile in choosable(request, Directory([mailbox]))]
     ['Mailbox']
     """
-    search = _Search(request, directory)
+    search = _Search(request, directory, out)
     profiles = []
     personal = directory.get(request.personal_id)
     if personal and _is_open_personal(personal, request):
@@ -164,9 +170,14 @@ class _Taken:
 class _Search:
     """One question to the directory: its facts and the steps noted so far."""
 
-    def __init__(self, request: Request, directory: Directory) -> None:
+    def __init__(
+        self, request: Request, directory: Directory, out: frozenset[int]
+    ) -> None:
         self.request = request
         self.directory = directory
+        self.out = out
+        #: Where core's fallbacks look, which take the first of all that are left
+        self.in_service = directory.without(out) if out else directory
         self.steps: list[Step] = []
         company = request.company
         self.company_id = company.id if company else 0
@@ -221,6 +232,8 @@ class _Search:
         """Why a server cannot carry this mail at all, whoever it is assigned to."""
         if not profile.active:
             return Reason.ARCHIVED
+        if profile.id in self.out:
+            return Reason.OUT_OF_SERVICE
         if self.bars(profile):
             return Reason.BARRED
         if not may_send_as(profile, self.request.email) and not sender_address(
@@ -318,9 +331,12 @@ def _forced(search: _Search) -> _Taken | None:
         refusal = Reason.FORCED_BARRED
     elif not profile.active:
         refusal = Reason.FORCED_ARCHIVED
-    if refusal is None:
+    if refusal is None and profile.id not in search.out:
         return replace(taken, headers_as=_assigned_by(search, profile))
     search.steps.pop()
+    if refusal is None:
+        search.note(Rule.FORCED, Reason.FORCED_OUT_OF_SERVICE, profile)
+        return None
     search.note(Rule.FORCED, refusal, profile)
     return replace(taken, refused=True)
 
@@ -518,9 +534,10 @@ def _fallback_is_unassigned(search: _Search) -> bool | None:
 
     ``None`` where neither are left. Servers assigned to users are never asked.
     """
-    if search.directory.first_unassigned(search.company_id, unfiltered=False):
+    left = search.in_service
+    if left.first_unassigned(search.company_id, unfiltered=False):
         return True
-    if search.directory.first_of_other_companies(search.company_id, unfiltered=False):
+    if left.first_of_other_companies(search.company_id, unfiltered=False):
         return False
     return None
 
@@ -532,7 +549,7 @@ def _default_from(search: _Search) -> _Taken | None:
         search.note(Rule.DEFAULT_FROM, Reason.NO_DEFAULT_FROM)
         return None
     unassigned = _fallback_is_unassigned(search)
-    for profile in search.directory.matching(default_from):
+    for profile in search.in_service.matching(default_from):
         in_pool = unassigned is not profile.assigned and not search.bars(profile)
         if in_pool and may_send_as(profile, default_from):
             return search.take_default(
@@ -544,20 +561,28 @@ def _default_from(search: _Search) -> _Taken | None:
 
 def _priority(search: _Search) -> _Taken | None:
     """Core's steps 3 and 4: the first server without a filter, else the first."""
+    _note_first_out(search)
     unassigned = _fallback_is_unassigned(search)
     if unassigned is None:
         search.note(Rule.PRIORITY, Reason.NOTHING_LEFT)
         return None
-    first = (
-        search.directory.first_unassigned
-        if unassigned
-        else search.directory.first_of_other_companies
-    )
+    left = search.in_service
+    first = left.first_unassigned if unassigned else left.first_of_other_companies
     if profile := first(search.company_id, unfiltered=True):
         return search.take_default(Rule.PRIORITY, Reason.PRIORITY_UNFILTERED, profile)
     return search.take_default(
         Rule.PRIORITY, Reason.PRIORITY_FIRST, first(search.company_id, unfiltered=False)
     )
+
+
+def _note_first_out(search: _Search) -> None:
+    """Name the server that the fallback would have taken, were it in service."""
+    first = search.directory.first_unassigned
+    for unfiltered in (True, False):
+        profile = first(search.company_id, unfiltered)
+        if profile and profile.id in search.out:
+            search.note(Rule.PRIORITY, Reason.OUT_OF_SERVICE, profile)
+            return
 
 
 def _system(search: _Search) -> _Taken:

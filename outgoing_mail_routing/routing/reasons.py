@@ -18,6 +18,9 @@ class Reason(str, Enum):
         "%(company)s."
     )
     FORCED_ARCHIVED = _lt("%(server)s is set on the mail itself, but it is archived.")
+    FORCED_OUT_OF_SERVICE = _lt(
+        "%(server)s is set on the mail itself, but it is out of service."
+    )
     # names no server: whoever reads why a mail failed need not be its owner
     FORCED_PERSONAL = _lt(
         "The server set on the mail itself is a personal server, and this mail is not "
@@ -91,6 +94,7 @@ class Reason(str, Enum):
     FILTER_MATCHES = _lt("The FROM filter of %(server)s admits %(email)s.")
     FILTER_NOWHERE = _lt("No FROM filter admits %(email)s.")
     ARCHIVED = _lt("%(server)s is archived.")
+    OUT_OF_SERVICE = _lt("%(server)s is out of service.")
     BARRED = _lt("%(server)s may not carry mail of %(company)s.")
     RESERVED = _lt(
         "%(server)s is reserved for the users and companies it is assigned to."

@@ -1,17 +1,16 @@
 """Which server fits a user, by nothing but their e-mail address.
 
-An address goes before a domain: a mailbox that sends as the very address is proposed
-even where its mail leaves through it already, since an assignment outlives an edited
-FROM filter. A domain is everybody's who has an address there, so it is proposed only
-where another server carries the user's mail, never where the company's rule or a FROM
-filter takes that server by itself.
+A mailbox that sends as the very address is proposed even where their mail leaves through
+it already, since an assignment outlives an edited FROM filter. Nothing is proposed that
+takes a server from anybody else: no company's relay, no fallback, and no domain in a FROM
+filter, which is everybody's who has an address there.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from .directory import Directory
@@ -26,9 +25,14 @@ class Fit(str, Enum):
     """Why a server is proposed to a user, or why none is."""
 
     ADDRESS = _lt("%(servers)s sends as %(email)s.")
+    SHARED = _lt(
+        "%(servers)s sends as %(email)s, but mail of others leaves through it, too. "
+        "Choose it by hand if it is theirs alone."
+    )
     DOMAIN = _lt(
-        "The FROM filter of %(servers)s admits %(email)s, and their mail leaves "
-        "another way now."
+        "The FROM filter of %(servers)s admits %(email)s, but is not theirs alone, and "
+        "their mail leaves another way now. Assign it to their company, or choose it "
+        "by hand."
     )
     THEIRS = _lt("%(servers)s is assigned to them already.")
     SAME_ROUTE = _lt("Their mail leaves through %(servers)s already.")
@@ -57,7 +61,7 @@ class Suggestion:
         'Mailbox'
         >>> Suggestion(Fit.THEIRS, (ServerProfile(1, "Mailbox"),)).proposed
         """
-        return self.profiles[0] if self.fit in (Fit.ADDRESS, Fit.DOMAIN) else None
+        return self.profiles[0] if self.fit is Fit.ADDRESS else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,7 @@ class Suggester:
 
     >>> from .types import FromFilter, Person
     >>> suggester = Suggester(Directory([
+    ...     ServerProfile(3, "For Everybody"),
     ...     ServerProfile(1, "Anna's Mailbox", sender_email="anna@a.example"),
     ...     ServerProfile(2, "Relay", from_filter=FromFilter("a.example",
     ...         domains=("a.example",))),
@@ -128,6 +133,7 @@ class Suggester:
         for profile in directory:
             if profile.active and not profile.owner_id:
                 self._file(profile)
+        self._fallbacks = _fallbacks(directory)
 
     def _file(self, profile: ServerProfile) -> None:
         addresses = {profile.sender_email, *profile.from_filter.addresses}
@@ -160,8 +166,27 @@ class Suggester:
             for profile in named
             if user.shares(profile) or not (profile.reserved and profile.assigned)
         ]
-        return _one_of(shared, Fit.ADDRESS, user) or Suggestion(
-            Fit.RESERVED, tuple(named)
+        answer = _one_of(shared, Fit.ADDRESS, user)
+        if answer is None:
+            return Suggestion(Fit.RESERVED, tuple(named))
+        if answer.proposed and self._carries_others(answer.proposed, request.email):
+            return replace(answer, fit=Fit.SHARED)
+        return answer
+
+    def _carries_others(self, profile: ServerProfile, email: str) -> bool:
+        """Whether mail of others may leave through a server that is not a user's yet.
+
+        By the rule of a company, by its FROM filter, or as the fallback of anybody:
+        once it is assigned to a user, it attracts nobody's mail and is no fallback.
+        """
+        if profile.user_ids or (profile.reserved and not profile.default_company_ids):
+            return False
+        addresses = set(map(same_address, profile.from_filter.addresses))
+        return bool(
+            profile.default_company_ids
+            or profile.from_filter.domains
+            or addresses - {same_address(email)}
+            or profile in self._fallbacks
         )
 
     def _suggest_by_domain(self, request: Request, user: _User) -> Suggestion:
@@ -174,11 +199,23 @@ class Suggester:
         ]
         if not fitting:
             return Suggestion(Fit.NOWHERE)
-        decision = decide(request, self._directory)
+        directory = self._directory
+        decision = decide(request, directory, directory.out_of_service)
         by_own = decision.rule is Rule.USER and not decision.rewritten
         if decision.profile and (by_own or decision.profile in fitting):
             return Suggestion(Fit.SAME_ROUTE, (decision.profile,))
         return _one_of(fitting, Fit.DOMAIN, user) or Suggestion(Fit.NOWHERE)
+
+
+def _fallbacks(directory: Directory) -> set[ServerProfile]:
+    """The servers that core's fallback takes for mail of some company, or of none."""
+    named = (profile.company_ids | profile.default_company_ids for profile in directory)
+    first = directory.first_unassigned
+    found = (
+        first(company_id, unfiltered=True) or first(company_id, unfiltered=False)
+        for company_id in {0}.union(*named)
+    )
+    return set(filter(None, found))
 
 
 def _one_of(

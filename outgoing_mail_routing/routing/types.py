@@ -77,12 +77,15 @@ class ServerProfile:
     ``user_ids`` are ``own_user_ids``, ``owner_id`` is core's ``owner_user_id``.
     ``company_domains`` are the e-mail domains of the companies that send through it,
     and ``collects_replies`` says that ``fetchmail_server_id`` is an incoming server
-    that brings answers back. ``0`` and the empty set mean nobody.
+    that brings answers back. ``out_of_service`` only says what its form does: which
+    servers are passed over is told beside the directory. ``0`` and the empty set mean
+    nobody.
     """
 
     id: int
     name: str
     active: bool = True
+    out_of_service: bool = False
     from_filter: FromFilter = FromFilter()
     company_ids: frozenset[int] = frozenset()
     user_ids: frozenset[int] = frozenset()
@@ -124,6 +127,7 @@ class ServerProfile:
             self.assigned
             or bool(self.company_ids)
             or self.reserved
+            or self.out_of_service
             or {self.from_policy, self.reply_to_policy, self.bounce_policy} != {AUTO}
         )
 

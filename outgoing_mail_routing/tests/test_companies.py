@@ -469,9 +469,55 @@ class TestLifecycle(RoutingCase):
         servers = self.mailbox + self.relay_a + self.shared
         self.assertFalse(servers.filtered("reserved"))
 
-    def test_taking_the_last_assignment_away_by_hand_reserves_nothing(self):
-        with Form(self.mailbox) as form:
-            form.own_user_ids.remove(id=self.anna.id)
+    def test_taking_the_last_assignment_away_reserves_the_server(self):
+        def on_the_form():
+            with Form(self.mailbox) as form:
+                form.own_user_ids.remove(id=self.anna.id)
+                self.assertTrue(form.reserved, "seen before it is saved")
+
+        def by_the_assignment():
+            wizard = self.env["mail.routing.assignment"].create(
+                {
+                    "user_ids": self.anna.ids,
+                    "mail_server_ids": self.mailbox.ids,
+                    "mode": "remove",
+                }
+            )
+            wizard.action_assign()
+
+        for name, take_away in {
+            "form of the server": on_the_form,
+            "server": lambda: self.mailbox.write({"own_user_ids": [Command.clear()]}),
+            "user": lambda: self.anna.write({"own_mail_server_ids": [Command.clear()]}),
+            "assignment": by_the_assignment,
+            "archived server": lambda: (
+                self.mailbox.action_archive(),
+                self.mailbox.write({"own_user_ids": [Command.clear()]}),
+            ),
+        }.items():
+            with self.subTest(name), self.env.cr.savepoint() as savepoint:
+                self._leave_only(self.mailbox)
+                take_away()
+                self.assertFalse(self.mailbox.own_user_ids)
+                self.assertTrue(self.mailbox.reserved)
+                self.env.flush_all()
+                self.assertRule(self._stray_mail(), "system")
+                savepoint.rollback()
+                self.env.invalidate_all(flush=False)
+
+    def test_taking_the_last_company_of_a_server_away_reserves_it(self):
+        self.company_a.mail_server_ids = False
+        self.assertTrue(self.relay_a.reserved)
+        self.relay_b.default_company_ids = False
+        self.assertTrue(self.relay_b.reserved)
+
+    def test_server_that_others_have_still_is_not_reserved(self):
+        self.mailbox.own_user_ids += self.ben
+        self.anna.own_mail_server_ids = False
+        self.assertFalse(self.mailbox.reserved)
+
+    def test_who_opens_a_server_at_once_is_taken_at_their_word(self):
+        self.mailbox.write({"own_user_ids": False, "reserved": False})
         self.assertFalse(self.mailbox.reserved)
 
     def _create_company_to_delete(self, **values):

@@ -152,7 +152,7 @@ class MailRoutingAssignment(models.TransientModel):
             assignment.warning = "\n".join(assignment._get_warnings()) or False
 
     def _get_warnings(self):
-        """Servers that would be left to nobody: then they are everybody's."""
+        """Servers that would be left to nobody: then they are reserved."""
         changes = self.line_ids.filtered("selected")._get_changes()
         for server_id, values in changes.items():
             commands = values.get("own_user_ids", ())
@@ -162,8 +162,8 @@ class MailRoutingAssignment(models.TransientModel):
             left = {*server.own_user_ids.ids, *linked} - unlinked
             if unlinked and not (left or server.default_company_ids or server.reserved):
                 yield self.env._(
-                    "“%(server)s” is assigned to nobody then, so that anybody's mail "
-                    "may leave through it. Reserve or archive it if it is a mailbox.",
+                    "“%(server)s” is assigned to nobody then and becomes reserved: no "
+                    "mail leaves through it.",
                     server=server.name,
                 )
 

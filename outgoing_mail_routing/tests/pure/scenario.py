@@ -109,7 +109,8 @@ def written_by(
 
 def route(request: Request, *servers: ServerProfile) -> Decision:
     """The decision, with these servers in this order of priority."""
-    return decide(request, Directory(servers))
+    directory = Directory(servers)
+    return decide(request, directory, directory.out_of_service)
 
 
 class Outcome(NamedTuple):

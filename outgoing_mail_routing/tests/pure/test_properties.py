@@ -147,6 +147,25 @@ def lends_to(profile: ServerProfile, request: Request, colleague: Person) -> boo
 
 
 @thorough
+@given(any_case, st.data())
+def test_server_out_of_service_is_passed_over_like_an_archived_one(
+    case: Case, data: st.DataObject
+) -> None:
+    request, servers = case
+    out = data.draw(st.frozensets(st.sampled_from([s.id for s in servers] or [0])))
+    archived = [replace(s, active=s.active and s.id not in out) for s in servers]
+    decision = decide(request, Directory(servers), out)
+    assert decision.refused or not decision.profile or decision.profile.id not in out
+    if request.forced_id in out:
+        if not decision.refused:
+            assert decision.rule is not Rule.FORCED
+        request = replace(request, forced_id=0)
+    if not decision.refused:
+        expected = decide(request, Directory(archived))
+        assert replace(decision, steps=()) == replace(expected, steps=())
+
+
+@thorough
 @given(any_case)
 def test_choosable_server_chosen_by_hand_leaves_as_by_its_rule(case: Case) -> None:
     request, servers = case

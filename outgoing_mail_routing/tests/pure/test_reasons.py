@@ -49,6 +49,11 @@ EXAMPLES: dict[Reason, tuple[Request, tuple[ServerProfile, ...], str]] = {
         (but(SHOP, active=False),),
         "Shop is set on the mail itself, but it is archived.",
     ),
+    Reason.FORCED_OUT_OF_SERVICE: (
+        FORCED,
+        (but(SHOP, out_of_service=True),),
+        "Shop is set on the mail itself, but it is out of service.",
+    ),
     Reason.FORCED_CLOSED: (
         but(FORCED, forced_open=False),
         (SHOP,),
@@ -244,6 +249,11 @@ EXAMPLES: dict[Reason, tuple[Request, tuple[ServerProfile, ...], str]] = {
         (FILTERED,),
         "Filtered is the first server left, although its FROM filter admits neither "
         "press@elsewhere.example nor the default From address.",
+    ),
+    Reason.OUT_OF_SERVICE: (
+        written_by(ANNA),
+        (but(MAILBOX, out_of_service=True), SHARED),
+        "Mailbox is out of service.",
     ),
     Reason.NOTHING_LEFT: (
         STRANGER,

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 
 from ...routing import (
+    Decision,
     Directory,
     Fit,
     Request,
-    Rule,
     ServerProfile,
     Suggester,
     Suggestion,
@@ -46,11 +46,11 @@ OWN = written_by(BEN)
 
 # what is asked, over which servers, and the answer with the ids it names
 CASES: dict[str, tuple[Request, tuple[ServerProfile, ...], Fit, list[int]]] = {
-    "sender address": (OWN, (BENS, RELAY_A), Fit.ADDRESS, [10]),
-    "address in a FROM filter": (OWN, (BY_FILTER,), Fit.ADDRESS, [11]),
+    "sender address": (OWN, (SHARED, BENS, RELAY_A), Fit.ADDRESS, [10]),
+    "address in a FROM filter": (OWN, (SHARED, BY_FILTER), Fit.ADDRESS, [11]),
     "both on one server": (
         OWN,
-        (but(BY_FILTER, sender_email=BEN.email),),
+        (SHARED, but(BY_FILTER, sender_email=BEN.email)),
         Fit.ADDRESS,
         [11],
     ),
@@ -72,13 +72,39 @@ CASES: dict[str, tuple[Request, tuple[ServerProfile, ...], Fit, list[int]]] = {
     "reserved for their company": (
         OWN,
         (but(BENS, reserved=True, default_company_ids=ONLY_A),),
+        Fit.SHARED,
+        [10],
+    ),
+    "fallback of everybody": (OWN, (BENS, SHARED), Fit.SHARED, [10]),
+    "last fallback of a company": (
+        OWN,
+        (but(SHARED, company_ids=ONLY_A), BENS),
+        Fit.SHARED,
+        [10],
+    ),
+    "fallback although it has a FROM filter": (OWN, (BY_FILTER,), Fit.SHARED, [11]),
+    "several addresses in a FROM filter": (
+        OWN,
+        (SHARED, server(15, "Team", f"{ANNA.email}, {BEN.email}")),
+        Fit.SHARED,
+        [15],
+    ),
+    "relay of their company with their address": (
+        OWN,
+        (SHARED, but(RELAY_A, sender_email=BEN.email)),
+        Fit.SHARED,
+        [2],
+    ),
+    "relay of their company that has users": (
+        OWN,
+        (but(OF_ANNA, default_company_ids=ONLY_A),),
         Fit.ADDRESS,
         [10],
     ),
     "archived": (OWN, (but(BENS, active=False),), Fit.NOWHERE, []),
     "personal": (OWN, (but(BENS, owner_id=ANNA.id),), Fit.NOWHERE, []),
     "barred mailbox": (OWN, (but(BENS, company_ids=ONLY_B),), Fit.NOWHERE, []),
-    "address before domain": (OWN, (WHOLE_DOMAIN, BENS), Fit.ADDRESS, [10]),
+    "address before domain": (OWN, (SHARED, WHOLE_DOMAIN, BENS), Fit.ADDRESS, [10]),
     "relay of their company": (OWN, (RELAY_A,), Fit.SAME_ROUTE, [2]),
     "relay of the parent company": (
         written_by(BEN, BRANCH),
@@ -178,8 +204,8 @@ def test_every_answer_is_among_the_cases() -> None:
 
 def test_other_companies_of_a_user_count() -> None:
     barred = but(BENS, company_ids=ONLY_B)
-    assert not suggestion(OWN, barred).proposed
-    answer = Suggester(Directory([barred])).suggest(OWN, ONLY_B)
+    assert not suggestion(OWN, SHARED, barred).proposed
+    answer = Suggester(Directory([SHARED, barred])).suggest(OWN, ONLY_B)
     assert answer.proposed == barred
 
 
@@ -191,22 +217,27 @@ def test_domain_counts_only_for_mail_of_the_own_company() -> None:
 
 @thorough
 @given(any_case)
-def test_what_is_proposed_by_domain_takes_another_route(
+def test_what_is_proposed_takes_nothing_from_anybody(
     case: tuple[Request, list[ServerProfile]],
 ) -> None:
     request, servers = case
     sender = request.sender
     if sender is None:
         return
-    request = replace(
-        request, email=sender.email, email_from=sender.email, forced_id=0, colleagues=()
-    )
     directory = Directory(servers)
-    answer = Suggester(directory).suggest(request)
-    if answer.fit is not Fit.DOMAIN or answer.proposed is None:
+    asked = replace(request, email=sender.email, email_from=sender.email, forced_id=0)
+    answer = Suggester(directory).suggest(asked, sender.company_ids)
+    if answer.proposed is None:
         return
     own = [profile.id for profile in directory.of_user(sender.id) if profile.active]
     assigned = directory.with_servers_of_user(sender.id, [*own, answer.proposed.id])
-    now, then = decide(request, directory), decide(request, assigned)
-    assert (then.rule, then.profile.id) == (Rule.USER, answer.proposed.id)
-    assert now.profile != answer.proposed
+    for other in (None, but(BEN, id=99, email="somebody@else.example")):
+        of_other = replace(request, sender=other, colleagues=(), forced_id=0)
+        if of_other.email == sender.email:
+            continue
+        now, then = decide(of_other, directory), decide(of_other, assigned)
+        assert (then.rule, _id_of(then)) == (now.rule, _id_of(now))
+
+
+def _id_of(decision: Decision) -> int:
+    return decision.profile.id if decision.profile else 0
