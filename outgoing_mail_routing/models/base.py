@@ -1,11 +1,17 @@
 from odoo import api, models
 
-# What of a mass mailing is sent, or decides to whom and in whose name
-_SENT_OF_MAILINGS = frozenset(
-    {"attachment_ids", "body_arch", "body_html", "contact_list_ids", "email_from"}
-    | {"mail_server_id", "mailing_domain", "mailing_model_id", "preview", "reply_to"}
-    | {"subject", "user_id"}
-)
+# What of records is sent later, by Odoo, or decides to whom and in whose name
+_SENT_LATER = {
+    "mailing.mailing": frozenset(
+        {"attachment_ids", "body_arch", "body_html", "contact_list_ids", "email_from"}
+        | {"mail_server_id", "mailing_domain", "mailing_model_id", "preview"}
+        | {"reply_to", "subject", "user_id"}
+    ),
+    "calendar.event": frozenset(
+        {"alarm_ids", "attendee_ids", "description", "location", "name", "partner_ids"}
+        | {"start", "stop", "user_id", "videocall_location"}
+    ),
+}
 
 
 class Base(models.AbstractModel):
@@ -28,12 +34,21 @@ class Base(models.AbstractModel):
         self._check_chosen_mail_servers(vals_list)
         return vals_list
 
-    def write(self, vals):
-        """Note, too, who changes the mass mailings of others: they have a company."""
-        self._check_chosen_mail_servers([vals])
-        if self._name == "mailing.mailing":
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Note, too, for whom code makes a mailing or event as somebody else."""
+        records = super().create(vals_list)
+        if self._name in _SENT_LATER:
             hands = self.env["mail.routing.hand"]
-            hands._note(hands._filter_changed(self, vals, _SENT_OF_MAILINGS))
+            hands._note_all(records, hands._get_asking_user().ids)
+        return records
+
+    def write(self, vals):
+        """Note, too, who changes mailings and events of others: they have a company."""
+        self._check_chosen_mail_servers([vals])
+        if self._name in _SENT_LATER:
+            hands = self.env["mail.routing.hand"]
+            hands._note(hands._filter_changed(self, vals, _SENT_LATER[self._name]))
         return super().write(vals)
 
     @api.model

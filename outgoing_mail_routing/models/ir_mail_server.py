@@ -166,12 +166,14 @@ class IrMailServer(models.Model):
 
     def init(self):
         """Let SQL insert a server without policies, as ``odoo neutralize`` does."""
-        for name in _POLICIES:
+        defaults = {**dict.fromkeys(_POLICIES, "auto"), "delegation": "nobody"}
+        for name, default in defaults.items():
             self.env.cr.execute(
                 SQL(
-                    "ALTER TABLE %s ALTER COLUMN %s SET DEFAULT 'auto'",
+                    "ALTER TABLE %s ALTER COLUMN %s SET DEFAULT %s",
                     SQL.identifier(self._table),
                     SQL.identifier(name),
+                    default,
                 )
             )
 

@@ -1,7 +1,9 @@
 """Who may choose an outgoing mail server by hand, and read its name."""
 
-from odoo import api, models
+from odoo import SUPERUSER_ID, api, models
 from odoo.exceptions import AccessError
+
+from .mail_message import GATEWAY, GATEWAY_KEY
 
 
 class IrMailServer(models.Model):
@@ -28,6 +30,31 @@ class IrMailServer(models.Model):
                     "You cannot send through this outgoing mail server. Leave the "
                     "outgoing mail server empty, or ask your administrator."
                 )
+            )
+
+    @api.model
+    def _check_may_assign(self, vals_list, *names):
+        """Refuse to assign servers in sudo for who may not assign them.
+
+        A client can put commands of any record into values that code writes in sudo, and
+        links of many2many fields are not checked there.
+
+        :param vals_list: values of users, companies or servers
+        :param names: the fields that assign
+        :raise AccessError: they are written for somebody who is no administrator
+        """
+        if all(vals.keys().isdisjoint(names) for vals in vals_list):
+            return
+        asking = self.env.transaction.default_env
+        users = self.env.user | self.env["res.users"].browse(asking and asking.uid)
+        incoming = self.env.context.get(GATEWAY_KEY) is GATEWAY
+        may_assign = all(
+            user.id == SUPERUSER_ID or user.sudo().has_group("base.group_system")
+            for user in users
+        )
+        if incoming or not may_assign:
+            raise AccessError(
+                self.env._("Only administrators assign outgoing mail servers.")
             )
 
     def _filter_open_to(self, user, shared=False):

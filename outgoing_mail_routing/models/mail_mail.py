@@ -1,4 +1,5 @@
 import logging
+import re
 from collections import defaultdict
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ _FAILURES_KEY = "outgoing_mail_routing_failures"
 _SENDER_HEADERS = frozenset(
     {"return-path", "sender", "errors-to", "resent-from", "resent-sender"}
 )
+
+# The name of a header (RFC 5322, section 3.6.8): a line break in it begins another one
+_HEADER_NAME = re.compile(r"[!-9;-~]+")
 
 # The recipient of a message that is prepared to be explained, and never sent
 _NOBODY = "nobody@explained.invalid"
@@ -111,7 +115,8 @@ class MailMail(models.Model):
 
         Core keeps their Return-Path, and makes it the envelope sender. Any user gives
         headers along with a message or a template, so what they say of the sender is
-        left out, in whatever spelling, and Return-Path is what core computes itself.
+        left out, in whatever spelling, as is what is no name of a header, and Return-Path
+        is what core computes itself.
         With nothing configured they are core's.
         """
         emails = super()._prepare_outgoing_list(*args, **kwargs)
@@ -121,7 +126,8 @@ class MailMail(models.Model):
                 kept = {
                     name: value
                     for name, value in email["headers"].items()
-                    if str(name).strip().lower() not in _SENDER_HEADERS
+                    if _HEADER_NAME.fullmatch(str(name))
+                    and str(name).lower() not in _SENDER_HEADERS
                 }
                 email["headers"] = {**kept, **own}
         return emails

@@ -11,8 +11,8 @@ from .company_text import CompanyText
 
 _logger = logging.getLogger(__name__)
 
-# What belongs to its organizer's company, and the path to them: core gives it none
-_ORGANIZERS = {"calendar.event": "user_id", "calendar.attendee": "event_id.user_id"}
+# What belongs to the company of an event, and the path to that: core gives it none
+_EVENTS = {"calendar.event": "", "calendar.attendee": "event_id"}
 
 
 class _SettledId(int):
@@ -130,7 +130,7 @@ class MailMail(models.Model):
         message = self.mail_message_id
         if self._is_bulk():
             return self._find_company_of_mailing(of_record)
-        if message.model in _ORGANIZERS and of_record:
+        if message.model in _EVENTS and of_record:
             return of_record
         if not of_record and self._is_company_of_job():
             user = sender or self._get_author_user()
@@ -146,16 +146,8 @@ class MailMail(models.Model):
 
     def _find_company_of_mailing(self, of_record):
         """The recipient's company if all its makers are in it, else theirs."""
-        mailing = self.mailing_id
-        hands = self.env["mail.routing.hand"]._of(mailing).get(mailing.id, ())
-        makers = [
-            mailing.user_id,
-            mailing.create_uid,
-            *(hand.user_id for hand in hands),
-        ]
-        makers = [user for user in makers if user and user.id != SUPERUSER_ID]
         company = of_record or self.mail_message_id.record_company_id
-        for user in makers:
+        for user in filter(None, self._get_makers_of(self.mailing_id)):
             if company not in user.company_ids:
                 company = user.company_id
         return company or self.env.company.sudo()
@@ -197,17 +189,29 @@ class MailMail(models.Model):
         message = self.mail_message_id
         if self.settled_company_id or self.sent_for_company_id:
             return True
-        if message.model in _ORGANIZERS or self._is_bulk():
+        if message.model in _EVENTS or self._is_bulk():
             return False
         return bool(message.record_company_id) and not self._is_company_of_job()
 
     @api.model
     def _get_companies_of(self, records):
-        """Each record with its company, or its organizer's where it has none."""
+        """Each record with its company, or its event's where it has none."""
         companies = records._mail_get_companies()
-        path = _ORGANIZERS.get(records._name)
+        path = _EVENTS.get(records._name)
         for record in records:
             company = companies[record.id]
-            if not company and path:
-                company = record.mapped(path).company_id[:1]
+            if not company and path is not None:
+                company = self._get_company_of_event(record.mapped(path))
             yield record, company
+
+    @api.model
+    def _get_company_of_event(self, event):
+        """Its organizer's, if all who made or changed it are in that company.
+
+        Whoever may edit an event may name anybody as its organizer.
+        """
+        company = event.user_id.company_id
+        for user in filter(None, self._get_makers_of(event)):
+            if not user.share and company not in user.company_ids:
+                return user.company_id
+        return company

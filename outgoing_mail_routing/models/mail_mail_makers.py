@@ -1,6 +1,6 @@
 """Who made a mail, and whether they were allowed to ask for its server."""
 
-from odoo import SUPERUSER_ID, models
+from odoo import SUPERUSER_ID, api, models
 
 # What a mail adds to its message, and is sent
 _SENT_FIELDS = frozenset(
@@ -65,7 +65,21 @@ class MailMail(models.Model):
             makers = makers.browse()
         persons = [user for user in makers if user.id != SUPERUSER_ID]
         hands = self._get_hands()
-        return (persons if makers else [makers]) + [hand.user_id for hand in hands]
+        persons = (persons if makers else [makers]) + [hand.user_id for hand in hands]
+        if self._is_bulk():
+            persons += self._get_makers_of(self.mailing_id)
+        return persons
+
+    @api.model
+    def _get_makers_of(self, record):
+        """All who had a hand in a record that mail is made of later, without OdooBot.
+
+        :return: list of ``res.users``, with an empty recordset for somebody who cannot
+            be told
+        """
+        hands = self.env["mail.routing.hand"]._of(record).get(record.id, ())
+        users = [record.create_uid, *(hand.user_id for hand in hands), *record.user_id]
+        return [user for user in users if user.id != SUPERUSER_ID]
 
     def _get_hands(self):
         """The hands of others in what is sent."""

@@ -15,6 +15,9 @@ SENT_FIELDS = frozenset(
     | {"record_company_id", "reply_to", "res_id", "subject"}
 )
 
+# What of a message its template has to agree to, to give it a server
+_GIVEN_FOR = frozenset({"mail_server_id", "model", "res_id", "email_from"})
+
 # What only this addon writes, however the values came here
 _OUR_FIELDS = frozenset({"made_by_gateway", "server_template_id"})
 
@@ -59,8 +62,8 @@ class MailMessage(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         messages = super().create(vals_list)
-        changed_by = origin_of(self.env).changed_by
-        self.env["mail.routing.hand"]._note_all(messages, changed_by)
+        hands = origin_of(self.env).get_hands(self.env)
+        self.env["mail.routing.hand"]._note_all(messages, hands)
         return messages
 
     def _prepare_create_values(self, vals_list):
@@ -86,7 +89,21 @@ class MailMessage(models.Model):
         hands = self.env["mail.routing.hand"]
         changed = hands._filter_changed(self, vals, SENT_FIELDS)
         hands._note(changed, "mail_server_id" in vals)
-        return super().write(vals)
+        result = super().write(vals)
+        if not _GIVEN_FOR.isdisjoint(vals):
+            self._forget_server_template()
+        return result
+
+    def _forget_server_template(self):
+        """Let a template give no server to what it would not have made."""
+        for message in self.sudo().filtered("server_template_id"):
+            names = ("mail_server_id", "model", "res_id", "email_from")
+            vals = {
+                name: message._fields[name].convert_to_write(message[name], message)
+                for name in names
+            }
+            if not message.server_template_id._filter_giving_server(vals):
+                super(MailMessage, message).write({"server_template_id": False})
 
     def _get_forbidden_access(self, operation):
         """Let administrators delete messages about what has no records.

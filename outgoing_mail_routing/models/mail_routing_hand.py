@@ -5,8 +5,12 @@ one. So every change of what is sent is noted where it is made, for good, by who
 made it.
 """
 
+from itertools import product
+
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.tools import SQL
+
+from .mail_message import GATEWAY, GATEWAY_KEY
 
 # What of an attachment is sent
 ATTACHED_FIELDS = frozenset(
@@ -66,12 +70,41 @@ class MailRoutingHand(models.Model):
     _record_user_uniq = models.UniqueIndex("(res_model, res_id, user_id)")
 
     # ------------------------------------------------------------------
+    # Who acts
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _get_asking_user(self):
+        """The internal user whose request this is, if code acts as another for them.
+
+        Core processes an incoming mail as the user in its From, for example, whoever
+        handed it in. Nobody where the current user asks, or a job runs.
+        """
+        asking = self.env.transaction.default_env
+        users = self.env["res.users"].sudo()
+        if asking is None or asking.uid == self.env.uid:
+            return users
+        user = users.browse(asking.uid)
+        return user if self.env["mail.routing"]._may_be_sender(user) else users
+
+    @api.model
+    def _get_acting_ids(self):
+        """Who changes something now: ids of users; none for Odoo itself.
+
+        0 stands for somebody who cannot be told: nothing proves the From of an incoming
+        mail, in whose name core acts.
+        """
+        incoming = self.env.context.get(GATEWAY_KEY) is GATEWAY
+        ids = {0 if incoming else self.env.uid, *self._get_asking_user().ids}
+        return ids - {SUPERUSER_ID}
+
+    # ------------------------------------------------------------------
     # Noting
     # ------------------------------------------------------------------
 
     @api.model
     def _filter_changed(self, records, vals, names):
-        """Those that the current user changes by these values, and others had made.
+        """Those that somebody changes by these values now, and others had made.
 
         None for Odoo itself: what it changes, it changes for them.
 
@@ -80,11 +113,12 @@ class MailRoutingHand(models.Model):
         :param frozenset names: the fields that are sent
         """
         names = names.intersection(vals)
-        if self.env.uid == SUPERUSER_ID or not names:
+        acting_ids = self._get_acting_ids() if names else set()
+        if not acting_ids:
             return records.browse()
         return records.filtered(
             lambda record: (
-                record.sudo().create_uid.id != self.env.uid
+                acting_ids - {record.sudo().create_uid.id}
                 and any(
                     self._changes(record.sudo(), name, vals[name]) for name in names
                 )
@@ -101,61 +135,55 @@ class MailRoutingHand(models.Model):
 
     @api.model
     def _note(self, records, chose_server=False):
-        """Note that the current user changes records which others had made.
+        """Note who changes records now which others had made.
 
         :param records: of one model
         :param bool chose_server: whether they choose another server for them
         """
-        changed = records.sudo().filtered(lambda r: r.create_uid.id != self.env.uid)
-        if changed.ids:
-            self._insert(
-                SQL(
-                    "SELECT %s, id, %s, %s FROM unnest(%s) AS id",
-                    changed._name,
-                    self.env.uid,
-                    chose_server,
-                    changed.ids,
-                )
-            )
+        if records:
+            self._note_all(records, self._get_acting_ids(), chose_server)
 
     @api.model
-    def _note_all(self, records, user_ids):
-        """Note hands that others had before in what records are made of.
+    def _note_all(self, records, user_ids, chose_server=False):
+        """Note hands that users have in records which others had made.
 
-        :param user_ids: 0 for a user who was deleted
+        :param records: of one model
+        :param user_ids: 0 for a user who cannot be told, or was deleted
+        :param bool chose_server: whether they choose another server for them
         """
-        if user_ids and records.ids:
-            self._insert(
-                SQL(
-                    "SELECT %s, id, NULLIF(user_id, 0), false"
-                    " FROM unnest(%s) AS id, unnest(%s) AS user_id",
-                    records._name,
-                    records.ids,
-                    list(user_ids),
+        for user_id in user_ids:
+            changed = records.sudo().filtered(lambda r, id=user_id: r.create_uid.id != id)
+            if changed.ids:
+                self._insert(
+                    SQL(
+                        "SELECT %s, id, %s::integer, %s FROM unnest(%s) AS id",
+                        changed._name,
+                        user_id or None,
+                        chose_server,
+                        changed.ids,
+                    )
                 )
-            )
 
     @api.model
     def _note_attached(self, attachments):
-        """Note that the current user changes attachments of what others will send."""
-        if self.env.uid == SUPERUSER_ID or not attachments.ids:
-            return
-        for model_name, relation, column in _WAITING:
+        """Note who changes attachments now of what others will send."""
+        acting_ids = self._get_acting_ids() if attachments.ids else ()
+        for user_id, (model_name, relation, column) in product(acting_ids, _WAITING):
             model = self.env[model_name]
             model.flush_model(["attachment_ids", "create_uid"])
             self._insert(
                 SQL(
-                    "SELECT DISTINCT %s, record.id, %s, false FROM %s AS record"
+                    "SELECT DISTINCT %s, record.id, %s::integer, false FROM %s AS record"
                     " JOIN %s AS link ON link.%s = record.id"
                     " WHERE link.attachment_id = ANY(%s)"
                     " AND record.create_uid IS DISTINCT FROM %s%s",
                     model_name,
-                    self.env.uid,
+                    user_id or None,
                     SQL.identifier(model._table),
                     SQL.identifier(relation),
                     SQL.identifier(column),
                     attachments.ids,
-                    self.env.uid,
+                    user_id,
                     self._is_waiting(model),
                 )
             )

@@ -1,12 +1,14 @@
 from dataclasses import replace
 from itertools import chain
 
+import psycopg2
+
 from odoo import SUPERUSER_ID, api, models
 from odoo.tools import format_datetime
 
 from ..routing import compare
 from .mail_routing import SERVER_FIELDS
-from .telling import is_told, lines_of
+from .telling import is_told, lines_of, untold
 
 # How many of the last mails are looked at
 _MAILS = 500
@@ -152,9 +154,20 @@ class MailRoutingPreview(models.AbstractModel):
             return [question]
         questions = [(question, self._edit(question, edited))]
         return [
-            self._get_row(mail, now, then)
+            self._get_row_apart(mail, now, then)
             for _place, now, then in compare(questions, directory, edited_directory)
         ]
+
+    @api.model
+    def _get_row_apart(self, mail, now, then):
+        """As :meth:`_get_row`; a message can be about what has no table."""
+        try:
+            with self.env.cr.savepoint(flush=False):
+                return self._get_row(mail, now, then)
+        except psycopg2.OperationalError:
+            raise
+        except psycopg2.Error as error:
+            return untold(mail, error)
 
     @api.model
     def _get_row(self, mail, now, then):

@@ -37,6 +37,14 @@ class MailScheduledMessage(models.Model):
             for vals in vals_list
         ]
 
+    @api.model_create_multi
+    def create(self, vals_list):
+        """Note for whom code schedules messages in the name of somebody else."""
+        scheduled = super().create(vals_list)
+        hands = self.env["mail.routing.hand"]
+        hands._note_all(scheduled, hands._get_asking_user().ids)
+        return scheduled
+
     def write(self, vals):
         """Note who changes what somebody else scheduled."""
         vals = {name: vals[name] for name in vals if name != "server_template_id"}
@@ -51,6 +59,7 @@ class MailScheduledMessage(models.Model):
             changed_by = hands.get(scheduled.id, self.env["mail.routing.hand"])
             origin = Origin(
                 scheduled.sudo().server_template_id.id or 0,
+                scheduled.sudo().create_uid.id or 0,
                 frozenset(hand.user_id.id or 0 for hand in changed_by),
             )
             with origin.during(self.env):

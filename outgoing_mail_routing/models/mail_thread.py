@@ -1,4 +1,5 @@
-from odoo import api, models
+from odoo import SUPERUSER_ID, api, models
+from odoo.exceptions import AccessError
 from odoo.tools.mail import decode_message_header, email_split
 
 from ..routing import domain_of
@@ -45,11 +46,15 @@ class MailThread(models.AbstractModel):
             [("name", "in", [domain_of(email) for email in emails])]
         )
         companies = written_to.company_ids
-        return companies if len(companies) == 1 else companies.browse()
+        asking = self.env["mail.routing.hand"]._get_asking_user()
+        if len(companies) != 1 or (asking and companies not in asking.company_ids):
+            return companies.browse()
+        return companies
 
     @api.model
     def message_process(self, model, message, *args, **kwargs):
         """Tell the connection that fetched a mail whether it was posted."""
+        self._check_may_hand_in(args, kwargs)
         try:
             result = super().message_process(model, message, *args, **kwargs)
         except Exception as error:
@@ -60,6 +65,28 @@ class MailThread(models.AbstractModel):
             # the transaction is about to be committed, and nothing else is left to do
             self.env.cr.precommit.add(message.note_posted)
         return result
+
+    @api.model
+    def _check_may_hand_in(self, args, kwargs):
+        """Refuse values of the record that an incoming mail makes, from any user.
+
+        Core writes them in sudo, as the user in the From of the mail.
+
+        :raise AccessError: somebody who is no administrator gives some along
+        """
+        named = map(kwargs.get, ("custom_values", "thread_id"))
+        given = any((*args[:1], *args[3:], *named))
+        if not given or not self.env["mail.routing"]._is_configured():
+            return
+        asking = self.env.transaction.default_env or self.env
+        user = self.env["res.users"].sudo().browse(asking.uid)
+        if user.id != SUPERUSER_ID and not user.has_group("base.group_system"):
+            raise AccessError(
+                self.env._(
+                    "Only administrators hand in a mail with values of the record that "
+                    "it makes. Hand in the mail alone."
+                )
+            )
 
     @api.model
     def message_route(self, message, message_dict, *args, **kwargs):

@@ -16,12 +16,14 @@ _KEY = "outgoing_mail_routing_origin"
 class Origin:
     """Where messages come from.
 
-    ``template_id`` is the template that they are made from, 0 for none, and
+    ``template_id`` is the template that they are made from, 0 for none.
+    ``scheduled_by`` is the user who scheduled them, 0 where nobody did, and
     ``changed_by`` has the ids of users who changed what somebody else had scheduled,
     with 0 for a user who was deleted.
     """
 
     template_id: int = 0
+    scheduled_by: int = 0
     changed_by: frozenset[int] = frozenset()
 
     def on(self, records):
@@ -36,6 +38,19 @@ class Origin:
             yield
         finally:
             env.cr.cache.pop(_KEY, None)
+
+    def get_hands(self, env):
+        """The users who have a hand in messages made now, besides their makers.
+
+        Core posts what was scheduled as its maker, and tells them as OdooBot where that
+        fails: both are the maker's, whoever has it posted.
+
+        :return: set of ids, 0 for a user who cannot be told
+        """
+        if self.scheduled_by:
+            return {self.scheduled_by, *self.changed_by}
+        asking = env["mail.routing.hand"]._get_asking_user()
+        return {*asking.ids, *self.changed_by}
 
     def get_server_template(self, env, vals):
         """The template that gives a new message its server, empty where none does.

@@ -99,6 +99,7 @@ class ResCompany(models.Model):
         """Log on servers that they are assigned to new companies."""
         self.env.registry.clear_cache()  # whose bounce addresses are
         servers = self.env["ir.mail_server"]
+        servers._check_may_assign(vals_list, "mail_server_ids")
         servers._track_assignments(self, "mail_server_ids", vals_list)
         return super().create(vals_list)
 
@@ -107,6 +108,7 @@ class ResCompany(models.Model):
         if "alias_domain_id" in vals:
             self.env.registry.clear_cache()  # whose bounce addresses are
         servers = self.env["ir.mail_server"].sudo()
+        servers._check_may_assign([vals], "mail_server_ids")
         servers._track_assignments(self, "mail_server_ids", [vals])
         if "mail_server_ids" in vals:
             servers = self.sudo().with_context(active_test=False).mail_server_ids

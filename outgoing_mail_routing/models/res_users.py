@@ -9,6 +9,10 @@ from .mail_routing import OBSTACLES
 from .telling import is_told, lines_of
 
 
+# What of a user tells which servers carry their mail
+_ASSIGNING = ("own_mail_server_ids", "use_own_mail_servers")
+
+
 @dataclass(frozen=True)
 class MailWay:
     """Where a user's messages leave from one company, and where answers go.
@@ -331,6 +335,7 @@ class ResUsers(models.Model):
     def create(self, vals_list):
         """Log on servers that they are assigned to new users."""
         servers = self.env["ir.mail_server"]
+        servers._check_may_assign(vals_list, *_ASSIGNING)
         servers._track_assignments(self, "own_mail_server_ids", vals_list)
         users = super().create(vals_list)
         users._log_switched_servers()
@@ -339,6 +344,7 @@ class ResUsers(models.Model):
     def write(self, vals):
         """Log on servers that users get or lose them, or switch them on or off."""
         servers = self.env["ir.mail_server"]
+        servers._check_may_assign([vals], *_ASSIGNING)
         servers._track_assignments(self, "own_mail_server_ids", [vals])
         before = "use_own_mail_servers" in vals and {
             user: user.use_own_mail_servers for user in self.sudo()

@@ -23,6 +23,7 @@ from . import test_personal_servers
 from . import test_route_changes
 from . import test_routes
 from . import test_rpc
+from . import test_security_callers
 from . import test_security_choosing
 from . import test_security_delegation
 from . import test_security_headers

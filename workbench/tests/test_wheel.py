@@ -6,6 +6,7 @@ import sys
 import venv
 from pathlib import Path
 
+import idna
 import pytest
 
 from workbench import paths, python_env
@@ -30,7 +31,7 @@ def _run(*command: str | Path, **variables: str) -> str:
 
 @pytest.fixture(scope="module")
 def bare_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A virtual environment that holds the wheel and nothing else."""
+    """A virtual environment that holds the wheel and what ``routing/`` needs."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / paths.ADDON_NAME
     ignored = shutil.ignore_patterns("__pycache__")
@@ -44,6 +45,8 @@ def bare_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(environment, with_pip=True)
     python = python_env.python_of(environment)
     _run(python, "-m", "pip", "install", "--no-deps", "--no-index", wheel)
+    packages = python_env.site_packages(environment)
+    shutil.copytree(Path(idna.__file__).parent, packages / "idna")
     return environment
 
 
@@ -56,12 +59,14 @@ def test_wheel_holds_every_file_of_the_addon(bare_environment: Path) -> None:
             assert (installed / name).is_file(), name
 
 
-def test_wheel_requires_odoo_19(bare_environment: Path) -> None:
+def test_wheel_requires_odoo_19_and_its_packages(bare_environment: Path) -> None:
     program = (
         "import importlib.metadata as metadata; "
         f"print(metadata.requires('odoo-addon-{paths.ADDON_NAME}'))"
     )
-    assert "19.0" in _run(python_env.python_of(bare_environment), "-c", program)
+    required = _run(python_env.python_of(bare_environment), "-c", program)
+    assert "19.0" in required
+    assert "idna" in required
 
 
 def test_installed_routing_works_without_odoo(bare_environment: Path) -> None:

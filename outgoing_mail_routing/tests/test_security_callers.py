@@ -1,0 +1,310 @@
+"""Whoever asked for it has a hand in it, in whose name ever code acts for them.
+
+Core processes an incoming mail in sudo as the user named in its From, and any user may
+hand one in. It posts, tells and reminds in the name of others, too.
+"""
+
+from odoo.fields import Command
+from odoo.tests import tagged
+from odoo.tools import mute_logger
+
+from .test_security_senders import MAILBOX
+from .test_security_walls import WallCase
+
+TO = "customer@customer.example"
+
+
+def raw(sender, number, **headers):
+    """An incoming mail with whatever From its maker likes."""
+    lines = {"From": sender, "Message-Id": f"<{number}@x.example>", "To": "x@x.example"}
+    lines.update({name.replace("_", "-"): text for name, text in headers.items()})
+    head = "".join(f"{name}: {text}\n" for name, text in lines.items())
+    return f"{head}Subject: Mine\n\nMine\n"
+
+
+class CallerCase(WallCase):
+    def hand_in(self, model, sender, values=None, user=None, **kwargs):
+        """Hand a mail to Odoo's gateway, as a plain user."""
+        if values:
+            kwargs["custom_values"] = values
+        self.call(
+            *(user or self.plain, "mail.thread", "message_process", model),
+            *(raw(sender, next(self.numbers)),),
+            **kwargs,
+        )
+
+    def asked_by(self, asking, acting, model):
+        """A model as code uses it in the name of one user, for the request of another."""
+        transaction = self.env.transaction
+        self.addCleanup(setattr, transaction, "default_env", transaction.default_env)
+        transaction.default_env = self.env(user=asking.id)
+        return self.env[model].with_user(acting)
+
+
+@tagged("post_install", "-at_install")
+class TestHandedInMail(CallerCase):
+    """A mail that a user hands in is that user's, whatever its From says."""
+
+    @mute_logger("odoo.http", "odoo.sql_db", "odoo.addons.mail.models.mail_thread")
+    def test_values_of_its_record_are_refused(self):
+        follower = {
+            "res_model": "res.partner",
+            "partner_id": self.customer.id,
+            "subtype_ids": [[6, 0, self.env.ref("mail.mt_comment").ids]],
+        }
+        attacks = {
+            "a contact of B": {
+                "company_id": self.company_b.id,
+                "message_follower_ids": [[0, 0, follower]],
+            },
+            "a message of theirs": {
+                "message_ids": [[0, 0, {"mail_ids": [[0, 0, self.as_mailbox]]}]]
+            },
+            "nothing but a name": {"name": "x"},
+        }
+        for name, values in attacks.items():
+            for sender in (MAILBOX, self.anna.email, '"Sales" <sales@b.example>'):
+                with self.subTest(name, sender=sender):
+                    refused, logins = self.attempt(
+                        lambda s=sender, v=values: self.hand_in("res.partner", s, v)
+                    )
+                    self.assertIn("AccessError", refused)
+                    self.assertFalse(logins)
+
+    @mute_logger("odoo.http", "odoo.addons.mail.models.mail_thread")
+    def test_record_of_another_company_is_refused(self):
+        self.of_b = self.customer_b
+        self.of_b.message_subscribe(self.customer.ids)
+        refused, logins = self.attempt(
+            lambda: self.hand_in(
+                "res.partner", "sales@b.example", thread_id=self.of_b.id
+            )
+        )
+        self.assertIn("AccessError", refused)
+        self.assertFalse(logins)
+
+    @mute_logger("odoo.http", "odoo.addons.mail.models.mail_thread")
+    def test_answer_in_another_companys_thread_lends_no_relay(self):
+        """Who knows the id of a message of B's can answer it, as anybody can by mail."""
+        self.customer_b.message_subscribe(self.customer.ids)
+        message = self.customer_b.with_user(self.bob).message_post(
+            body="Theirs", message_type="comment", subtype_xmlid="mail.mt_comment"
+        )
+        mail = raw("sales@b.example", next(self.numbers), References=message.message_id)
+        _refused, logins = self.attempt(
+            lambda: self.call(
+                self.plain, "mail.thread", "message_process", "res.partner", mail
+            )
+        )
+        self.assertNotIn("relay-b", logins)
+
+    @mute_logger("odoo.http", "odoo.addons.mail.models.mail_thread")
+    def test_mailing_made_by_a_mail_goes_through_no_server_of_others(self):
+        """Made by code in their request, in whatever name: it is theirs."""
+        self.require("mass_mailing")
+        for maker in (self.env.ref("base.user_root"), self.bob):
+            for server, sender in (
+                (self.mailbox, MAILBOX),
+                (self.relay_b, "sales@b.example"),
+            ):
+                with self.subTest(maker=maker.name, server=server.name):
+                    self.forget_received()
+                    mailing = self.asked_by(self.plain, maker, "mailing.mailing")
+                    mailing = mailing.sudo().create(
+                        {
+                            "subject": "Mine",
+                            "body_html": "<p>Mine</p>",
+                            "mailing_model_id": self.env["ir.model"]._get_id(
+                                "res.partner"
+                            ),
+                            "mailing_domain": [("id", "=", self.customer.id)],
+                            "email_from": sender,
+                            "mail_server_id": server.id,
+                            "state": "in_queue",
+                        }
+                    )
+                    mailing = self.env["mailing.mailing"].browse(mailing.id)
+                    with self.sending(), mute_logger(
+                        "odoo.addons.mail.models.mail_mail"
+                    ):
+                        mailing.with_user(self.root).action_send_mail()
+                        self.run_jobs()
+                    logins = {mail.login for mail in self.received()}
+                    self.assertFalse(logins & {MAILBOX, "relay-b"})
+
+    def test_message_that_code_posts_for_somebody_in_anothers_name(self):
+        """As a forum does that turns the answer of one user into a comment."""
+        customer = self.asked_by(self.ben, self.anna, "res.partner")
+        customer = customer.browse(self.customer.id)
+        with self.sending():
+            customer.message_post(
+                body="Mine",
+                message_type="comment",
+                subtype_xmlid="mail.mt_comment",
+                partner_ids=self.customer.ids,
+            )
+        self.assertEqual(self.one_received().login, "relay-a")
+
+    def test_attachment_that_code_changes_for_somebody_in_its_owners_name(self):
+        attachment = self.env["ir.attachment"].with_user(self.anna)
+        attachment = attachment.create({"name": "hers.txt", "raw": b"Hers"})
+        mail = self.waiting_mail(attachment_ids=attachment.ids)
+        model = self.asked_by(self.ben, self.anna, "ir.attachment")
+        model.browse(attachment.id).sudo().raw = b"Mine"
+        self.assertEqual(self.deliver(mail).login, "relay-a")
+
+
+@tagged("post_install", "-at_install")
+class TestAssigning(CallerCase):
+    """Links to servers in values that code writes in sudo assign nothing."""
+
+    @mute_logger("odoo.http", "odoo.sql_db", "odoo.addons.mail.models.mail_thread")
+    def test_commands_in_values_assign_nothing(self):
+        link, clear = [[4, self.mailbox.id]], [[5]]
+        partner = self.asked_by(self.plain, self.plain, "res.partner")
+        partner = partner.sudo().browse(self.customer_a.id)
+        for name, field, values in (
+            ("company", "ref_company_ids", {"mail_server_ids": link}),
+            ("stripped company", "ref_company_ids", {"mail_server_ids": clear}),
+            ("user", "user_ids", {"own_mail_server_ids": link}),
+            ("switched user", "user_ids", {"use_own_mail_servers": False}),
+        ):
+            if field not in partner._fields:
+                continue
+            record = self.company_a if "company" in name else self.anna
+            with self.subTest(name), self.assertRaises(Exception):  # noqa: B017
+                with self.env.cr.savepoint():
+                    partner.write({field: [Command.update(record.id, values)]})
+                    partner.flush_recordset()
+        self.env.invalidate_all()
+        self.assertEqual(self.company_a.mail_server_ids, self.relay_a)
+        self.assertEqual(self.anna.own_mail_server_ids, self.mailbox)
+        self.assertTrue(self.anna.use_own_mail_servers)
+
+    def test_writing_them_in_sudo_is_refused_to_all_but_administrators(self):
+        administrator = self._create_administrator()
+        for record, values in (
+            (self.company_a, {"mail_server_ids": [Command.link(self.mailbox.id)]}),
+            (self.ben, {"own_mail_server_ids": [Command.link(self.mailbox.id)]}),
+            (self.ben, {"use_own_mail_servers": False}),
+        ):
+            with self.subTest(record.name):
+                with self.refused(Exception, "Only administrators assign"):
+                    record.with_user(self.plain).sudo().write(values)
+                record.with_user(administrator).write(values)
+
+
+@tagged("post_install", "-at_install")
+class TestInTheNameOfOthers(CallerCase):
+    @mute_logger("odoo.http")
+    def test_event_of_anothers_organizer_lends_no_relay(self):
+        self.require("calendar")
+        alarm = self.env["calendar.alarm"].create(
+            {
+                "name": "Mine",
+                "alarm_type": "email",
+                "duration": 1,
+                "interval": "days",
+                "mail_template_id": self.env.ref(
+                    "calendar.calendar_template_meeting_reminder"
+                ).id,
+            }
+        )
+        values = {
+            "name": "Mine",
+            "description": "Mine",
+            "user_id": self.bob.id,
+            "partner_ids": [Command.set(self.customer.ids)],
+            "alarm_ids": [Command.set(alarm.ids)],
+            "start": "2030-01-01 10:00:00",
+            "stop": "2030-01-01 11:00:00",
+        }
+        events = self.env["calendar.event"].with_context(dont_notify=True)
+        made = events.with_user(self.plain).create(values)
+        edited = events.with_user(self.bob).create({**values, "name": "His"})
+        edited.with_user(self.plain).name = "Mine"
+        theirs = events.with_user(self.bob).create(values)
+        for name, event, expected in (
+            ("made", made, "relay-a"),
+            ("edited", edited, "relay-a"),
+            ("theirs", theirs, "relay-b"),
+        ):
+            with self.subTest(name):
+                self.forget_received()
+                mail = self.mail(
+                    self.root,
+                    author_id=self.bob.partner_id.id,
+                    email_from=self.bob.email_formatted,
+                    model="calendar.event",
+                    res_id=event.id,
+                )
+                self.assertEqual(mail.settled_company_id.name, expected[-1].upper())
+                self.assertEqual(self.deliver(mail).login, expected)
+
+    @mute_logger("odoo.http", "odoo.addons.mail.models.mail_scheduled_message")
+    def test_what_odoo_tells_of_a_failed_message_is_its_makers_company(self):
+        self.root.company_id = self.company_b
+        self.call(self.plain, "res.users", "write", self.plain.ids, {"email": TO})
+        values = {
+            "model": "res.partner",
+            "res_id": self.customer.id,
+            "author_id": self.plain.partner_id.id,
+            "body": "Mine",
+            "scheduled_date": self.tomorrow(),
+            "notification_parameters": '{"message_type": "user_notification"}',
+        }
+        self.assertKeptOut(
+            {
+                "failed": lambda: self.call(
+                    self.plain, "mail.scheduled.message", "create", values
+                )
+            },
+            "relay-b",
+        )
+
+    @mute_logger("odoo.http")
+    def test_names_of_headers_begin_no_other_header(self):
+        evil = {
+            "X-A: b\r\nReturn-Path": "spy@a.example",
+            "X-B: b\r\nSender": "boss@b.example",
+            "X-C: b\nFrom": "boss@b.example",
+            "X D": "spaced",
+            "X-Ü": "no ASCII",
+            "Return-Path\t": "spy@a.example",
+            "": "empty",
+            "X-Kept": "kept",
+        }
+        with self.sending():
+            self.send_template(self.plain, {"headers": repr(evil)})
+        text = self.one_received().message.as_string()
+        self.assertIn("X-Kept: kept", text)
+        for word in ("spy@a.example", "boss@b.example", "spaced", "X-A", "X-C"):
+            self.assertNotIn(word, text)
+
+    @mute_logger("odoo.http", "odoo.addons.mail.models.mail_mail")
+    def test_template_gives_no_server_to_what_its_maker_changed(self):
+        vip = self._create_server("vip", reserved=True, from_filter="shop.example")
+        template = self._create_template(
+            subject="Mine",
+            body_html="<p>Mine</p>",
+            email_from="vip@shop.example",
+            mail_server_id=vip.id,
+        )
+        for name, values, carried in (
+            ("another From", {"email_from": '"Boss" <boss@shop.example>'}, False),
+            ("another record", {"model": "res.users", "res_id": self.plain.id}, False),
+            ("another text", {"body": "<p>Mine, edited</p>"}, True),
+        ):
+            with self.subTest(name):
+                self.forget_received()
+                self.call(
+                    *(self.plain, "mail.template", "send_mail", template.ids),
+                    *(self.customer.id, False),
+                )
+                mail = self.env["mail.mail"].search([], order="id desc", limit=1)
+                message = mail.mail_message_id
+                message.with_user(self.plain).sudo().write(values)
+                with self.sending():
+                    mail.with_user(self.root).send()
+                logins = [received.login for received in self.received()]
+                self.assertEqual(logins, ["vip"] if carried else [])
