@@ -62,6 +62,7 @@ class IrMailServer(models.Model):
         "filter attracts nobody else's mail and it is nobody else's fallback.",
     )
     out_of_service = fields.Boolean(
+        string="Out of Service",
         tracking=True,
         copy=False,
         groups=_SYSTEM,
@@ -191,9 +192,9 @@ class IrMailServer(models.Model):
     def write(self, vals):
         """Reserve those that are left to nobody, unless that is said at once."""
         taken = not vals.keys().isdisjoint(_ASSIGNED_TO) and "reserved" not in vals
-        assigned = self._filter_assigned() if taken else self.browse()
+        private = self._filter_private() if taken else self.browse()
         result = super().write(vals)
-        assigned._reserve_unassigned()
+        private._reserve_unassigned()
         return result
 
     # ------------------------------------------------------------------
@@ -480,6 +481,15 @@ class IrMailServer(models.Model):
         assigned = servers.filtered(lambda s: s.own_user_ids or s.default_company_ids)
         return self & assigned.with_env(self.env)
 
+    def _filter_private(self):
+        """Those that nobody else should send through once they are left to nobody.
+
+        The mailboxes of users, and what companies have without a FROM filter: it would
+        carry everybody's mail. One with a filter carries what that names.
+        """
+        assigned = self._filter_assigned()
+        return assigned.filtered(lambda s: s.sudo().own_user_ids or not s.from_filter)
+
     def _reserve_unassigned(self):
         """Reserve those that nobody is assigned to any more, and log why.
 
@@ -499,7 +509,7 @@ class IrMailServer(models.Model):
     @api.onchange(*_ASSIGNED_TO)
     def _onchange_assigned_to(self):
         """Show at once what saving does."""
-        if self._origin._filter_assigned() and not self._filter_assigned():
+        if self._origin._filter_private() and not self._filter_assigned():
             self.reserved = True
 
     @api.model

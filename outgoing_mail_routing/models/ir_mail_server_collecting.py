@@ -3,7 +3,7 @@
 from odoo import models
 from odoo.exceptions import UserError
 
-from ..routing.incoming import guess_imap_host
+from ..routing.incoming import guess_imap_host, is_sending_only
 
 
 class IrMailServer(models.Model):
@@ -16,7 +16,7 @@ class IrMailServer(models.Model):
         to the browser and back.
 
         :return: the action that opens the form, to test and confirm the server
-        :raise UserError: the server is somebody's personal one
+        :raise UserError: the server is somebody's personal one, or has no mailbox
         """
         self.ensure_one()
         if self.owner_user_id:
@@ -29,6 +29,16 @@ class IrMailServer(models.Model):
                     user=self.owner_user_id.name,
                 )
             )
+        if not self.fetchmail_server_id and not self._has_mailbox():
+            raise UserError(
+                self.env._(
+                    "“%(server)s” only sends mail: no mailbox belongs to the login "
+                    "“%(login)s”. Create an incoming mail server for the mailbox in "
+                    "which answers arrive, and choose it here.",
+                    server=self.name,
+                    login=self.smtp_user or "",
+                )
+            )
         if not self.fetchmail_server_id:
             incoming = self.env["fetchmail.server"]
             values = self._prepare_incoming_server()
@@ -39,6 +49,11 @@ class IrMailServer(models.Model):
             "res_id": self.fetchmail_server_id.id,
             "views": [(False, "form")],
         }
+
+    def _has_mailbox(self):
+        """Whether a mailbox may belong to the login: not to a key of a service."""
+        keeps_mailboxes = not is_sending_only(self.smtp_host or "")
+        return keeps_mailboxes and bool(self.smtp_user or self.sender_email)
 
     def _prepare_incoming_server(self):
         """The values of an incoming server for the same account, not confirmed yet."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from odoo import api, fields, models
 
-from ..routing import Decision, Rule
+from ..routing import Decision, Rule, may_send_as
 from .addresses import email_of, only_email_of
 from .fetchmail_server import COLLECTING
 from .mail_routing import PROPOSED_FROM, SERVER_FIELDS, MailHeaders
@@ -18,6 +18,14 @@ _COMPANIES_ASKED = 50
 
 # An address that no FROM filter names
 _ELSEWHERE = "somebody@elsewhere.invalid"
+
+
+@dataclass(frozen=True)
+class WarningFacts:
+    """E-mail ``domains`` by company, and addresses whose answers come back to Odoo."""
+
+    domains: dict
+    brought_back: set
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,8 @@ class IrMailServer(models.Model):
         "sender_email",
         "reserved",
         "reply_to_policy",
+        "reply_to_email",
+        "bounce_policy",
         "fetchmail_server_id.active",
         "fetchmail_server_id.state",
         "fetchmail_server_id.server_type",
@@ -72,24 +82,37 @@ class IrMailServer(models.Model):
     )
     @api.depends_context("lang")
     def _compute_routing_warning(self):
-        domains = self.env["mail.routing"].sudo()._get_domains_of_companies()
+        facts = self._get_warning_facts()
         for server in self:
-            warnings = server._get_routing_warnings(domains)
+            warnings = server._get_routing_warnings(facts)
             server.routing_warning = "\n".join(warnings) or False
 
-    def _get_routing_warnings(self, domains):
+    def _get_warning_facts(self):
+        """What the warnings of all these servers depend on, asked for at once.
+
+        :rtype: WarningFacts
+        """
+        routing = self.env["mail.routing"].sudo()
+        emails = (*self.mapped("sender_email"), *self.mapped("reply_to_email"))
+        return WarningFacts(
+            routing._get_domains_of_companies(),
+            routing._brought_back_among(filter(None, emails)),
+        )
+
+    def _get_routing_warnings(self, facts):
         """What can lose or misbrand mail here, a sentence each.
 
-        :param dict domains: e-mail domains by company
+        :param WarningFacts facts: of all servers that are asked
         """
         self.ensure_one()
-        return lines_of(self, type(self)._find_routing_warnings, domains)
+        return lines_of(self, type(self)._find_routing_warnings, facts)
 
-    def _find_routing_warnings(self, domains):
+    def _find_routing_warnings(self, facts):
         """As :meth:`_get_routing_warnings`, where every text can be read."""
         warnings = self._get_assignment_warnings()
         assigned = self.own_user_ids or self.default_company_ids
-        warnings += self._get_filter_problems() + self._get_domain_warnings(domains)
+        warnings += self._get_filter_problems()
+        warnings += self._get_domain_warnings(facts.domains)
         if self.sender_email and not self._parse_usable(self.from_filter).admits(
             self.sender_email
         ):
@@ -107,7 +130,8 @@ class IrMailServer(models.Model):
                     "sender address."
                 )
             )
-        return warnings + self._get_reply_warnings()
+        warnings += self._get_reply_warnings(facts.brought_back)
+        return warnings + self._get_bounce_warnings(facts)
 
     def _get_domain_warnings(self, domains):
         """Where a relay of companies has neither FROM filter nor login address."""
@@ -132,8 +156,41 @@ class IrMailServer(models.Model):
             )
         ]
 
-    def _get_reply_warnings(self):
-        """What can keep answers from coming back, a sentence each."""
+    def _get_bounce_warnings(self, facts):
+        """Where bounces go to a mailbox from which nothing brings them back."""
+        email = email_of(self.sender_email)
+        assigned = self.own_user_ids or self.default_company_ids
+        decides = assigned or self.bounce_policy == "from"
+        if not email or self.bounce_policy == "odoo" or not decides:
+            return []
+        if email in facts.brought_back or self._may_send_odoos_bounces(facts.domains):
+            return []
+        return [
+            self.env._(
+                "Bounces go to %(email)s, which no incoming mail server collects: Odoo "
+                "does not learn that a mail could not be delivered. Choose or create "
+                "an incoming mail server.",
+                email=email,
+            )
+        ]
+
+    def _may_send_odoos_bounces(self, domains):
+        """Whether its mail keeps the bounce address of Odoo as envelope sender."""
+        if self.bounce_policy != "auto":
+            return False
+        routing = self.env["mail.routing"].sudo()
+        values = {"id": 0, **routing._read_edited(self, SERVER_FIELDS)}
+        profile = routing._server_profile(values, (), domains)
+        users = self.own_user_ids._origin
+        companies = self.default_company_ids._origin or users.company_id
+        emails = set(companies.mapped("bounce_email")) - {False}
+        return bool(emails) and all(may_send_as(profile, email) for email in emails)
+
+    def _get_reply_warnings(self, brought_back):
+        """What can keep answers from coming back, a sentence each.
+
+        :param brought_back: the addresses whose answers come back
+        """
         incoming = self.fetchmail_server_id
         warnings = self._get_collector_warnings()
         if self.reply_to_policy == "from" and not incoming:
@@ -141,6 +198,15 @@ class IrMailServer(models.Model):
                 self.env._(
                     "Answers go to the address in From, but no incoming mail server "
                     "collects them: they will not reach Odoo."
+                )
+            )
+        custom = email_of(self.reply_to_email)
+        if self.reply_to_policy == "custom" and custom and custom not in brought_back:
+            warnings.append(
+                self.env._(
+                    "Answers go to %(email)s, which no incoming mail server collects: "
+                    "they will not reach Odoo.",
+                    email=custom,
                 )
             )
         account = only_email_of(incoming.user)

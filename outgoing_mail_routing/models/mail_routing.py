@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 from odoo import SUPERUSER_ID, api, models, tools
 from odoo.exceptions import AccessError
+from odoo.fields import Domain
 from odoo.tools import SQL
 from odoo.tools.lru import LRU
 
@@ -611,6 +612,28 @@ class MailRouting(models.AbstractModel):
             *aliases.mapped("alias_full_name"),
         )
         return normalized.intersection(collected)
+
+    @api.model
+    def _brought_back_among(self, emails):
+        """Those of some addresses of which answers come back to Odoo, as far as known.
+
+        An incoming mail server collects them, or they are Odoo's own and its mail
+        arrives: another one than a mailbox of replies only brings it in, or some mail
+        has arrived before.
+
+        :param emails: From headers or addresses
+        :return: set of normalised addresses
+        """
+        normalized = {email_of(email) for email in emails} - {""}
+        collectors = self.env["fetchmail.server"].sudo()
+        brought = normalized.intersection(collectors._find_collectors())
+        others = COLLECTING & Domain("replies_only", "=", False)
+        messages = self.env["mail.message"].sudo()
+        if collectors.search(others, limit=1) or messages.search(
+            [("message_type", "=", "email")], limit=1
+        ):
+            brought |= self._collected_among(normalized)
+        return brought
 
     # ------------------------------------------------------------------
     # Decision

@@ -42,8 +42,8 @@ class MailRoutingOverview(models.AbstractModel):
             return {"configured": False}
         overview = self.sudo()
         servers = overview._get_servers()
-        domains = overview.env["mail.routing"]._get_domains_of_companies()
-        gaps = {s.id: overview._get_server_gaps(s, domains) for s in servers}
+        facts = servers._get_warning_facts()
+        gaps = {s.id: overview._get_server_gaps(s, facts) for s in servers}
         rows = [self._get_server(server, gaps[server.id]) for server in servers]
         companies = overview._get_companies(directory, gaps)
         # what is left was taken by no company or user
@@ -83,12 +83,12 @@ class MailRoutingOverview(models.AbstractModel):
         }
 
     @api.model
-    def _get_server_gaps(self, server, domains):
+    def _get_server_gaps(self, server, facts):
         """What the form of a server warns of; nothing of an archived one.
 
         Whoever needs a server that is archived says so.
 
-        :param dict domains: e-mail domains by company
+        :param facts: those of all servers, for their warnings
         """
         if not server.active:
             return []
@@ -99,7 +99,7 @@ class MailRoutingOverview(models.AbstractModel):
                 message,
                 subject=server.name,
             )
-            for message in server._get_routing_warnings(domains)
+            for message in server._get_routing_warnings(facts)
         ]
 
     @api.model
@@ -260,7 +260,8 @@ class MailRoutingOverview(models.AbstractModel):
         for way in ways:
             profile = way.decision.profile
             server = self.env["ir.mail_server"].browse(profile and profile.id)
-            if not way.collected and not (server and server._get_reply_warnings()):
+            # the set is asked for custom replies alone, and these are not collected
+            if not way.collected and not (server and server._get_reply_warnings(())):
                 lost.setdefault(way.reply_email, server or user)
         return [
             self._get_gap(record, user._warn_of_lost_answers(email))

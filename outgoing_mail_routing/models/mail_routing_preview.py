@@ -136,7 +136,7 @@ class MailRoutingPreview(models.AbstractModel):
             ids = set(server[other_side].ids) ^ {id_}
             rows[server.id] = {other_side: list(ids)}
             others = server.own_user_ids.ids + server.default_company_ids.ids
-            if not ids and others == [id_]:
+            if not ids and others == [id_] and server._filter_private():
                 rows[server.id]["reserved"] = True  # as where it is saved
         return rows
 

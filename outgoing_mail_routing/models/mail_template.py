@@ -52,7 +52,7 @@ class MailTemplate(models.Model):
         :return: list of sentences, and whether one of them is a warning
         """
         self.ensure_one()
-        lines = self._describe_expression()
+        lines = [*self._describe_expression(), *self._warn_of_users_server()]
         email_from, record = self._get_foreseen_from()
         if not self._may_foresee_server():
             email_from = ""
@@ -67,7 +67,35 @@ class MailTemplate(models.Model):
                 subject += f" ({', '.join(names)})"
             line = self.env._("%(mail)s: %(route)s", mail=subject, route=text)
             lines.append(line)
-        return lines, any(warning for _text, warning in companies_by_route)
+        warned = any(warning for _text, warning in companies_by_route)
+        return lines, warned or bool(self._warn_of_users_server())
+
+    def _warn_of_users_server(self):
+        """Where the server set here is that of users, who are not all that send it.
+
+        :return: a list of no sentence or one
+        """
+        if not self._may_foresee_server():
+            return []
+        server = self.mail_server_id._origin.sudo().with_context(active_test=False)
+        users = server.own_user_ids | server.owner_user_id
+        if not users:
+            return []
+        if server.delegation == "nobody":
+            return [
+                self.env._(
+                    "The mail server set here belongs to %(users)s and carries nobody "
+                    "else's mail: what others send from this template fails.",
+                    users=", ".join(users.mapped("name")),
+                )
+            ]
+        return [
+            self.env._(
+                "The mail server set here belongs to %(users)s: mail of this template "
+                "fails where it may not carry it in their name.",
+                users=", ".join(users.mapped("name")),
+            )
+        ]
 
     # ------------------------------------------------------------------
     # From

@@ -111,7 +111,8 @@ class ResCompany(models.Model):
         servers._check_may_assign([vals], "mail_server_ids")
         servers._track_assignments(self, "mail_server_ids", [vals])
         if "mail_server_ids" in vals:
-            servers = self.sudo().with_context(active_test=False).mail_server_ids
+            companies = self.sudo().with_context(active_test=False)
+            servers = companies.mail_server_ids._filter_private()
         result = super().write(vals)
         servers._reserve_unassigned()
         return result
@@ -271,6 +272,16 @@ class ResCompany(models.Model):
                     companies=", ".join(companies.mapped("name")),
                 )
             )
+        if self._is_invented(decision):
+            warnings.append(
+                self.env._(
+                    "“%(server)s” sends mail of %(email)s as %(address)s, an address "
+                    "that nobody gave it. Fill in the sender address of the server.",
+                    server=decision.profile.name,
+                    email=mail.email,
+                    address=decision.from_email,
+                )
+            )
         rewritten = decision.from_email != mail.email
         if rewritten and (companies := self._get_others_at(decision.from_email)):
             warnings.append(
@@ -284,6 +295,13 @@ class ResCompany(models.Model):
                 )
             )
         return warnings
+
+    def _is_invented(self, decision):
+        """Whether mail leaves as an address that is nobody's, not even a default From."""
+        domains = self.env["mail.alias.domain"].sudo()
+        return decision.invented and decision.from_email not in domains.search(
+            []
+        ).mapped("default_from_email")
 
     def _get_obstacle_warning(self, step):
         """Why a server of this company does not carry its mail, and what to do."""

@@ -174,7 +174,7 @@ class ResUsers(models.Model):
         }
         told = [route for routes in routes_of.values() for route in routes]
         emails = {email for *_route, email in filter(is_told, told)}
-        received = routing._collected_among(emails)
+        received = routing._brought_back_among(emails)
         collectors = self.env["fetchmail.server"]._find_collectors()
         return {
             user: (
@@ -193,7 +193,7 @@ class ResUsers(models.Model):
     ):
         """A route of a user's own messages with the way that answers take.
 
-        :param received: the addresses that Odoo itself receives
+        :param received: the addresses whose answers come back
         :param dict collectors: incoming servers by address
         """
         collector = collectors.get(reply_email)

@@ -62,14 +62,16 @@ def _edited(
 ) -> ServerProfile:
     """A server once ``id`` holds the chosen ones and no other active one.
 
-    As where that is saved, one that is left to nobody is reserved then.
+    As where that is saved, one that is left to nobody is reserved then, unless it is a
+    company's with a FROM filter.
     """
     if not profile.active:
         return profile
     ids: frozenset[int] = getattr(profile, field)
     ids = ids | {id} if profile.id in chosen else ids - {id}
     edited = replace(profile, **{field: ids})  # type: ignore[arg-type]
-    if profile.assigned and not edited.assigned:
+    private = profile.user_ids or not profile.from_filter
+    if profile.assigned and private and not edited.assigned:
         return replace(edited, reserved=True)
     return edited
 

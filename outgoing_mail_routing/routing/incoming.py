@@ -36,6 +36,13 @@ _MAILBOX_HOSTS = {
     "smtp-mail.outlook.com": "outlook.office365.com",
 }
 
+#: Services that take mail by SMTP, from logins that are no mailboxes.
+_SENDING_ONLY = (
+    *("amazonaws.com", "brevo.com", "elasticemail.com", "mailersend.net"),
+    *("mailgun.org", "mailjet.com", "mandrillapp.com", "postmarkapp.com"),
+    *("resend.com", "sendgrid.net", "sendinblue.com", "smtp2go.com", "sparkpostmail.com"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class IncomingMail:
@@ -201,6 +208,18 @@ def guess_imap_host(smtp_host: str) -> str:
     """
     known = _MAILBOX_HOSTS.get(smtp_host.lower())
     return known or _SMTP_HOST.sub("imap.", smtp_host)
+
+
+def is_sending_only(smtp_host: str) -> bool:
+    """Whether a host is that of a service which sends mail and keeps no mailboxes.
+
+    >>> is_sending_only("email-smtp.eu-west-1.amazonaws.com")
+    True
+    >>> is_sending_only("smtp.mailbox.example")
+    False
+    """
+    host = smtp_host.lower().rstrip(".")
+    return any(host == name or host.endswith(f".{name}") for name in _SENDING_ONLY)
 
 
 def _text(message: Message, name: str) -> str:

@@ -90,6 +90,24 @@ def sender_address(profile: ServerProfile, request: Request) -> str:
     return next(filter(None, profile.from_filter.addresses), "")
 
 
+def is_invented(profile: ServerProfile, request: Request) -> bool:
+    """Whether the address that takes the place of F was typed by nobody.
+
+    >>> from .types import FromFilter
+    >>> relay = ServerProfile(1, "Relay",
+    ...                       from_filter=FromFilter("b.example", (), ("b.example",)))
+    >>> is_invented(relay, Request("", notifications_email="news@a.example"))
+    True
+    >>> is_invented(relay, Request("", notifications_email="news@b.example"))
+    False
+    """
+    address = sender_address(profile, request)
+    known = {profile.sender_email, *profile.from_filter.addresses}
+    return bool(address) and address not in known.union(
+        _default_addresses(profile, request)
+    )
+
+
 def _default_addresses(profile: ServerProfile, request: Request) -> Iterator[str]:
     """The addresses that stand for the company of a mail, the best first."""
     company = request.company
@@ -638,6 +656,7 @@ def _conclude(search: _Search, taken: _Taken) -> Decision:
         refused=taken.refused,
         steps=tuple(search.steps),
         headers_as=taken.headers_as,
+        invented=profile is not None and rewritten and is_invented(profile, request),
     )
 
 

@@ -242,7 +242,8 @@ class Decision:
     ``email_from`` to the letter. ``decides_from`` says that one of both is the server's
     policy, not core's choice. ``company`` and ``collected`` are the request's, and
     ``refused`` says that the forced server may not carry the mail. ``headers_as`` is
-    the rule by which a forced server is assigned to this mail, if it is.
+    the rule by which a forced server is assigned to this mail, if it is, and
+    ``invented`` says that nobody typed the address that takes the place of F.
     """
 
     rule: Rule
@@ -257,6 +258,7 @@ class Decision:
     refused: bool = False
     steps: tuple[Step, ...] = ()
     headers_as: Rule | None = None
+    invented: bool = False
 
     @property
     def header_rule(self) -> Rule:

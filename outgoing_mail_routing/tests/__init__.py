@@ -17,6 +17,7 @@ from . import test_headers
 from . import test_import
 from . import test_incoming
 from . import test_mail_facts
+from . import test_out_of_service
 from . import test_overrides
 from . import test_overview
 from . import test_personal_servers
@@ -44,3 +45,4 @@ from . import test_sources_jobs
 from . import test_template_form
 from . import test_tours
 from . import test_translations
+from . import test_warnings

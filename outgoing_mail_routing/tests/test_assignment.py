@@ -117,6 +117,7 @@ class TestServerAddresses(RoutingCase):
             self.shared.reply_to_policy = "custom"
 
     def test_warnings_tell_what_can_go_wrong(self):
+        self.mailbox.bounce_policy = "odoo"
         self.assertFalse(self.mailbox.routing_warning)
         self.mailbox.reply_to_policy = "from"
         self.assertIn("no incoming mail server", self.mailbox.routing_warning)

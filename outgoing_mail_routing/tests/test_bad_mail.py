@@ -193,7 +193,11 @@ class TestOneBadMail(SenderCase):
     @mute_logger(*_LOGGERS)
     def test_nothing_configured_one_bad_From_fails_that_mail_alone(self):
         self.env["ir.mail_server"].search([]).write(
-            {"own_user_ids": False, "default_company_ids": False}
+            {
+                "own_user_ids": False,
+                "default_company_ids": False,
+                "reserved": False,
+            }
         )
         mails = self._mails(3)
         mails[1].email_from = "(" * 3000

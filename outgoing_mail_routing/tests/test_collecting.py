@@ -52,6 +52,18 @@ class TestCollectReplies(CollectingCase):
         again = self.mailbox.action_collect_replies()
         self.assertEqual(again["res_id"], incoming.id)
 
+    def test_button_creates_none_for_what_is_no_mailbox(self):
+        for values in (
+            {"smtp_user": "apikey", "smtp_host": "smtp.sendgrid.net"},
+            {"smtp_user": MAILBOX, "smtp_host": "email-smtp.eu.amazonaws.com"},
+            {"smtp_user": False, "smtp_host": "10.0.0.1"},
+        ):
+            with self.subTest(values):
+                self.shared.write({"from_filter": "a.example", **values})
+                with self.refused(UserError, "only sends mail"):
+                    self.shared.action_collect_replies()
+                self.assertFalse(self.shared.fetchmail_server_id)
+
     def test_replies_only_is_off_elsewhere(self):
         self.assertFalse(
             self.env["fetchmail.server"].create({"name": "X"}).replies_only

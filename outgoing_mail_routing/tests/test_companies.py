@@ -352,7 +352,11 @@ class TestLifecycle(RoutingCase):
 
     def _leave_only(self, server):
         (self.env["ir.mail_server"].search([]) - server).write(
-            {"own_user_ids": False, "default_company_ids": False}
+            {
+                "own_user_ids": False,
+                "default_company_ids": False,
+                "reserved": False,
+            }
         )
         (self.env["ir.mail_server"].search([]) - server).unlink()
 
@@ -401,6 +405,7 @@ class TestLifecycle(RoutingCase):
 
     def test_archived_user_keeps_their_server_closed_and_gets_it_back(self):
         self._leave_only(self.mailbox)
+        self.mailbox.bounce_policy = "odoo"
         self.anna.action_archive()
         self.assertRule(self._stray_mail(), "system")
         self.assertEqual(self.mailbox.own_user_ids, self.anna)
@@ -490,10 +495,6 @@ class TestLifecycle(RoutingCase):
             "server": lambda: self.mailbox.write({"own_user_ids": [Command.clear()]}),
             "user": lambda: self.anna.write({"own_mail_server_ids": [Command.clear()]}),
             "assignment": by_the_assignment,
-            "archived server": lambda: (
-                self.mailbox.action_archive(),
-                self.mailbox.write({"own_user_ids": [Command.clear()]}),
-            ),
         }.items():
             with self.subTest(name), self.env.cr.savepoint() as savepoint:
                 self._leave_only(self.mailbox)
@@ -505,9 +506,12 @@ class TestLifecycle(RoutingCase):
                 savepoint.rollback()
                 self.env.invalidate_all(flush=False)
 
-    def test_taking_the_last_company_of_a_server_away_reserves_it(self):
+    def test_taking_the_last_company_of_a_server_without_filter_away_reserves_it(self):
+        self.company_a.mail_server_ids = self.relay_a + self.shared
         self.company_a.mail_server_ids = False
-        self.assertTrue(self.relay_a.reserved)
+        self.assertTrue(self.shared.reserved)
+        self.assertFalse(self.relay_a.reserved, "it carries what its filter names")
+        self.relay_b.from_filter = False
         self.relay_b.default_company_ids = False
         self.assertTrue(self.relay_b.reserved)
 

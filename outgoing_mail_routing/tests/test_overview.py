@@ -17,6 +17,7 @@ class OverviewCase(BranchCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.administrator = cls._create_administrator()
+        cls.mailbox.bounce_policy = "odoo"  # nothing collects its bounces
         ours = cls.company_a | cls.company_b | cls.branch
         for company in cls.env["res.company"].search([]) - ours:
             company.email = f"info{company.id}@c.example"
@@ -245,7 +246,8 @@ class TestOverview(OverviewCase):
 
     def test_nothing_configured_says_only_that(self):
         servers = self.env["ir.mail_server"].with_context(active_test=False).search([])
-        servers.write({"own_user_ids": False, "default_company_ids": False})
+        nobody = {"own_user_ids": False, "default_company_ids": False}
+        servers.write({**nobody, "reserved": False})
         servers.write({"reserved": False, "company_ids": False})
         self.assertEqual(self.overview(), {"configured": False})
         self.relay_a.default_company_ids = self.company_a
@@ -513,7 +515,8 @@ class TestOverviewTours(OverviewTourCase):
 
     def test_administrator_begins_where_nothing_is_assigned(self):
         servers = self.env["ir.mail_server"].with_context(active_test=False).search([])
-        servers.write({"own_user_ids": False, "default_company_ids": False})
+        nobody = {"own_user_ids": False, "default_company_ids": False}
+        servers.write({**nobody, "reserved": False})
         self.start_tour(
             "/odoo/settings",
             "outgoing_mail_routing_overview_beginning",

@@ -166,6 +166,7 @@ class TestPersonalServers(PersonalServerCase):
         self.assertLeaves(self.mail(self.anna, **values), RELAY)
         self.anna.own_mail_server_ids = False
         (self.company_a + self.company_b).mail_server_ids = False
+        self.mailbox.reserved = False
         self.assertLeaves(self.mail(self.anna, **values), self.anna.email)
 
 

@@ -83,6 +83,7 @@ class TestServerLog(LogCase):
             ),
             ({"company_ids": self.company_b.ids}, {"company_ids": ("", "B")}),
             ({"reserved": True}, {"reserved": (False, True)}),
+            ({"out_of_service": True}, {"out_of_service": (False, True)}),
             (
                 {"delegation": "colleagues"},
                 {
@@ -156,6 +157,8 @@ class TestServerLog(LogCase):
 
     def test_assignment_on_the_user_is_logged_on_each_server(self):
         ben = self.as_administrator(self.ben)
+        self.shared.reserved = True  # or it would be, once it is left to nobody
+        self.logged(self.shared)
         for value, changes in (
             ([Command.link(self.shared.id)], {self.shared: ("", "Ben")}),
             (self.mailbox, {self.shared: ("Ben", ""), self.mailbox: ("Anna", None)}),

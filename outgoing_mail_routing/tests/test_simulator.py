@@ -277,7 +277,12 @@ class TestSimulatorProperty(SimulatorCase):
     def _change_world(self):
         """Assign and configure all servers anew."""
         self.servers.write(
-            {"own_user_ids": False, "default_company_ids": False, "company_ids": False}
+            {
+                "own_user_ids": False,
+                "default_company_ids": False,
+                "company_ids": False,
+                "reserved": False,
+            }
         )
         for server in self.servers:
             server.write(self._random_policies())

@@ -141,7 +141,11 @@ class TestAccountSources(AccountCase):
 
     def test_alert_with_nothing_assigned_leaves_as_core_sends_it(self):
         self.env["ir.mail_server"].search([]).write(
-            {"own_user_ids": False, "default_company_ids": False}
+            {
+                "own_user_ids": False,
+                "default_company_ids": False,
+                "reserved": False,
+            }
         )
         self.assertEqual(self.alert_beside_personal_server(), "bea@b.example")
 

@@ -274,3 +274,19 @@ class TestTemplateForm(RoutingCase):
         )
         template.name = "Renamed"
         self.assertFalse(template.sudo().mail_routing_summary)
+
+    def test_server_of_users_is_warned_of(self):
+        for server, sender in ((self.mailbox, False), (self.mailbox, "{{ object.name }}")):
+            with self.subTest(sender=sender):
+                template = self.template(mail_server_id=server.id, email_from=sender)
+                self.assertIn(
+                    "belongs to Anna and carries nobody else's mail: what others send "
+                    "from this template fails.",
+                    template.mail_routing_summary,
+                )
+                self.assertTrue(template.mail_routing_warning)
+        self.mailbox.delegation = "colleagues"
+        template = self.template(mail_server_id=self.mailbox.id)
+        self.assertIn("belongs to Anna: mail of", template.mail_routing_summary)
+        template = self.template(mail_server_id=self.shop.id)
+        self.assertNotIn("belongs to", template.mail_routing_summary)

@@ -9,7 +9,7 @@ from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 
 from ..models.addresses import email_of
 from ..models.telling import NOT_OF_TEXTS, is_told, tell_of, text_of
-from ..routing import domain_of
+from ..routing import domain_of, may_send_as
 
 _logger = logging.getLogger(__name__)
 
@@ -521,6 +521,7 @@ class MailRoutingSimulation(models.TransientModel):
         :param MailRoute route: the answer
         """
         return [
+            *self._get_identity_warnings(route),
             *self._get_header_warnings(route),
             *self._get_server_warnings(route.mail_server),
         ]
@@ -550,6 +551,18 @@ class MailRoutingSimulation(models.TransientModel):
                 reply_to=route.reply_to,
             )
 
+    def _get_identity_warnings(self, route):
+        """Where a server that was set by hand may not send as From."""
+        profile = self.env["mail.routing"]._get_directory().get(route.mail_server.id)
+        email = email_of(route.email_from)
+        if route.rule == "forced" and profile and not may_send_as(profile, email):
+            yield self.env._(
+                "“%(server)s” is set by hand and may not send as %(email)s: the mail may "
+                "be refused, or taken for spam.",
+                server=profile.name,
+                email=email,
+            )
+
     def _collects_replies(self, route):
         """Whether Odoo itself receives what is answered."""
         routing = self.env["mail.routing"]
@@ -557,7 +570,7 @@ class MailRoutingSimulation(models.TransientModel):
         reply_to = email_of(route.reply_to)
         if profile and profile.collects_replies and reply_to == profile.sender_email:
             return True
-        return bool(routing._collected_among([reply_to]))
+        return bool(routing._brought_back_among([reply_to]))
 
     def _get_server_warnings(self, server):
         """What the server itself lacks."""
