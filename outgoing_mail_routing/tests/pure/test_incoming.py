@@ -6,6 +6,7 @@ import pytest
 
 from ...routing.incoming import (
     IncomingMail,
+    KnownMessage,
     guess_imap_host,
     is_for_odoo,
     read_bounce,
@@ -16,7 +17,11 @@ OURS = "<1-openerp-7-res.partner@odoo.example>"
 PRIVATE_MESSAGE = "<2-openerp-private@odoo.example>"
 GONE = "<3-openerp-8-res.partner@odoo.example>"
 OTHER = "<x@elsewhere.example>"
-KNOWN = {OURS: True, PRIVATE_MESSAGE: False}
+CUSTOMER = "b@customer.example"
+KNOWN = {
+    OURS: KnownMessage(answerable=True, emails=frozenset({CUSTOMER})),
+    PRIVATE_MESSAGE: KnownMessage(),
+}
 
 
 @pytest.mark.parametrize(
@@ -28,10 +33,11 @@ KNOWN = {OURS: True, PRIVATE_MESSAGE: False}
         (f"References: {OTHER}\r\n {OURS}", True),
         (f"References: {OTHER},{OURS}", True),
         (f"References: {OURS[:9]}\r\n {OURS[9:]}", True),
-        (f"References: {OURS}\r\nIn-Reply-To: {OTHER}", True),
+        (f"References: {OURS}\r\nIn-Reply-To: {OTHER}", False),
+        (f"From: {CUSTOMER}\r\nReferences: {OURS}\r\nIn-Reply-To: {OTHER}", True),
         (f"References: {OTHER}\r\nIn-Reply-To: {OURS}", True),
-        (f"References: {OURS} " + OTHER * 31, True),
-        (f"References: {OURS} " + OTHER * 32, False),
+        (f"From: {CUSTOMER}\r\nReferences: {OURS} " + OTHER * 31, True),
+        (f"From: {CUSTOMER}\r\nReferences: {OURS} " + OTHER * 32, False),
         (f"References: {PRIVATE_MESSAGE}", False),
         (f"References: {GONE}", False),
         (f"Message-ID: {OURS}\r\nReferences: {OURS}", False),
@@ -42,8 +48,8 @@ KNOWN = {OURS: True, PRIVATE_MESSAGE: False}
         ("", False),
         ("References: \xff\xfe <", False),
         ("References: <>\r\nIn-Reply-To: >", False),
-        (f"From: MAILER-DAEMON@mx.example\r\nReferences: {OURS}", True),
-        (f"From: mailer-daemon\r\nIn-Reply-To: {PRIVATE_MESSAGE}", True),
+        (f"From: MAILER-DAEMON@mx.example\r\nReferences: {OURS}", False),
+        (f"From: mailer-daemon\r\nIn-Reply-To: {PRIVATE_MESSAGE}", False),
         ("From: MAILER-DAEMON@mx.example", False),
         (f"Content-Type: multipart/report\r\nReferences: {OURS}", True),
         (
@@ -95,7 +101,7 @@ def test_bounce_names_what_it_returns(part: str, returned: tuple[str, ...]) -> N
 def test_bounce_is_told_by_what_it_returns_alone() -> None:
     bounce = IncomingMail(bounce=True, references=(OURS,), returned=(OTHER,))
     assert not is_for_odoo(bounce, KNOWN)
-    assert is_for_odoo(bounce, {OTHER: False})
+    assert is_for_odoo(bounce, {OTHER: KnownMessage()})
 
 
 @pytest.mark.parametrize(
