@@ -33,6 +33,9 @@ _HEADERS_AT_ONCE = 500
 # How many bounces a run looks at; the next one goes on with the others
 _BOUNCES_AT_MOST = 500
 
+# What is known of an answer that the same run takes
+_TAKEN = KnownMessage(answerable=True)
+
 _UID = re.compile(rb"\bUID (\d+)")
 
 # Core raises it to 64 kB. A mail with a longer line, which anybody can write, would end
@@ -104,14 +107,16 @@ class RepliesConnection:
     def check_unread_messages(self):
         """Find the new mails that are for Odoo, and say how many they are."""
         mails = self._read_all(self._list_new())
-        known = dict(self._find_known(mails.values()))
-        replies = []
+        known = self._find_known(mails.values())
+        replies, taken = [], set()
         for number, mail in sorted(mails.items()):
-            if is_for_odoo(mail, known):
+            # what is taken before is known by the time that its answer is posted
+            earlier = taken & mail.mentioned - {mail.message_id}
+            added = {**dict.fromkeys(earlier, _TAKEN), **known} if earlier else known
+            if is_for_odoo(mail, added):
                 replies.append(number)
-                if mail.message_id and not mail.bounce:
-                    # Odoo knows it before it sees what answers it
-                    known.setdefault(mail.message_id, KnownMessage(answerable=True))
+                if not mail.bounce:
+                    taken.add(mail.message_id)
         self._replies = replies
         return len(replies)
 
