@@ -1,13 +1,15 @@
+from contextlib import suppress
 from dataclasses import replace
-from email import message_from_bytes
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.fields import Domain
-from odoo.tools.mail import decode_message_header, email_split
+from odoo.tools.mail import email_split
 
-from ..routing.incoming import KnownMessage, answers_a_stranger
+from ..routing.incoming import KnownMessage, answers_a_stranger, read_summary
 from .addresses import clean_name, only_email_of
-from .replies_connection import ImapReplies, PopReplies
+from .replies_connection import ImapReplies, MissingFolder, PopReplies
+from .telling import is_told, tell_of
 
 # Servers that bring in what arrives; those of core's type "local" are never confirmed,
 # for there the mail system hands over the mails by itself
@@ -15,19 +17,11 @@ COLLECTING = Domain("active", "=", True) & (
     Domain("state", "=", "done") | Domain("server_type", "=", "local")
 )
 
-
-# The context key of the connections that a run has opened
-_OPENED_KEY = "outgoing_mail_routing_opened"
+# What tells which mailbox it is, and since when replies only are taken
+_MAILBOX = ("server_type", "server", "user", "replies_only", "replies_folder")
 
 # Of how many answers that could not be posted the form tells
 _LINES_TOLD = 20
-
-
-class Opened(dict):
-    """Connections by server: no client can send one."""
-
-    def __hash__(self):
-        return id(self)
 
 
 class FetchmailServer(models.Model):
@@ -46,11 +40,11 @@ class FetchmailServer(models.Model):
         "mail stays in the mailbox unread, so a private mailbox can be collected. Off: "
         "all unread mail is taken.",
     )
-
     replies_folder = fields.Char(
         string="Folder",
         help="The folder in which answers arrive, such as the one that a rule of the "
-        "mailbox moves them to. Leave it empty for the inbox.",
+        "mailbox moves them to, as the mail server names it. Leave it empty for the "
+        "inbox.",
     )
     replies_place = fields.Json(
         copy=False,
@@ -61,8 +55,21 @@ class FetchmailServer(models.Model):
         string="Answers Not Taken",
         copy=False,
         readonly=True,
-        help="Answers that Odoo could not post, and why. They are still in the mailbox.",
+        help="Answers that Odoo could not post, and why. They are still in the "
+        "mailbox.",
     )
+
+    def write(self, vals):
+        """Begin anew in another mailbox; ids of mails may be the same in several."""
+        names = [name for name in _MAILBOX if name in vals]
+        moved = self.filtered(
+            lambda s: any((s[n] or "") != (vals[n] or "") for n in names)
+        )
+        result = super().write(vals)
+        for server in moved.sudo():
+            if server.replies_place:
+                server.replies_place = False
+        return result
 
     def unlink(self):
         """Log on outgoing servers that it collects their replies no more."""
@@ -77,54 +84,71 @@ class FetchmailServer(models.Model):
         if not self.replies_only or self._get_connection_type() not in layers:
             return connection
         layer = layers[self._get_connection_type()]
-        connection = layer(
+        replies = layer(
             connection,
             self._find_known_messages,
+            self._keep_place,
             self.sudo().replies_place,
-            self.replies_folder,
         )
-        opened = self.env.context.get(_OPENED_KEY)
-        if isinstance(opened, Opened):
-            opened[self.id] = connection
-        return connection
+        folder = (self.replies_folder or "").strip()
+        try:
+            replies.open(folder)
+        except Exception as error:
+            with suppress(Exception):  # it is only said goodbye
+                replies.disconnect()
+            if not isinstance(error, MissingFolder):
+                raise
+            raise UserError(
+                self.env._(
+                    "The mailbox does not open the folder “%(folder)s”: %(answer)s",
+                    folder=folder or "INBOX",
+                    answer=error,
+                )
+            ) from error
+        return replies
 
-    def _fetch_mail(self, *args, **kwargs):
-        """Keep how far each mailbox was looked at, and what could not be posted."""
-        opened = Opened()
-        servers = self.with_context(**{_OPENED_KEY: opened})
-        result = super(FetchmailServer, servers)._fetch_mail(*args, **kwargs)
-        for server in self.sudo().browse(opened):
-            connection = opened[server.id]
-            server.replies_place = connection.get_place()
-            if connection.left:
-                server._tell_left_mails(connection.left.values())
-        return result
+    def _keep_place(self, connection):
+        """Keep how far a mailbox was looked at, and tell what could not be posted.
+
+        Core commits it along with the date of the run.
+        """
+        server = self.sudo()
+        place = connection.get_place()
+        if place != server.replies_place:
+            server.replies_place = place
+        if connection.left:
+            server._tell_left_mails(connection.left.values())
 
     def _tell_left_mails(self, mails):
-        """Say on the form which answers Odoo could not post, the latest first.
+        """Say on the form which answers Odoo could not post, the latest last.
 
-        :param mails: iterable of ``FetchedMail``
+        :param mails: collection of ``FetchedMail``
         """
-        lines = []
-        for mail in mails:
-            message = message_from_bytes(mail)
-            headers = (decode_message_header(message, h) for h in ("From", "Subject"))
-            sender, subject = (clean_name(text) for text in headers)
-            lines.append(
-                self.env._(
-                    "%(subject)s, from %(sender)s: %(error)s",
-                    subject=subject,
-                    sender=sender,
-                    error=mail.error or "",
-                )
-            )
         known = (self.left_mails or "").splitlines()
-        self.left_mails = "\n".join([*lines, *known][:_LINES_TOLD])
+        lines = [*known, *map(self._get_left_line, mails)]
+        self.left_mails = "\n".join(lines[-_LINES_TOLD:])
+
+    @api.model
+    def _get_left_line(self, mail):
+        """The line that tells of a mail which could not be posted, and why."""
+        sender, subject = map(clean_name, read_summary(mail))
+        return self.env._(
+            "“%(subject)s” from %(sender)s: %(error)s",
+            subject=subject,
+            sender=sender,
+            error=clean_name(mail.error) or self.env._("it could not be saved"),
+        )
 
     def action_look_again(self):
-        """Forget what was told, and look once more at all that is unread."""
+        """Let the next run take what could not be posted, and let it start at once."""
         self.check_access("write")
-        self.sudo().write({"left_mails": False, "replies_place": False})
+        for server in self.sudo():
+            place = dict(server.replies_place or {})
+            again = {*place.pop("again", ()), *place.pop("left", ())}
+            if place:
+                server.replies_place = {**place, "again": sorted(again), "left": []}
+            server.left_mails = False
+        self.env.ref("mail.ir_cron_mail_gateway_action").sudo()._trigger()
 
     def _find_known_messages(self, mails):
         """Which ids that mails mention are Odoo's, in one statement for all mails.
@@ -139,10 +163,9 @@ class FetchmailServer(models.Model):
         returned = {id_ for mail in mails for id_ in mail.returned}
         known = {}
         if returned and "mailing.trace" in self.env:
+            domain = [("message_id", "in", list(returned))]
             traces = self.env["mailing.trace"].sudo()
-            traces = traces.search_fetch(
-                [("message_id", "in", list(returned))], ["message_id"]
-            )
+            traces = traces.search_fetch(domain, ["message_id"])
             known = dict.fromkeys(traces.mapped("message_id"), KnownMessage())
         domain = [("message_id", "in", list(mentioned))]
         messages = self.env["mail.message"].sudo()
@@ -160,8 +183,10 @@ class FetchmailServer(models.Model):
             for id_ in (*mail.references, *mail.in_reply_to)
         }
         for message in messages.filtered(lambda m: m.message_id in asked):
-            emails = self._get_emails_in(message)
-            known[message.message_id] = replace(known[message.message_id], emails=emails)
+            emails = tell_of(message, self._get_emails_in)
+            if is_told(emails):  # else nobody is known to be in it
+                id_ = message.message_id
+                known[id_] = replace(known[id_], emails=emails)
         return known
 
     @api.model
@@ -172,8 +197,14 @@ class FetchmailServer(models.Model):
 
         :return: frozenset, in lower case
         """
-        partners = message.author_id | message.partner_ids | message.notified_partner_ids
-        texts = [message.email_from, message.outgoing_email_to, message.incoming_email_cc]
+        partners = (
+            message.author_id | message.partner_ids | message.notified_partner_ids
+        )
+        texts = [
+            message.email_from,
+            message.outgoing_email_to,
+            message.incoming_email_cc,
+        ]
         if message.model in self.env and not self.env[message.model]._abstract:
             record = self.env[message.model].sudo().browse(message.res_id).exists()
             if "message_partner_ids" in record._fields:

@@ -1,3 +1,5 @@
+import psycopg2
+
 from odoo import SUPERUSER_ID, api, models
 from odoo.exceptions import AccessError
 from odoo.tools.mail import decode_message_header, email_split
@@ -60,10 +62,12 @@ class MailThread(models.AbstractModel):
         except Exception as error:
             if isinstance(message, FetchedMail):
                 message.error = text_of(error)
+                message.passing = isinstance(error, psycopg2.OperationalError)
             raise
         if isinstance(message, FetchedMail):
-            # the transaction is about to be committed, and nothing else is left to do
+            # it is, unless what is left of the transaction fails: core rolls back then
             self.env.cr.precommit.add(message.note_posted)
+            self.env.cr.prerollback.add(message.note_lost)
         return result
 
     @api.model

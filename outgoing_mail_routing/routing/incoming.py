@@ -4,8 +4,9 @@ RFC 5322, section 3.6.4 (Message-ID, In-Reply-To, References), RFC 6522
 (``multipart/report``) and RFC 3464 (delivery status notifications).
 
 Anybody may write to a mailbox. Nothing here relies on what a mail says of itself being
-well formed; whoever calls :func:`read_headers` and :func:`read_bounce` still has to
-expect any error of Python's parser, and to leave that one mail where it is.
+well formed, or takes much longer for a header of a megabyte; whoever calls
+:func:`read_headers` and :func:`read_bounce` still has to expect any error of Python's
+parser, such as one of recursion, and to leave that one mail where it is.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from email import message_from_bytes
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
+from email.parser import BytesHeaderParser
 from email.utils import parseaddr
 
 #: The headers that :func:`read_headers` looks at, to be asked of a mail server.
@@ -27,7 +30,14 @@ HEADERS = (
 #: As core's ``message_route``: of a long thread only the latest are looked up.
 _MAX_REFERENCES = 32
 _MESSAGE_ID = re.compile(r"<[^<>]+>")
-_REPORT_TYPE = re.compile(r"report-type\s*=[\s\"]*([\w-]+)", re.IGNORECASE)
+# One that is encoded has asterisks, and its charset before the text (RFC 2231)
+_REPORT_TYPE = re.compile(
+    r"report-type(?:\*\d*)*\s*=[\s\"]*(?:[\w-]*'[\w-]*')?([\w-]+)", re.IGNORECASE
+)
+# RFC 2047, section 2; white space between two of them is none of the text
+_ENCODED_WORD = re.compile(
+    r"(=\?[^?\s]+\?[bq]\?[^?]*\?=)(?:\s+(?==\?))?", re.IGNORECASE
+)
 _ACTION = re.compile(r"^action\s*:\s*([\w-]+)", re.IGNORECASE | re.MULTILINE)
 _STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 _SMTP_HOST = re.compile(r"^smtps?\d*\.", re.IGNORECASE)
@@ -92,16 +102,17 @@ def read_headers(raw: bytes) -> IncomingMail:
     >>> read_headers(b"From: Mailer <MAILER-DAEMON@mx.example>\\r\\n\\r\\n").bounce
     True
     """
-    message = message_from_bytes(raw)
+    # the body is not parsed, and neither are parameters such as the boundary
+    message = BytesHeaderParser().parsebytes(raw)
     structured = message.get_content_type() == "multipart/report"
     kind = _REPORT_TYPE.search(_text(message, "Content-Type"))
     of_failure = kind is None or kind[1].lower() == "delivery-status"
-    sender = parseaddr(_text(message, "From"))[1].lower()
+    sender = _sender(message)
     report = structured and not of_failure
     by_daemon = sender.partition("@")[0] == "mailer-daemon"
     return IncomingMail(
         message_id="".join(_ids(message, "Message-ID")[:1]),
-        references=_ids(message, "References")[-_MAX_REFERENCES:],
+        references=_ids(message, "References"),
         in_reply_to=_ids(message, "In-Reply-To"),
         sender=sender,
         # as core's _detect_is_bounce tells them
@@ -116,7 +127,8 @@ def read_bounce(mail: IncomingMail, raw: bytes) -> IncomingMail:
     """Add what a bounce returns, the original mail or its headers, and what it is.
 
     One that tells of a delay or of a delivery, and of no failure, is a report like
-    another (RFC 3464, section 2.3.3).
+    another (RFC 3464, section 2.3.3). One whose parts cannot be told from each other
+    returns nothing, and core could not read it either.
 
     :param raw: the bounce, or as much of its beginning as holds these headers
 
@@ -130,7 +142,10 @@ def read_bounce(mail: IncomingMail, raw: bytes) -> IncomingMail:
     ... --=--''').returned
     ('<1@odoo.example>',)
     """
-    parts = list(_parts(message_from_bytes(raw)))
+    try:
+        parts = list(_parts(message_from_bytes(raw)))
+    except (TypeError, ValueError):
+        return replace(mail, structured=False)
     actions = {
         action.lower()
         for part in parts
@@ -139,24 +154,40 @@ def read_bounce(mail: IncomingMail, raw: bytes) -> IncomingMail:
     }
     if actions and "failed" not in actions:
         return replace(mail, bounce=False, report=True)
-    for original in filter(None, map(_original, parts)):
-        # Exchange keeps there the id that it put another in the place of
-        renamed = _ids(original, "X-Microsoft-Original-Message-ID")
-        return replace(mail, returned=_ids(original, "Message-ID") + renamed)
+    for part in parts:
+        # as core, which looks at the first one only
+        if (original := _original(part)) is not None:
+            # Exchange keeps there the id that it put another in the place of
+            renamed = _ids(original, "X-Microsoft-Original-Message-ID")
+            return replace(mail, returned=_ids(original, "Message-ID") + renamed)
     return mail
+
+
+def read_summary(raw: bytes) -> tuple[str, str]:
+    """From and subject of a mail, as far as they can be read.
+
+    >>> read_summary(b"From: b@b.example\\r\\nSubject: =?utf-8?q?=E2=82=AC?=")
+    ('b@b.example', '€')
+    """
+    message = BytesHeaderParser().parsebytes(raw)
+    return _text(message, "From"), _text(message, "Subject")
 
 
 def answers_a_stranger(mail: IncomingMail, known: Mapping[str, KnownMessage]) -> bool:
     """Whether a mail in a thread of Odoo's answers one that Odoo does not know.
 
-    Somebody forwarded a message of Odoo's, for example, and is answered alone.
+    Somebody forwarded a message of Odoo's, for example, and is answered alone. What it
+    answers stands in In-Reply-To, or else last in References (RFC 5322, section 3.6.4).
 
     >>> mail = IncomingMail(in_reply_to=("<2@private.example>",),
     ...                     references=("<1@odoo.example>", "<2@private.example>"))
     >>> answers_a_stranger(mail, {"<1@odoo.example>": KnownMessage(True)})
     True
     """
-    return bool(mail.in_reply_to) and known.keys().isdisjoint(mail.in_reply_to)
+    # Odoo puts there the own id of a mail
+    references = mail.references[:-1] if mail.from_odoo else mail.references
+    answered = mail.in_reply_to or references[-1:]
+    return bool(answered) and known.keys().isdisjoint(answered)
 
 
 def is_for_odoo(mail: IncomingMail, known: Mapping[str, KnownMessage]) -> bool:
@@ -228,37 +259,77 @@ def _text(message: Message, name: str) -> str:
 
 
 def _decoded(text: str) -> str:
+    return _ENCODED_WORD.sub(_decoded_word, text)
+
+
+def _decoded_word(word: re.Match[str]) -> str:
     try:
-        return str(make_header(decode_header(text)))
-    except (LookupError, ValueError):
-        return text  # encoded as nobody can read
+        return str(make_header(decode_header(word[1])))
+    except (LookupError, ValueError, MessageError):
+        return word[0]  # encoded as nobody can read
+
+
+def _sender(message: Message) -> str:
+    """The address in From, in lower case.
+
+    A name is decoded after the address is found, for it may hold a comma; some encode
+    the address too.
+    """
+    address = ""
+    for text in (str(message["From"] or ""), _text(message, "From")):
+        try:
+            address = parseaddr(text)[1].lower()
+        except (IndexError, RecursionError, TypeError, ValueError):
+            continue  # Python's parser gives up on some texts
+        if "@" in address:
+            break
+    return address
 
 
 def _ids(message: Message, name: str) -> tuple[str, ...]:
-    """The message ids in headers; some clients fold them in their middle."""
+    """The latest message ids in headers; some clients fold them in their middle.
+
+    What no id may have in it, and no database takes, is none of Odoo's.
+    """
     found = _MESSAGE_ID.findall(_text(message, name))
-    return tuple("".join(id_.split()) for id_ in found)
+    ids = ("".join(id_.split()) for id_ in found[-_MAX_REFERENCES:])
+    return tuple(id_ for id_ in ids if id_.isprintable())
 
 
 def _parts(message: Message) -> Iterator[Message]:
     """The parts of a mail, but not those of a mail that it returns."""
     yield message
-    payload = message.get_payload()
-    if message.get_content_maintype() == "multipart" and isinstance(payload, list):
-        for part in payload:
+    if message.get_content_maintype() == "multipart":
+        for part in _subparts(message):
             yield from _parts(part)
+
+
+def _subparts(part: Message) -> list[Message]:
+    """What Python's parser took apart; the text of any other part is not asked for.
+
+    ``get_payload`` would decode it, and fails where parameters are wrong.
+    """
+    payload = part.get_payload() if part.is_multipart() else []
+    return [subpart for subpart in payload if isinstance(subpart, Message)]
 
 
 def _status_text(part: Message) -> str:
     """The fields of a delivery status: Python's parser takes each group for a mail."""
-    payload = part.get_payload()
-    if not isinstance(payload, list):
+    groups = _subparts(part)
+    if not groups:
         return _content(part).decode("utf-8", "replace")
-    lines = [f"{name}: {value}" for group in payload for name, value in group.items()]
-    bodies = "".join(str(group.get_payload()) for group in payload)
+    lines = [f"{name}: {value}" for group in groups for name, value in group.items()]
+    body = b"".join(map(_content, groups))
     if str(part["Content-Transfer-Encoding"] or "").strip().lower() == "base64":
-        bodies = b64decode(bodies.encode("ascii", "ignore")).decode("utf-8", "replace")
-    return "\n".join([*lines, bodies])
+        body = _from_base64(body)
+    return "\n".join([*lines, body.decode("utf-8", "replace")])
+
+
+def _from_base64(text: bytes) -> bytes:
+    try:
+        return b64decode(text)
+    except ValueError:
+        return b""
 
 
 def _content(part: Message) -> bytes:
@@ -269,11 +340,13 @@ def _content(part: Message) -> bytes:
 
 
 def _original(part: Message) -> Message | None:
-    """The mail that a part of a bounce returns, ``None`` for any other part."""
+    """The mail that a part of a bounce returns, ``None`` for any other part.
+
+    Of the types that core knows; those of RFC 6533 it does not.
+    """
     kind = part.get_content_type()
-    if kind in ("text/rfc822-headers", "message/global-headers"):
-        return message_from_bytes(_content(part))
-    payload = part.get_payload()
-    if kind in ("message/rfc822", "message/global") and isinstance(payload, list):
-        return payload[0]
+    if kind == "text/rfc822-headers":
+        return BytesHeaderParser().parsebytes(_content(part))
+    if kind == "message/rfc822":
+        return next(iter(_subparts(part)), None)
     return None

@@ -52,6 +52,11 @@ Content-Type: {part}
 """
 
 
+def _name_of(command, args):
+    """The name of a command, also of one by unique ids (RFC 3501, section 6.4.8)."""
+    return args[0] if command == "UID" else command
+
+
 class IncomingCase(RoutingCase):
     """Anna's mailbox, sent through by SMTP and collected by Odoo's fetch job."""
 
@@ -107,7 +112,7 @@ class IncomingCase(RoutingCase):
         send, given = OdooIMAP4._command, []
 
         def _command(connection, name, *args):
-            given.append(name)
+            given.append(_name_of(name, args))
             if given.count(command) >= occurrence:
                 connection.shutdown()
                 raise OdooIMAP4.abort("The connection is gone.")
@@ -123,7 +128,7 @@ class IncomingCase(RoutingCase):
         counted = {"commands": [], "bytes": 0}
 
         def _command(connection, name, *args):
-            counted["commands"].append(name)
+            counted["commands"].append(_name_of(name, args))
             return send(connection, name, *args)
 
         def _read(connection, size):
@@ -376,7 +381,7 @@ class TestRepliesOnly(IncomingCase):
     def test_ids_of_all_mails_are_looked_up_in_one_statement(self):
         mails = [IncomingMail(references=(f"<{n}@x.example>",)) for n in range(100)]
         with self.assertQueryCount(1):
-            self.assertFalse(self.incoming._find_known_ids(mails))
+            self.assertFalse(self.incoming._find_known_messages(mails))
 
     def test_more_than_a_batch_of_private_mail_hides_no_reply(self):
         received = self.post(self.anna, self.customer_a)

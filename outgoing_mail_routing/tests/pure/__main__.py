@@ -25,7 +25,8 @@ def _stand_in(name: str, folder: Path) -> None:
 def main(arguments: list[str]) -> int:
     """Run pytest without its Odoo plugin; return the exit status."""
     _stand_in(ADDON.name, ADDON)
-    _stand_in(f"{ADDON.name}.tests", ADDON / "tests")
+    for folder in ("models", "tests"):
+        _stand_in(f"{ADDON.name}.{folder}", ADDON / folder)
     without_odoo = ["-p", "no:odoo", "--rootdir", str(ADDON.parent)]
     return int(pytest.main([*without_odoo, *arguments, str(PURE)]))
 
