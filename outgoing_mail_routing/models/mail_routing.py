@@ -991,7 +991,8 @@ class MailRouting(models.AbstractModel):
         :param routing.ServerProfile profile: ``None`` for the server of rule ``system``
         """
         if profile is None:
-            return self.env._("the default server")
+            # the file or the command line that Odoo is started with
+            return self.env._("the server of Odoo's configuration")
         return self.env._("“%(server)s”", server=profile.name)
 
     @api.model

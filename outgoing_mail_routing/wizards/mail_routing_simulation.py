@@ -143,7 +143,7 @@ class MailRoutingSimulation(models.TransientModel):
             ("from_filter", "FROM filter"),
             ("default_from", "Default From"),
             ("priority", "Priority"),
-            ("system", "System parameter"),
+            ("system", "Odoo's configuration"),
         ],
         string="By Rule",
         compute="_compute_route",
@@ -599,7 +599,7 @@ class MailRoutingSimulation(models.TransientModel):
             "success",
             self.env._(
                 "The test mail left through %(server)s as %(email_from)s.",
-                server=server.name or self.env._("the server of the command line"),
+                server=self._quote_route_server(),
                 email_from=self.after_email_from,
             ),
         )
@@ -621,11 +621,17 @@ class MailRoutingSimulation(models.TransientModel):
         if isinstance(error, MailDeliveryException):
             error = error.args[-1]
         return self.env._(
-            "“%(server)s” did not take the test mail. Check its host, port, encryption "
+            "%(server)s did not take the test mail. Check its host, port, encryption "
             "and login. It answered:\n%(error)s",
-            server=self.route_server_id.name or "",
+            server=self._quote_route_server(),
             error=error,
         )
+
+    def _quote_route_server(self):
+        """The server that carries the mail, as sentences name it."""
+        routing = self.env["mail.routing"]
+        profile = routing._get_directory().get(self.route_server_id.id)
+        return routing._quote_server(profile)
 
     def _notify(self, kind, message):
         """A notification of the web client, sticky where something is wrong."""
