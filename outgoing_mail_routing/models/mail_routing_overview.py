@@ -1,15 +1,7 @@
 from odoo import SUPERUSER_ID, api, models
 from odoo.fields import Domain
 
-# What is asked of each listed user
-_USER_FIELDS = (
-    "partner_id",
-    "company_id",
-    "company_ids",
-    "own_mail_server_ids",
-    "use_own_mail_servers",
-)
-_PARTNER_FIELDS = ("name", "email", "email_normalized")
+from .mail_routing import SERVER_FIELDS
 
 
 class MailRoutingOverview(models.AbstractModel):
@@ -68,6 +60,7 @@ class MailRoutingOverview(models.AbstractModel):
         """All servers, archived ones too, in the order in which they are asked."""
         servers = self.env["ir.mail_server"].with_context(active_test=False)
         servers = servers.search([], order="sequence, id")
+        servers.fetch(SERVER_FIELDS)  # at once: what is told of each is told by itself
         (servers.own_user_ids | servers.owner_user_id).fetch(["active", "share"])
         return servers
 
@@ -210,9 +203,8 @@ class MailRoutingOverview(models.AbstractModel):
         """The internal users who have servers of their own."""
         ids = directory.user_ids | directory.owner_ids
         domain = Domain("id", "in", list(ids)) & self._internal_users()
-        # at once, as otherwise each thousand of users costs statements of its own
-        users = self.env["res.users"].search_fetch(domain, _USER_FIELDS)
-        users.partner_id.fetch(_PARTNER_FIELDS)
+        users = self.env["res.users"].search(domain)
+        self.env["mail.routing"]._fetch_facts(users)
         return users
 
     @api.model
