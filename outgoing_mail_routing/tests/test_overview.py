@@ -511,6 +511,14 @@ class TestOverviewTours(OverviewTourCase):
         )
         self.assertTrue(self.users[3].use_own_mail_servers)
 
+    def test_administrator_goes_on_from_the_simulator_to_a_server(self):
+        self.company.mail_server_ids = self.relay
+        self.start_tour(
+            "/odoo/mail-routing",
+            "outgoing_mail_routing_overview_simulator",
+            login=self.administrator.login,
+        )
+
     def test_administrator_begins_where_nothing_is_assigned(self):
         servers = self.env["ir.mail_server"].with_context(active_test=False).search([])
         servers.write({"own_user_ids": False, "default_company_ids": False})

@@ -141,7 +141,15 @@ export class RoutingOverview extends Component {
      * @param {String} xmlId
      */
     openAction(xmlId) {
-        this.action.doAction(xmlId, {onClose: () => this.load()});
+        this.action.doAction(xmlId, {
+            onClose: (infos) => {
+                // Not where another page takes the place of this one. A dialog waits
+                // for the answer before it closes, so there is none to wait for.
+                if (!infos?.noReload) {
+                    this.load();
+                }
+            },
+        });
     }
 
     /**

@@ -130,6 +130,31 @@ const SEARCH_SERVER = [
     },
 ];
 
+registry.category("web_tour.tours").add("outgoing_mail_routing_overview_simulator", {
+    steps: () => [
+        {
+            content: "Open the simulator",
+            trigger: ".o_control_panel button:contains('Routing Simulator')",
+            run: "click",
+        },
+        {
+            content: "Open the server that it names",
+            trigger: ".modal .o_field_widget[name=steps] a:contains('Relay of the Tour')",
+            run: "click",
+        },
+        {
+            content: "Its form is there, and no dialog before it",
+            trigger:
+                "body:not(:has(.modal)) .o_form_view .o_field_widget[name=name] :value('Relay of the Tour')",
+        },
+        RETURN,
+        {
+            content: "The page is there again",
+            trigger: `body:not(:has(.modal)) ${COMPANY}`,
+        },
+    ],
+});
+
 registry.category("web_tour.tours").add("outgoing_mail_routing_overview_mend", {
     steps: () => [
         ...OPEN_OVERVIEW,
