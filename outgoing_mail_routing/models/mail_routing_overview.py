@@ -3,6 +3,9 @@ from odoo.fields import Domain
 
 from .mail_routing import SERVER_FIELDS
 
+# How many users a search finds
+_FOUND_USERS = 40
+
 
 class MailRoutingOverview(models.AbstractModel):
     """Which servers companies and users have, and what is missing, for one page.
@@ -197,6 +200,47 @@ class MailRoutingOverview(models.AbstractModel):
     # ------------------------------------------------------------------
     # Users
     # ------------------------------------------------------------------
+
+    @api.model
+    def search_users(self, query):
+        """Internal users whose name, login or e-mail address contains a text.
+
+        Called by the web client. The number of statements does not grow with the users.
+
+        :param str query: as typed
+        :return: ``users``, each as :meth:`_get_found_user` gives them, and whether
+            there are ``more``
+        :raise AccessError: for anybody but administrators
+        """
+        self.env["mail.routing"]._check_administrator()
+        query = query.strip()
+        if not query:
+            return {"users": [], "more": False}
+        names = ("name", "login", "email")
+        domain = Domain.OR(Domain(name, "ilike", query) for name in names)
+        users = self.sudo().env["res.users"]
+        users = users.search(domain & self._internal_users(), limit=_FOUND_USERS + 1)
+        found = users[:_FOUND_USERS]
+        self.env["mail.routing"].sudo()._fetch_facts(found)
+        ways_of = found._get_mail_ways()
+        return {
+            "users": [
+                self._get_found_user(user, *ways_of.get(user, ((), ())))
+                for user in found
+            ],
+            "more": len(users) > len(found),
+        }
+
+    @api.model
+    def _get_found_user(self, user, ways, untold):
+        """A user that was searched, and how they send: a sentence each company."""
+        lines = [*map(user._describe_mail_way, ways), *untold]
+        return {
+            "id": user.id,
+            "name": user.name,
+            "email": user.email,
+            "lines": lines or [self.env._("They have no e-mail address.")],
+        }
 
     @api.model
     def _get_users(self, directory):

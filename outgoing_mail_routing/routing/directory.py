@@ -64,9 +64,9 @@ def _edited(
 
     As where that is saved, one that is left to nobody is reserved then.
     """
-    if not profile.active:
-        return profile
     ids: frozenset[int] = getattr(profile, field)
+    if not profile.active or (id in ids) is (profile.id in chosen):
+        return profile
     ids = ids | {id} if profile.id in chosen else ids - {id}
     edited = replace(profile, **{field: ids})  # type: ignore[arg-type]
     if profile.assigned and not edited.assigned:

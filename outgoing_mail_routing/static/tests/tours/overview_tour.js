@@ -2,6 +2,7 @@ import {openTechnicalMenu} from "./menu_steps";
 import {registry} from "@web/core/registry";
 
 const COMPANY = ".o_mail_routing_company:contains('Company of the Tour')";
+const FOUND = ".o_mail_routing_found";
 const NO_SERVER = "No outgoing mail server is assigned";
 const SWITCHED_OFF = "switched off";
 
@@ -129,6 +130,58 @@ const SEARCH_SERVER = [
         trigger: `body:not(:has(.modal)) ${COMPANY}`,
     },
 ];
+
+const SEARCHED = [
+    {
+        content: "The search is kept",
+        trigger: ".o_searchview_input:value('member 7')",
+    },
+    {
+        content: "And what it found",
+        trigger: `${FOUND}:contains("Member 7 of the Tour")`,
+    },
+];
+
+registry.category("web_tour.tours").add("outgoing_mail_routing_overview_user", {
+    steps: () => [
+        {
+            content: "Search a user who has no server of their own",
+            trigger: ".o_searchview_input",
+            run: "edit member 7",
+        },
+        {
+            content: "It says how they send",
+            trigger: `${FOUND}:not(:contains("Member 8")):contains("through Relay of the Tour as user7@tour.example")`,
+        },
+        {
+            content: "Open the user",
+            trigger: `${FOUND} .o_mail_routing_who`,
+            run: "click",
+        },
+        RETURN,
+        ...SEARCHED,
+        {
+            content: "Open the user again",
+            trigger: `${FOUND} .o_mail_routing_who`,
+            run: "click",
+        },
+        {
+            content: "Go back by the browser",
+            trigger: ".o_form_view .o_field_widget[name=name] :value('Member 7')",
+            run: () => window.history.back(),
+        },
+        ...SEARCHED,
+        {
+            content: "Show only gaps",
+            trigger: ".o_mail_routing_only_gaps",
+            run: "click",
+        },
+        {
+            content: "This user has none",
+            trigger: ".o_mail_routing_nothing",
+        },
+    ],
+});
 
 registry.category("web_tour.tours").add("outgoing_mail_routing_overview_simulator", {
     steps: () => [
