@@ -557,6 +557,14 @@ class TestOverviewTours(OverviewTourCase):
         )
         self.assertEqual(self.company.mail_server_ids, self.relay)
 
+    def test_search_is_kept_where_a_mended_company_loads_the_page_anew(self):
+        self.users[0].own_mail_server_ids = self.mailbox
+        self.start_tour(
+            "/odoo/mail-routing",
+            "outgoing_mail_routing_overview_kept",
+            login=self.administrator.login,
+        )
+
     def test_administrator_searches_and_filters(self):
         self.users[:11].own_mail_server_ids = self.mailbox
         self.users[3].use_own_mail_servers = False

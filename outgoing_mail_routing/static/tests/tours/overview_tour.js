@@ -208,6 +208,47 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_overview_simulato
     ],
 });
 
+const MEND = [
+    {
+        content: "The company has no server: go where that is mended",
+        trigger: `${COMPANY} .o_mail_routing_gap:contains("${NO_SERVER}") .o_mail_routing_mend`,
+        run: "click",
+    },
+    {
+        content: "Search a server",
+        trigger: ".o_field_widget[name=mail_server_ids] input",
+        run: "edit Relay of the Tour",
+    },
+    {
+        content: "Choose it",
+        trigger: `.o-autocomplete--dropdown-item:contains("Relay of the Tour")`,
+        run: "click",
+    },
+    {
+        content: "It is a tag now",
+        trigger: `.o_field_widget[name=mail_server_ids] .o_tag:contains("Relay")`,
+    },
+    {
+        content: "Save the company, which loads the page anew",
+        trigger: ".o_form_button_save",
+        run: "click",
+        expectUnloadPage: true,
+    },
+    {
+        content: "Wait until it is saved",
+        trigger: ".o_form_saved",
+    },
+    RETURN,
+    {
+        content: "The company has its server",
+        trigger: `${COMPANY} .o_mail_routing_server:contains("Relay of the Tour")`,
+    },
+    {
+        content: "The gap is gone",
+        trigger: `${COMPANY}:not(:has(.o_mail_routing_gap:contains("${NO_SERVER}")))`,
+    },
+];
+
 registry.category("web_tour.tours").add("outgoing_mail_routing_overview_mend", {
     steps: () => [
         ...OPEN_OVERVIEW,
@@ -215,43 +256,30 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_overview_mend", {
             content: "The user is listed with the server of their own",
             trigger: `${COMPANY} .o_mail_routing_user:contains("Member 0") .o_mail_routing_server:contains("Mailbox of the Tour")`,
         },
+        ...MEND,
+    ],
+});
+
+registry.category("web_tour.tours").add("outgoing_mail_routing_overview_kept", {
+    steps: () => [
         {
-            content: "The company has no server: go where that is mended",
-            trigger: `${COMPANY} .o_mail_routing_gap:contains("${NO_SERVER}") .o_mail_routing_mend`,
+            content: "Search the company",
+            trigger: ".o_searchview_input",
+            run: "edit company of the",
+        },
+        {
+            content: "Show only gaps",
+            trigger: ".o_mail_routing_only_gaps",
             run: "click",
         },
+        ...MEND.slice(0, -2),
         {
-            content: "Search a server",
-            trigger: ".o_field_widget[name=mail_server_ids] input",
-            run: "edit Relay of the Tour",
+            content: "What was searched is kept",
+            trigger: ".o_searchview_input:value('company of the')",
         },
         {
-            content: "Choose it",
-            trigger: `.o-autocomplete--dropdown-item:contains("Relay of the Tour")`,
-            run: "click",
-        },
-        {
-            content: "It is a tag now",
-            trigger: `.o_field_widget[name=mail_server_ids] .o_tag:contains("Relay")`,
-        },
-        {
-            content: "Save the company, which loads the page anew",
-            trigger: ".o_form_button_save",
-            run: "click",
-            expectUnloadPage: true,
-        },
-        {
-            content: "Wait until it is saved",
-            trigger: ".o_form_saved",
-        },
-        RETURN,
-        {
-            content: "The company has its server",
-            trigger: `${COMPANY} .o_mail_routing_server:contains("Relay of the Tour")`,
-        },
-        {
-            content: "The gap is gone",
-            trigger: `${COMPANY}:not(:has(.o_mail_routing_gap:contains("${NO_SERVER}")))`,
+            content: "And that only gaps are shown",
+            trigger: ".o_mail_routing_only_gaps.active",
         },
     ],
 });
