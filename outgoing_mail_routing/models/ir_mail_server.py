@@ -121,7 +121,7 @@ class IrMailServer(models.Model):
     reply_to_policy = fields.Selection(
         selection=[
             ("auto", "Automatic"),
-            ("odoo", "As Odoo computes it"),
+            ("odoo", "Odoo's reply address"),
             ("from", "The address in From"),
             ("custom", "Another address"),
         ],

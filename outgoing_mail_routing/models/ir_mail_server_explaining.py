@@ -348,6 +348,19 @@ class IrMailServer(models.Model):
         told.sort(key=lambda mail: mail.decision.profile != profile)
         return [*told[:1], *filter(is_told, filter(None, of_companies))], untold
 
+    def _get_typical_mail(self):
+        """The mail that the form tells of first.
+
+        :rtype: ExampleMail
+        :return: ``None`` where it is assigned to nobody, or nothing can be told
+        """
+        server = self.sudo().with_context(active_test=False)
+        directory, profile = server.env["mail.routing"]._get_edited_directory(server)
+        if not (profile.assigned or profile.owner_id):
+            return None
+        mails, _untold = server._get_example_mails(directory, profile)
+        return next(iter(mails), None)
+
     def _get_users_mail(self, user, directory, forced_id=0):
         """A mail that a user writes, in a company that this server may serve."""
         companies = user.company_id | user.company_ids

@@ -1,6 +1,7 @@
 """Testing the connection of an outgoing mail server."""
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 
 from .addresses import email_of
 from .telling import is_told, tell_of
@@ -59,6 +60,39 @@ class IrMailServer(models.Model):
                 addresses=", ".join(addresses),
             )
         return result
+
+    def action_test_connections(self):
+        """Test each of several servers by itself, and say of each how it went.
+
+        :return: a notification; a server that fails keeps no other from its test
+        """
+        self.env["mail.routing"]._check_administrator()
+        answers = [server._try_connection() for server in self]
+        failures = [f"{server}: {said}" for server, passed, said in answers if not passed]
+        successes = [f"{server}: {said}" for server, passed, said in answers if passed]
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "danger" if failures else "success",
+                "message": "\n".join([*failures, *successes]),
+                "className": "text-prewrap",
+                "sticky": bool(failures),
+                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
+            },
+        }
+
+    def _try_connection(self):
+        """Test a server.
+
+        :return: its name, whether it passed, and what the test says
+        """
+        try:
+            with self.env.cr.savepoint():
+                result = self.test_smtp_connection()
+        except UserError as error:
+            return self.name, False, str(error)
+        return self.name, True, result["params"]["message"]
 
     def _get_tested_addresses(self):
         """The addresses as which each server is tested, none where core decides."""

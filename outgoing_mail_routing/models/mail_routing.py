@@ -72,6 +72,19 @@ OBSTACLES = (
     Reason.NO_SENDER_ADDRESS,
 )
 
+# What of a user, and of the partner behind, tells where their mail leaves
+USER_FIELDS = (
+    "partner_id",
+    "login",
+    "active",
+    "share",
+    "company_id",
+    "company_ids",
+    "own_mail_server_ids",
+    "use_own_mail_servers",
+)
+PARTNER_FIELDS = ("name", "email", "email_normalized")
+
 # What of an incoming server tells whether it brings answers back
 _COLLECTOR_FIELDS = ("active", "state", "server_type")
 
@@ -409,6 +422,16 @@ class MailRouting(models.AbstractModel):
             user.use_own_mail_servers,
             frozenset(user.company_ids.ids),
         )
+
+    @api.model
+    def _fetch_facts(self, users):
+        """Read at once what is told of each of some users, or a form asks of them.
+
+        Whoever tells of users reads them one by one, as the texts of one must not
+        spoil what is told of the others; and what is read along comes in thousands.
+        """
+        users.fetch(USER_FIELDS)
+        users.partner_id.fetch(PARTNER_FIELDS)
 
     @api.model
     def _company(self, company):
@@ -808,6 +831,7 @@ class MailRouting(models.AbstractModel):
         :param routing.Directory directory: all servers
         :return: ``routing.Request`` of each user, in this order, or ``Untold``
         """
+        self._fetch_facts(users)
         defaults = {c: self._company_defaults(c) for c in users.company_id}
         collected = self._collected_among(users.partner_id.mapped("email_normalized"))
         return [
@@ -1014,7 +1038,8 @@ class MailRouting(models.AbstractModel):
         :param routing.ServerProfile profile: ``None`` for the server of rule ``system``
         """
         if profile is None:
-            return self.env._("the default server")
+            # the file or the command line that Odoo is started with
+            return self.env._("the server of Odoo's configuration")
         return self.env._("“%(server)s”", server=profile.name)
 
     @api.model

@@ -1,15 +1,10 @@
 from odoo import SUPERUSER_ID, api, models
 from odoo.fields import Domain
 
-# What is asked of each listed user
-_USER_FIELDS = (
-    "partner_id",
-    "company_id",
-    "company_ids",
-    "own_mail_server_ids",
-    "use_own_mail_servers",
-)
-_PARTNER_FIELDS = ("name", "email", "email_normalized")
+from .mail_routing import SERVER_FIELDS
+
+# How many users a search finds
+_FOUND_USERS = 40
 
 
 class MailRoutingOverview(models.AbstractModel):
@@ -68,6 +63,7 @@ class MailRoutingOverview(models.AbstractModel):
         """All servers, archived ones too, in the order in which they are asked."""
         servers = self.env["ir.mail_server"].with_context(active_test=False)
         servers = servers.search([], order="sequence, id")
+        servers.fetch(SERVER_FIELDS)  # at once: what is told of each is told by itself
         (servers.own_user_ids | servers.owner_user_id).fetch(["active", "share"])
         return servers
 
@@ -206,13 +202,53 @@ class MailRoutingOverview(models.AbstractModel):
     # ------------------------------------------------------------------
 
     @api.model
+    def search_users(self, query):
+        """Internal users whose name, login or e-mail address contains a text.
+
+        Called by the web client. The number of statements does not grow with the users.
+
+        :param str query: as typed
+        :return: ``users``, each as :meth:`_get_found_user` gives them, and whether
+            there are ``more``
+        :raise AccessError: for anybody but administrators
+        """
+        self.env["mail.routing"]._check_administrator()
+        query = query.strip()
+        if not query:
+            return {"users": [], "more": False}
+        names = ("name", "login", "email")
+        domain = Domain.OR(Domain(name, "ilike", query) for name in names)
+        users = self.sudo().env["res.users"]
+        users = users.search(domain & self._internal_users(), limit=_FOUND_USERS + 1)
+        found = users[:_FOUND_USERS]
+        self.env["mail.routing"].sudo()._fetch_facts(found)
+        ways_of = found._get_mail_ways()
+        return {
+            "users": [
+                self._get_found_user(user, *ways_of.get(user, ((), ())))
+                for user in found
+            ],
+            "more": len(users) > len(found),
+        }
+
+    @api.model
+    def _get_found_user(self, user, ways, untold):
+        """A user that was searched, and how they send: a sentence each company."""
+        lines = [*map(user._describe_mail_way, ways), *untold]
+        return {
+            "id": user.id,
+            "name": user.name,
+            "email": user.email,
+            "lines": lines or [self.env._("They have no e-mail address.")],
+        }
+
+    @api.model
     def _get_users(self, directory):
         """The internal users who have servers of their own."""
         ids = directory.user_ids | directory.owner_ids
         domain = Domain("id", "in", list(ids)) & self._internal_users()
-        # at once, as otherwise each thousand of users costs statements of its own
-        users = self.env["res.users"].search_fetch(domain, _USER_FIELDS)
-        users.partner_id.fetch(_PARTNER_FIELDS)
+        users = self.env["res.users"].search(domain)
+        self.env["mail.routing"]._fetch_facts(users)
         return users
 
     @api.model

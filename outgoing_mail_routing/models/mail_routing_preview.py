@@ -184,7 +184,7 @@ class MailRoutingPreview(models.AbstractModel):
     @api.model
     def _describe(self, outcome, other):
         """A route in a few words: the server, From, and headers that are different."""
-        server = self.env._("the server of the command line")
+        server = self.env["mail.routing"]._quote_server(None)
         if outcome.profile:
             server = outcome.profile.name or self.env._("the new server")
         parts = [
@@ -192,12 +192,12 @@ class MailRoutingPreview(models.AbstractModel):
                 "%(server)s as %(email)s", server=server, email=outcome.email_from
             )
         ]
-        as_odoo = self.env._("as Odoo computes it")
+        unchanged = self.env._("unchanged")
         if outcome.reply_to != other.reply_to:
-            reply_to = outcome.reply_to or as_odoo
+            reply_to = outcome.reply_to or unchanged
             parts.append(self.env._("Reply-To: %(value)s", value=reply_to))
         if outcome.return_path != other.return_path:
-            return_path = outcome.return_path or as_odoo
+            return_path = outcome.return_path or unchanged
             parts.append(self.env._("Return-Path: %(value)s", value=return_path))
         if outcome.refused:
             parts.append(self.env._("not sent"))

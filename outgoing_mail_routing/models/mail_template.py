@@ -208,7 +208,7 @@ class MailTemplate(models.Model):
     def _name_server(self, profile, company):
         """A server's name, for those who may know it; of others, that it is one."""
         if profile is None:
-            return self.env._("the default server")
+            return self.env["mail.routing"]._quote_server(None)
         user = self.env.user
         choosable = user._get_choosable_mail_servers(company)
         if user.has_group("base.group_system") or profile.id in choosable.ids:
@@ -226,7 +226,7 @@ class MailTemplate(models.Model):
             Rule.FROM_FILTER: self.env._("FROM filter"),
             Rule.DEFAULT_FROM: self.env._("default From"),
             Rule.PRIORITY: self.env._("priority"),
-            Rule.SYSTEM: self.env._("command line"),
+            Rule.SYSTEM: self.env._("no other is left"),
         }[decision.rule]
 
     # ------------------------------------------------------------------

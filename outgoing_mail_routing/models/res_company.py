@@ -259,8 +259,9 @@ class ResCompany(models.Model):
         if decision.profile is None:
             warnings.append(
                 self.env._(
-                    "No outgoing mail server may carry its mail, which is left to the "
-                    "mail server that Odoo was started with. Assign a server."
+                    "No outgoing mail server may carry its mail, which leaves through "
+                    "%(server)s. Assign a server.",
+                    server=self.env["mail.routing"]._quote_server(None),
                 )
             )
         if companies := self._get_other_holders(decision):

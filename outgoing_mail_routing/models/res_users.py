@@ -287,10 +287,11 @@ class ResUsers(models.Model):
     @api.model
     def _describe_mail_way(self, way):
         """Both directions in one line."""
+        routing = self.env["mail.routing"]
         profile = way.decision.profile
         facts = {
             "company": way.company,
-            "server": profile.name if profile else self.env._("the default server"),
+            "server": profile.name if profile else routing._quote_server(None),
             "address": way.decision.from_email,
             "reply_address": way.reply_email,
             "collector": way.collector,

@@ -30,7 +30,7 @@ class Outcome:
     """Where a mail goes and what it says, each header by its address.
 
     ``reply_to`` and ``return_path`` are ``None`` where they stay as core makes them,
-    ``profile`` is ``None`` for the server of the command line.
+    ``profile`` is ``None`` for that of Odoo's configuration.
     """
 
     rule: Rule

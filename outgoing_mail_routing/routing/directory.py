@@ -65,9 +65,9 @@ def _edited(
     As where that is saved, one that is left to nobody is reserved then, unless it is a
     company's with a FROM filter.
     """
-    if not profile.active:
-        return profile
     ids: frozenset[int] = getattr(profile, field)
+    if not profile.active or (id in ids) is (profile.id in chosen):
+        return profile
     ids = ids | {id} if profile.id in chosen else ids - {id}
     edited = replace(profile, **{field: ids})  # type: ignore[arg-type]
     private = profile.user_ids or not profile.from_filter

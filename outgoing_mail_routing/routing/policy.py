@@ -604,7 +604,7 @@ def _note_first_out(search: _Search) -> None:
 
 
 def _system(search: _Search) -> _Taken:
-    """Core's step 5: the command line's server, with F if its filter admits F."""
+    """Core's step 5: Odoo's configuration, with F if its filter admits F."""
     request = search.request
     if request.system_from_filter.admits(request.email):
         search.note(Rule.SYSTEM, Reason.SYSTEM, taken=True)

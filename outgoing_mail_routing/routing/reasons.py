@@ -121,4 +121,4 @@ class Reason(str, Enum):
         "%(email)s nor the default From address."
     )
     NOTHING_LEFT = _lt("No server is left that may carry this mail.")
-    SYSTEM = _lt("The mail leaves by the server of the command line.")
+    SYSTEM = _lt("The mail leaves through the server of Odoo's configuration.")

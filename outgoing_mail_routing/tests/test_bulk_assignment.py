@@ -2,7 +2,7 @@ from unittest.mock import patch
 
 from odoo.exceptions import UserError, ValidationError
 from odoo.tests import Form, tagged
-from odoo.tools import mute_logger
+from odoo.tools import email_normalize, mute_logger
 
 from .common import RoutingCase, RpcCase, RpcError
 
@@ -85,6 +85,33 @@ class TestChoosing(AssignmentCase):
         ):
             step()
             self.assertEqual(form.summary, expected)
+
+    def test_line_says_as_which_address_the_user_really_sends_then(self):
+        users = self.anna | self.ben | self.clara
+        for mode, servers in (
+            ("add", self.shop),
+            ("replace", self.mailbox),
+            ("replace", self.shop),
+            ("remove", self.mailbox),
+        ):
+            with self.subTest(mode, servers=servers), self.cr.savepoint() as savepoint:
+                wizard = self.choose(users, servers, mode)
+                said = {line.user_id: line.sends_as for line in wizard.line_ids}
+                wizard.action_assign()
+                for user in users:
+                    self.forget_received()
+                    received = self.post(user, self.customer_a)
+                    sent = email_normalize(received.header("From"))
+                    self.assertEqual(said[user], sent)
+                savepoint.rollback()
+                self.env.invalidate_all()
+
+    def test_line_of_who_sends_nothing_says_no_address(self):
+        self.ben.email = False
+        self.clara.active = False
+        users = self.ben | self.clara | self.portal_user
+        wizard = self.choose(users, self.shop)
+        self.assertEqual(wizard.line_ids.mapped("sends_as"), [False] * 3)
 
     def test_lines_of_very_many_users_are_shown_on_demand(self):
         """Else a form would send all of them at every change."""
@@ -300,6 +327,16 @@ class TestSuggesting(AssignmentCase):
         wizard = self.suggest(self.clara)
         self.assertEqual(self.line(wizard, self.clara)[1], claras.name)
 
+    def test_line_says_as_which_address_the_user_will_send(self):
+        """By the server that is suggested, or as they do now."""
+        self.bens.sender_email = "ben@elsewhere.example"
+        self.bens.write({"from_policy": "login", "from_filter": "ben@a.example"})
+        wizard = self.suggest(self.ben | self.clara)
+        said = {line.user_id: line.sends_as for line in wizard.line_ids}
+        self.assertEqual(wizard.line_ids.filtered("selected").user_id, self.ben)
+        self.assertEqual(said[self.ben], "ben@elsewhere.example")
+        self.assertEqual(said[self.clara], "clara@a.example")
+
     def test_back_leads_to_what_was_chosen(self):
         wizard = self.choose(self.ben, self.shop)
         wizard.action_suggest()
@@ -318,11 +355,13 @@ class TestSuggesting(AssignmentCase):
             self.env.flush_all()
             self.env.invalidate_all()
             before = self.env.cr.sql_log_count
-            list(wizard._get_suggested_lines())
+            list(getattr(wizard, lines_of)())
             return self.env.cr.sql_log_count - before
 
-        statements(few)
-        self.assertEqual(statements(few), statements(many))
+        for lines_of in ("_get_suggested_lines", "_get_chosen_lines"):
+            with self.subTest(lines_of):
+                statements(few)
+                self.assertEqual(statements(few), statements(many))
 
 
 @tagged("post_install", "-at_install")

@@ -415,7 +415,62 @@ class TestOverview(OverviewCase):
 
 
 @tagged("post_install", "-at_install")
+class TestSearchingUsers(OverviewCase):
+    """The search finds users without servers of their own, too, and says how they send."""
+
+    def search(self, query):
+        overview = self.env["mail.routing.overview"].with_user(self.administrator)
+        return overview.search_users(query)
+
+    def test_user_is_found_by_name_login_and_address(self):
+        self.ben.write({"name": "Benjamin", "login": "desk7", "email": "bb@a.example"})
+        for query in ("njam", "NJAM", " njam ", "desk7", "bb@a"):
+            with self.subTest(query):
+                names = [user["name"] for user in self.search(query)["users"]]
+                self.assertEqual(names, ["Benjamin"])
+
+    def test_user_is_told_as_in_their_preferences(self):
+        for user in (self.anna, self.ben, self.clara):
+            with self.subTest(user.name):
+                found = self.search(user.email)["users"]
+                [row] = [row for row in found if row["id"] == user.id]
+                lines = user.with_user(self.administrator).outgoing_mail_summary
+                self.assertEqual(row["lines"], lines.splitlines())
+
+    def test_user_without_an_address_says_so(self):
+        self.ben.email = False
+        [row] = self.search("Ben")["users"]
+        self.assertEqual(row["lines"], ["They have no e-mail address."])
+
+    def test_nobody_else_is_found(self):
+        self.clara.active = False
+        for query in (self.portal_user.email, self.clara.email, "OdooBot", "", "  "):
+            with self.subTest(query):
+                self.assertEqual(self.search(query), {"users": [], "more": False})
+
+    def test_many_are_cut_and_statements_do_not_grow_with_them(self):
+        for number in range(42):
+            self._create_user(f"many{number:02}", self.company_a)
+
+        def statements(query):
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            answer = self.search(query)
+            return self.env.cr.sql_log_count - before, answer
+
+        statements("many")
+        few, answer = statements("many00")
+        self.assertEqual((len(answer["users"]), answer["more"]), (1, False))
+        many, answer = statements("many")
+        self.assertEqual((len(answer["users"]), answer["more"]), (40, True))
+        self.assertEqual(many, few)
+
+
+@tagged("post_install", "-at_install")
 class TestReadingOverview(OverviewCase, RpcCase):
+    _methods = (("get_overview",), ("search_users", "anna"))
+
     def test_administrator_reads_it_without_secrets(self):
         self._create_plain_server(
             "Vault",
@@ -435,14 +490,16 @@ class TestReadingOverview(OverviewCase, RpcCase):
         for user in (self.ben, self.portal_user):
             overview = self.env["mail.routing.overview"].with_user(user)
             for caller in (overview, overview.sudo()):
-                with self.subTest(user=user.name, sudo=caller.env.su):
-                    with self.refused(AccessError, "only administrators"):
-                        caller.get_overview()
-            with self.subTest(user=user.name, over="RPC"):
-                with self.assertRaises(RpcError) as caught:
-                    self.call(user, "mail.routing.overview", "get_overview")
-                self.assertEqual(caught.exception.name, "AccessError")
-                self.assertNotIn(MAILBOX, str(caught.exception))
+                for method, *args in self._methods:
+                    with self.subTest(method, user=user.name, sudo=caller.env.su):
+                        with self.refused(AccessError, "only administrators"):
+                            getattr(caller, method)(*args)
+            for method, *args in self._methods:
+                with self.subTest(method, user=user.name, over="RPC"):
+                    with self.assertRaises(RpcError) as caught:
+                        self.call(user, "mail.routing.overview", method, *args)
+                    self.assertEqual(caught.exception.name, "AccessError")
+                    self.assertNotIn(MAILBOX, str(caught.exception))
 
 
 class OverviewTourCase(HttpCase):
@@ -502,6 +559,14 @@ class TestOverviewTours(OverviewTourCase):
         )
         self.assertEqual(self.company.mail_server_ids, self.relay)
 
+    def test_search_is_kept_where_a_mended_company_loads_the_page_anew(self):
+        self.users[0].own_mail_server_ids = self.mailbox
+        self.start_tour(
+            "/odoo/mail-routing",
+            "outgoing_mail_routing_overview_kept",
+            login=self.administrator.login,
+        )
+
     def test_administrator_searches_and_filters(self):
         self.users[:11].own_mail_server_ids = self.mailbox
         self.users[3].use_own_mail_servers = False
@@ -512,6 +577,22 @@ class TestOverviewTours(OverviewTourCase):
             login=self.administrator.login,
         )
         self.assertTrue(self.users[3].use_own_mail_servers)
+
+    def test_administrator_goes_on_from_the_simulator_to_a_server(self):
+        self.company.mail_server_ids = self.relay
+        self.start_tour(
+            "/odoo/mail-routing",
+            "outgoing_mail_routing_overview_simulator",
+            login=self.administrator.login,
+        )
+
+    def test_search_says_how_a_user_without_own_servers_sends_and_stays(self):
+        self.company.mail_server_ids = self.relay
+        self.start_tour(
+            "/odoo/mail-routing",
+            "outgoing_mail_routing_overview_user",
+            login=self.administrator.login,
+        )
 
     def test_administrator_begins_where_nothing_is_assigned(self):
         servers = self.env["ir.mail_server"].with_context(active_test=False).search([])

@@ -172,7 +172,11 @@ class TestReading(ReaderCase):
     @mute_logger("odoo.http")
     def test_connection_of_a_closed_server_cannot_be_tested(self):
         for user in self.readers:
-            for method in ("test_smtp_connection", "action_retrieve_max_email_size"):
+            for method in (
+                "test_smtp_connection",
+                "action_test_connections",
+                "action_retrieve_max_email_size",
+            ):
                 with self.subTest(method, user=user.name):
                     answer = self.ask(user, "ir.mail_server", method, self.vault.ids)
                     self.assertIn("AccessError", answer)

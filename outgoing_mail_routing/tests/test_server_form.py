@@ -352,6 +352,32 @@ class TestServerConnection(ServerFormCase):
             result = self.opened(servers).test_smtp_connection()
         self.assertIn(f"Tested as {MAILBOX}.", result["params"]["message"])
 
+    def test_each_of_many_is_tested_whatever_becomes_of_the_others(self):
+        self.accept(self.mailbox, MAILBOX)
+        self.accept(self.relay_a)
+        self.accept(self.shop, "shop@shop.example")
+        servers = self.relay_a | self.mailbox | self.shop
+        with self.sending():
+            answer = self.opened(servers).action_test_connections()["params"]
+        refused, *passed = answer["message"].splitlines()
+        self.assertRegex(refused, f"^{self.relay_a.name}: .*refused the sender address")
+        self.assertEqual(
+            passed,
+            [
+                f"{self.mailbox.name}: Connection Test Successful! Tested as {MAILBOX}.",
+                f"{self.shop.name}: Connection Test Successful!",
+            ],
+        )
+        self.assertEqual((answer["type"], answer["sticky"]), ("danger", True))
+        self.assertTrue(self.mailbox.tested_date and self.shop.tested_date)
+        self.assertFalse(self.relay_a.tested_date)
+
+    def test_many_that_pass_are_said_to(self):
+        self.accept(self.mailbox, MAILBOX)
+        with self.sending():
+            answer = self.opened(self.mailbox).action_test_connections()["params"]
+        self.assertEqual((answer["type"], answer["sticky"]), ("success", False))
+
     def test_size_is_detected_as_the_sender_address(self):
         self.accept(self.mailbox, MAILBOX)
         with self.sending():

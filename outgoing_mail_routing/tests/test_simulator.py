@@ -6,7 +6,7 @@ from unittest.mock import patch
 from odoo.exceptions import AccessError, ValidationError
 from odoo.fields import Command
 from odoo.tests import Form, tagged
-from odoo.tools import config, mute_logger
+from odoo.tools import config, email_normalize, mute_logger
 
 from .common import RoutingCase
 from .smtp_server import SmtpServer
@@ -67,6 +67,12 @@ class SimulatorCase(RoutingCase):
         for name, value in values.items():
             setattr(form, name, value)
         return form
+
+    def simulate_server(self, server):
+        """The form of the simulator, as it is opened from that of a server."""
+        return Form(
+            self.simulator().with_context(simulate_mail_server_id=server.id)
+        )
 
     def assertReceivedAsSimulated(self, simulation, received):
         """Compare login, envelope and headers of a mail with what was announced."""
@@ -465,6 +471,52 @@ class TestSimulator(SimulatorCase):
         self.assertEqual(form.route_server_id, self.shop)
         form.email_from = "anna@a.example"
         self.assertEqual(form.route_server_id, self.mailbox)
+
+    def test_button_on_server_asks_for_the_mail_that_its_form_tells_of(self):
+        personal = self._create_server(
+            self.ben.email, owner_user_id=self.ben.id, from_filter=self.ben.email
+        )
+        self.company_a.email = "info@a.example"
+        for server, sender, email_from in (
+            (self.mailbox, self.anna, "anna@a.example"),
+            (personal, self.ben, "ben@a.example"),
+            (self.relay_a, self.env["res.users"], "info@a.example"),
+        ):
+            with self.subTest(server.name):
+                form = self.simulate_server(server)
+                self.assertEqual(form.sender_id, sender)
+                self.assertEqual(email_normalize(form.email_from), email_from)
+                self.assertFalse(form.mail_server_id)
+                self.assertEqual(form.route_server_id, server)
+                told = server.with_user(self.administrator).routing_summary
+                self.assertIn(f"leaves as {form.after_email_from};", told)
+
+    def test_button_on_server_that_carries_nothing_tells_why(self):
+        self.mailbox.out_of_service = True
+        form = self.simulate_server(self.mailbox)
+        self.assertEqual(form.sender_id, self.anna)
+        self.assertNotEqual(form.route_server_id, self.mailbox)
+        reasons = [step["reason"] for step in form.steps]
+        self.assertIn(f"{self.mailbox.name} is out of service.", reasons)
+
+    def test_button_on_server_of_nobody_sets_it_by_hand(self):
+        form = self.simulate_server(self.shared)
+        self.assertEqual(form.mail_server_id, self.shared)
+        self.assertEqual(form.sender_id, self.administrator)
+        self.assertEqual(form.route_rule, "forced")
+
+    def test_from_without_an_address_is_told_to_be_none(self):
+        for text, regex in (
+            ("nonsense", "“nonsense” in From is no e-mail address"),
+            ("Anna <anna>", "in From is no e-mail address"),
+        ):
+            with self.subTest(text):
+                form = self.simulate(sender_id=self.ben)
+                form.email_from = text
+                self.assertFalse(form.error_message)
+                self.assertRegex(form.warning, regex)
+        form.email_from = "Ben <ben@a.example>"
+        self.assertNotRegex(form.warning, "no e-mail address")
 
     def test_warnings_name_what_may_go_wrong(self):
         form = self.simulate(sender_id=self.anna)

@@ -110,7 +110,7 @@ class TestTemplateForm(RoutingCase):
         ).active = False
         template.invalidate_recordset()
         self.assertIn(
-            "leaves through the default server (command line)",
+            "leaves through the server of Odoo's configuration (no other is left)",
             template.mail_routing_summary,
         )
 

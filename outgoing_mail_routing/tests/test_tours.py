@@ -1,8 +1,10 @@
 from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tools import mute_logger
 
 
-@tagged("post_install", "-at_install")
-class TestTours(HttpCase):
+class TourCase(HttpCase):
+    """An administrator, a user, and a server that is nobody's."""
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -28,6 +30,9 @@ class TestTours(HttpCase):
             }
         )
 
+
+@tagged("post_install", "-at_install")
+class TestTours(TourCase):
     def test_administrator_assigns_server_to_user_is_stored(self):
         self.start_tour(
             f"/odoo/action-base.action_res_users/{self.user.id}",
@@ -144,7 +149,10 @@ class TestTours(HttpCase):
             email="mailbox@tour.example",
             groups="base.group_user",
         )
-        self.mail_server.copy({"name": "Relay for the Tour", "smtp_user": "relay"})
+        self.mail_server.from_filter = "mailbox@tour.example"
+        self.mail_server.copy(
+            {"name": "Relay for the Tour", "smtp_user": "relay", "from_filter": False}
+        )
         self.start_tour(
             "/odoo/action-base.action_res_users",
             "outgoing_mail_routing_assign_to_many",
@@ -154,4 +162,44 @@ class TestTours(HttpCase):
         self.assertEqual(
             other.own_mail_server_ids.mapped("name"),
             ["Mailbox for the Tour", "Relay for the Tour"],
+        )
+
+    def test_administrator_tests_servers_from_the_list_reads_each_result(self):
+        """Nothing listens on their port."""
+        self.env["ir.mail_server"].search([]).active = False
+        self.mailbox_and_relay()
+        with mute_logger("odoo.addons.base.models.ir_mail_server"):
+            self.start_tour(
+                "/odoo/action-base.action_ir_mail_server_list",
+                "outgoing_mail_routing_test_many",
+                login=self.administrator.login,
+            )
+
+    def mailbox_and_relay(self):
+        self.mail_server.write({"active": True, "smtp_port": 1})
+        self.mail_server.copy({"name": "Relay for the Tour", "active": True})
+
+
+@tagged("post_install", "-at_install")
+class TestToursOnPhone(TourCase):
+    browser_size = "390x844"
+    touch_enabled = True
+
+    def test_suggestions_show_names_and_switches(self):
+        self.mail_server.from_filter = "user@tour.example"
+        self.start_tour(
+            "/odoo/action-outgoing_mail_routing.mail_routing_assignment_action",
+            "outgoing_mail_routing_suggest_on_phone",
+            login=self.administrator.login,
+        )
+        self.assertFalse(self.user.own_mail_server_ids)
+        self.assertEqual(self.administrator.own_mail_server_ids, self.administrators)
+
+    def setUp(self):
+        super().setUp()
+        self.administrators = self.mail_server.copy(
+            {
+                "name": "Mailbox of the Administrator",
+                "from_filter": self.administrator.email,
+            }
         )

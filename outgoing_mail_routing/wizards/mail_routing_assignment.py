@@ -1,5 +1,6 @@
 from collections import Counter
 from contextlib import closing
+from functools import partial
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -183,14 +184,19 @@ class MailRoutingAssignment(models.TransientModel):
     def _get_chosen_lines(self):
         """The lines of the chosen servers; without any, what the users have now."""
         servers = self.mail_server_ids._origin.sudo()
-        for user in self.user_ids._origin.sudo():
+        routing = self.env["mail.routing"].sudo()
+        directory = routing._get_directory()
+        users = self.user_ids._origin.sudo()
+        requests = routing._own_requests(users, directory)
+        for user, request in zip(users, requests, strict=True):
             own = user.own_mail_server_ids
             added, removed = servers - own, servers.browse()
             if self.mode == "remove":
                 added, removed = servers.browse(), servers & own
             elif self.mode == "replace" and servers:
                 removed = own - servers
-            yield self._get_user_line(user, added, removed)
+            sender_of = partial(self._get_sender, request, directory)
+            yield self._get_user_line(user, added, removed, sender_of)
 
     def _get_suggested_lines(self):
         """The lines of what fits the e-mail addresses of the users."""
@@ -201,8 +207,11 @@ class MailRoutingAssignment(models.TransientModel):
         servers = self.env["ir.mail_server"].sudo()
         requests = routing._own_requests(users, directory)
         for user, request in zip(users, requests, strict=True):
+            sender_of = partial(self._get_sender, request, directory)
             if not is_told(request):
-                yield self._get_user_line(user, servers, servers, refusal=request)
+                yield self._get_user_line(
+                    user, servers, servers, sender_of, refusal=request
+                )
                 continue
             companies = frozenset(user.company_ids.ids)
             suggestion = suggester.suggest(request, companies)
@@ -214,7 +223,7 @@ class MailRoutingAssignment(models.TransientModel):
                 servers=", ".join(map(routing._quote_server, suggestion.profiles)),
             )
             added = servers.browse(proposed and proposed.id)
-            yield self._get_user_line(user, added, servers, note)
+            yield self._get_user_line(user, added, servers, sender_of, note)
 
     def _get_users_to_suggest(self):
         """The chosen users, else all internal ones who have no servers."""
@@ -224,27 +233,49 @@ class MailRoutingAssignment(models.TransientModel):
         return users or users.search(internal & without_servers)
 
     @api.model
-    def _get_user_line(self, user, added, removed, note=None, refusal=None):
+    def _get_user_line(
+        self, user, added, removed, sender_of, note=None, refusal=None
+    ):
         """The values of a line that changes a user's servers.
 
+        :param sender_of: called with the user and their servers, tells as which address
+            they send then
         :param str note: why it is proposed, or why nothing is
         :param str refusal: why nothing can be assigned, whatever the servers
         """
         own = user.own_mail_server_ids
         refusals = [refusal, *(server._get_refusal_for_user(user) for server in added)]
+        refusal = "\n".join(filter(None, refusals))
+        then = (own - removed + added).sorted()
         linked = {"own_user_ids": [Command.link(user.id)]}
         unlinked = {"own_user_ids": [Command.unlink(user.id)]}
         return self._get_line(
             user_id=user.id,
             before=", ".join(own.mapped("name")),
-            after=", ".join((own - removed + added).sorted().mapped("name")),
+            after=", ".join(then.mapped("name")),
+            sends_as=sender_of(user, own if refusal else then),
             changes={
                 **dict.fromkeys(added.ids, linked),
                 **dict.fromkeys(removed.ids, unlinked),
             },
-            refusal="\n".join(filter(None, refusals)),
+            refusal=refusal,
             note=note,
         )
+
+    @api.model
+    def _get_sender(self, request, directory, user, servers):
+        """As which address a user sends in their own company, with these servers.
+
+        :param request: their mail now, a ``routing.Request`` or ``Untold``
+        :param routing.Directory directory: all servers as they are assigned now
+        :return: ``False`` for who sends nothing, or where it cannot be told
+        """
+        if not is_told(request) or not (request.email and user.active) or user.share:
+            return False
+        if servers != user.own_mail_server_ids:
+            directory = directory.with_servers_of_user(user.id, servers.ids)
+        routing = self.env["mail.routing"].sudo()
+        return routing._ask(request, directory).from_email
 
     def _get_taken_over_lines(self):
         """The lines of what another addon has set."""

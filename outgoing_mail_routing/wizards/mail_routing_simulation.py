@@ -15,6 +15,9 @@ _logger = logging.getLogger(__name__)
 
 _HEADERS = ("email_from", "reply_to", "return_path", "envelope_sender")
 
+# The context key of the server whose form opens the simulator
+_OF_SERVER = "simulate_mail_server_id"
+
 # The fields that show the answer
 _OUTPUTS = (
     "route_server_id",
@@ -143,7 +146,7 @@ class MailRoutingSimulation(models.TransientModel):
             ("from_filter", "FROM filter"),
             ("default_from", "Default From"),
             ("priority", "Priority"),
-            ("system", "System parameter"),
+            ("system", "Odoo's configuration"),
         ],
         string="By Rule",
         compute="_compute_route",
@@ -224,11 +227,17 @@ class MailRoutingSimulation(models.TransientModel):
 
     @api.model
     def default_get(self, fields_list):
-        """Take what a mail says itself, where the simulator is opened on one."""
+        """Take what a mail says itself, or a typical one of those who use a server.
+
+        The simulator is opened on the mail, or on the server by its form.
+        """
         values = super().default_get(fields_list)
         mail = self.env["mail.mail"].browse(values.get("mail_id"))
+        server = self.env["ir.mail_server"].browse(self.env.context.get(_OF_SERVER))
         if mail:
             values.update(self._get_values_of_mail(mail))
+        elif server:
+            values.update(self._get_values_of_server(server))
         return {name: values[name] for name in values if name in fields_list}
 
     @api.model
@@ -246,6 +255,22 @@ class MailRoutingSimulation(models.TransientModel):
             "email_from": mail.email_from,
             "reply_to": mail.reply_to,
             "mail_server_id": mail.mail_server_id.id,
+        }
+
+    @api.model
+    def _get_values_of_server(self, server):
+        """The inputs of the mail that the form of a server tells of first.
+
+        One that is assigned to nobody is set by hand.
+        """
+        self.env["mail.routing"]._check_administrator()
+        mail = server._get_typical_mail()
+        if mail is None:
+            return {"mail_server_id": server.id}
+        return {
+            "sender_id": mail.sender.id,
+            "company_id": mail.company.id,
+            "email_from": mail.email_from,
         }
 
     @api.model
@@ -528,6 +553,12 @@ class MailRoutingSimulation(models.TransientModel):
 
     def _get_header_warnings(self, route):
         """Where the headers show another sender, or let answers get lost."""
+        if not email_of(route.before.email_from):
+            yield self.env._(
+                "“%(text)s” in From is no e-mail address. It has to be one, such as "
+                "office@example.com.",
+                text=route.before.email_from,
+            )
         if route.rewritten:
             yield self.env._(
                 "From is rewritten from %(before)s to %(after)s.",
@@ -536,7 +567,7 @@ class MailRoutingSimulation(models.TransientModel):
             )
         from_domain = domain_of(email_of(route.email_from))
         envelope_domain = domain_of(email_of(route.envelope_sender))
-        if from_domain != envelope_domain:
+        if from_domain and from_domain != envelope_domain:
             yield self.env._(
                 "From is of %(from_domain)s, but the envelope sender of "
                 "%(envelope_domain)s: receivers that compare them (DMARC) need a "
@@ -612,7 +643,7 @@ class MailRoutingSimulation(models.TransientModel):
             "success",
             self.env._(
                 "The test mail left through %(server)s as %(email_from)s.",
-                server=server.name or self.env._("the server of the command line"),
+                server=self._quote_route_server(),
                 email_from=self.after_email_from,
             ),
         )
@@ -634,11 +665,17 @@ class MailRoutingSimulation(models.TransientModel):
         if isinstance(error, MailDeliveryException):
             error = error.args[-1]
         return self.env._(
-            "“%(server)s” did not take the test mail. Check its host, port, encryption "
+            "%(server)s did not take the test mail. Check its host, port, encryption "
             "and login. It answered:\n%(error)s",
-            server=self.route_server_id.name or "",
+            server=self._quote_route_server(),
             error=error,
         )
+
+    def _quote_route_server(self):
+        """The server that carries the mail, as sentences name it."""
+        routing = self.env["mail.routing"]
+        profile = routing._get_directory().get(self.route_server_id.id)
+        return routing._quote_server(profile)
 
     def _notify(self, kind, message):
         """A notification of the web client, sticky where something is wrong."""

@@ -260,7 +260,7 @@ EXAMPLES: dict[Reason, tuple[Request, tuple[ServerProfile, ...], str]] = {
         (MAILBOX,),
         "No server is left that may carry this mail.",
     ),
-    Reason.SYSTEM: (STRANGER, (), "The mail leaves by the server of the command line."),
+    Reason.SYSTEM: (STRANGER, (), "The mail leaves through the server of Odoo's configuration."),
 }
 
 

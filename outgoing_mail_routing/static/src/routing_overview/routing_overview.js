@@ -1,14 +1,21 @@
-import {Component, onWillStart, useRef, useState} from "@odoo/owl";
+import {Component, onWillStart, useEffect, useRef, useState} from "@odoo/owl";
 import {ControlPanel} from "@web/search/control_panel/control_panel";
+import {KeepLast} from "@web/core/utils/concurrency";
 import {_t} from "@web/core/l10n/translation";
 import {filterOverview} from "./overview_filter";
 import {registry} from "@web/core/registry";
 import {standardActionServiceProps} from "@web/webclient/actions/action_service";
+import {useDebounced} from "@web/core/utils/timing";
 import {useService} from "@web/core/utils/hooks";
 import {useSetupAction} from "@web/search/action_hook";
 
 // How many entries of a list are shown before somebody asks for all of them
 const SHOWN = {companies: 30, users: 8, others: 20};
+
+// How long to wait, while somebody types, before users are searched
+const PAUSE = 250;
+
+const NOBODY = {users: [], more: false};
 
 /**
  * The servers of a company or user, each a button that opens it.
@@ -63,21 +70,66 @@ export class RoutingOverview extends Component {
             query: "",
             onlyGaps: false,
             unfolded: {},
-            ...this.props.state?.view,
+            found: NOBODY,
+            ...this.props.globalState?.overview,
         });
         useSetupAction({
             rootRef: useRef("root"),
-            getLocalState: () => {
-                const {query, onlyGaps, unfolded} = this.state;
-                return {view: {query, onlyGaps, unfolded: {...unfolded}}};
-            },
+            getGlobalState: () => this.keptState,
         });
         this.openRecord = this.openRecord.bind(this);
-        onWillStart(() => this.load());
+        this.lastSearch = new KeepLast();
+        const searchUsers = useDebounced(() => this.searchUsers(), PAUSE);
+        onWillStart(() => Promise.all([this.load(), this.searchUsers()]));
+        useEffect(
+            (query) => {
+                if (query !== this.searched) {
+                    searchUsers();
+                }
+            },
+            () => [this.state.query]
+        );
+        useEffect(
+            () => {
+                // Kept by the page's address in the browser's history, too: saving a
+                // company loads the web client anew
+                this.props.updateActionState?.({globalState: this.keptState});
+            },
+            () => [this.state.query, this.state.onlyGaps]
+        );
+    }
+
+    /**
+     * What stays while one is on another page.
+     */
+    get keptState() {
+        const {query, onlyGaps, unfolded} = this.state;
+        return {overview: {query, onlyGaps, unfolded: {...unfolded}}};
     }
 
     async load() {
         this.state.data = await this.orm.call("mail.routing.overview", "get_overview");
+    }
+
+    /**
+     * Find the users that are searched, of whom the page lists but those with servers.
+     */
+    async searchUsers() {
+        const {query} = this.state;
+        this.searched = query;
+        this.state.found = await this.lastSearch.add(
+            query.trim()
+                ? this.orm.call("mail.routing.overview", "search_users", [query])
+                : Promise.resolve(NOBODY)
+        );
+    }
+
+    /**
+     * The users that a search found; with only gaps shown, the page itself has them.
+     */
+    get foundUsers() {
+        const {found, query, onlyGaps} = this.state;
+        return query.trim() && !onlyGaps ? found.users : [];
     }
 
     get shown() {
@@ -141,7 +193,15 @@ export class RoutingOverview extends Component {
      * @param {String} xmlId
      */
     openAction(xmlId) {
-        this.action.doAction(xmlId, {onClose: () => this.load()});
+        this.action.doAction(xmlId, {
+            onClose: (infos) => {
+                // Not where another page takes the place of this one. A dialog waits
+                // for the answer before it closes, so there is none to wait for.
+                if (!infos?.noReload) {
+                    this.load();
+                }
+            },
+        });
     }
 
     /**

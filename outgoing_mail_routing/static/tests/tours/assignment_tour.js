@@ -130,3 +130,51 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_assign_to_many", 
         },
     ],
 });
+
+const CARD = ".modal .o_kanban_record:not(.o_kanban_ghost)";
+const OF_USER = `${CARD}:contains("User of the Tour")`;
+
+registry.category("web_tour.tours").add("outgoing_mail_routing_suggest_on_phone", {
+    steps: () => [
+        {
+            content: "Ask for suggestions for all users",
+            trigger: ".modal button[name=action_suggest]",
+            run: "click",
+        },
+        {
+            content: "A card says who gets which server, and what they send as then",
+            trigger: `${OF_USER}:contains("Mailbox for the Tour"):contains("Sends as: user@tour.example")`,
+        },
+        {
+            content: "Its switch has a label and is on; leave this one out",
+            trigger: `${OF_USER} .o_field_widget[name=selected]:contains("Assign") input:checked`,
+            run: "click",
+        },
+        {
+            content: "It is off",
+            trigger: `${OF_USER} .o_field_widget[name=selected] input:not(:checked)`,
+        },
+        {
+            content: "Nothing is wider than the screen",
+            trigger: CARD,
+            run() {
+                for (const card of document.querySelectorAll(CARD)) {
+                    const {right} = card.getBoundingClientRect();
+                    if (right > window.innerWidth + 1) {
+                        throw new Error(`A card ends at ${right}`);
+                    }
+                }
+            },
+        },
+        {
+            content: "Assign the others",
+            trigger: ".modal button[name=action_assign]",
+            run: "click",
+        },
+        {
+            content: "It says how many",
+            trigger:
+                ".o_notification:contains('Users whose mail servers were changed: 1.')",
+        },
+    ],
+});

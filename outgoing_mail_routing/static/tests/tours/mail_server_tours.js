@@ -238,3 +238,31 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_collect_replies",
         },
     ],
 });
+
+registry.category("web_tour.tours").add("outgoing_mail_routing_test_many", {
+    steps: () => [
+        {
+            content: "The list says for which addresses a server is",
+            trigger: ".o_list_view th[data-name=from_filter]",
+        },
+        {
+            content: "And when it was tested",
+            trigger: ".o_list_view th[data-name=tested_date]",
+        },
+        {
+            content: "Select all servers",
+            trigger: "thead .o_list_record_selector input",
+            run: "click",
+        },
+        {
+            content: "Test them",
+            trigger: ".o_control_panel button[name=action_test_connections]",
+            run: "click",
+        },
+        {
+            content: "Each is said to have failed",
+            trigger:
+                ".o_notification:contains('Mailbox for the Tour: '):contains('Relay for the Tour: ')",
+        },
+    ],
+});

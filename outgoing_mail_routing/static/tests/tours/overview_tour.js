@@ -2,6 +2,7 @@ import {openTechnicalMenu} from "./menu_steps";
 import {registry} from "@web/core/registry";
 
 const COMPANY = ".o_mail_routing_company:contains('Company of the Tour')";
+const FOUND = ".o_mail_routing_found";
 const NO_SERVER = "No outgoing mail server is assigned";
 const SWITCHED_OFF = "switched off";
 
@@ -130,6 +131,124 @@ const SEARCH_SERVER = [
     },
 ];
 
+const SEARCHED = [
+    {
+        content: "The search is kept",
+        trigger: ".o_searchview_input:value('member 7')",
+    },
+    {
+        content: "And what it found",
+        trigger: `${FOUND}:contains("Member 7 of the Tour")`,
+    },
+];
+
+registry.category("web_tour.tours").add("outgoing_mail_routing_overview_user", {
+    steps: () => [
+        {
+            content: "Search a user who has no server of their own",
+            trigger: ".o_searchview_input",
+            run: "edit member 7",
+        },
+        {
+            content: "It says how they send",
+            trigger: `${FOUND}:not(:contains("Member 8")):contains("through Relay of the Tour as user7@tour.example")`,
+        },
+        {
+            content: "Open the user",
+            trigger: `${FOUND} .o_mail_routing_who`,
+            run: "click",
+        },
+        RETURN,
+        ...SEARCHED,
+        {
+            content: "Open the user again",
+            trigger: `${FOUND} .o_mail_routing_who`,
+            run: "click",
+        },
+        {
+            content: "Go back by the browser",
+            trigger: ".o_form_view .o_field_widget[name=name] :value('Member 7')",
+            run: () => window.history.back(),
+        },
+        ...SEARCHED,
+        {
+            content: "Show only gaps",
+            trigger: ".o_mail_routing_only_gaps",
+            run: "click",
+        },
+        {
+            content: "This user has none",
+            trigger: ".o_mail_routing_nothing",
+        },
+    ],
+});
+
+registry.category("web_tour.tours").add("outgoing_mail_routing_overview_simulator", {
+    steps: () => [
+        {
+            content: "Open the simulator",
+            trigger: ".o_control_panel button:contains('Routing Simulator')",
+            run: "click",
+        },
+        {
+            content: "Open the server that it names",
+            trigger: ".modal .o_field_widget[name=steps] a:contains('Relay of the Tour')",
+            run: "click",
+        },
+        {
+            content: "Its form is there, and no dialog before it",
+            trigger:
+                "body:not(:has(.modal)) .o_form_view .o_field_widget[name=name] :value('Relay of the Tour')",
+        },
+        RETURN,
+        {
+            content: "The page is there again",
+            trigger: `body:not(:has(.modal)) ${COMPANY}`,
+        },
+    ],
+});
+
+const MEND = [
+    {
+        content: "The company has no server: go where that is mended",
+        trigger: `${COMPANY} .o_mail_routing_gap:contains("${NO_SERVER}") .o_mail_routing_mend`,
+        run: "click",
+    },
+    {
+        content: "Search a server",
+        trigger: ".o_field_widget[name=mail_server_ids] input",
+        run: "edit Relay of the Tour",
+    },
+    {
+        content: "Choose it",
+        trigger: `.o-autocomplete--dropdown-item:contains("Relay of the Tour")`,
+        run: "click",
+    },
+    {
+        content: "It is a tag now",
+        trigger: `.o_field_widget[name=mail_server_ids] .o_tag:contains("Relay")`,
+    },
+    {
+        content: "Save the company, which loads the page anew",
+        trigger: ".o_form_button_save",
+        run: "click",
+        expectUnloadPage: true,
+    },
+    {
+        content: "Wait until it is saved",
+        trigger: ".o_form_saved",
+    },
+    RETURN,
+    {
+        content: "The company has its server",
+        trigger: `${COMPANY} .o_mail_routing_server:contains("Relay of the Tour")`,
+    },
+    {
+        content: "The gap is gone",
+        trigger: `${COMPANY}:not(:has(.o_mail_routing_gap:contains("${NO_SERVER}")))`,
+    },
+];
+
 registry.category("web_tour.tours").add("outgoing_mail_routing_overview_mend", {
     steps: () => [
         ...OPEN_OVERVIEW,
@@ -137,43 +256,30 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_overview_mend", {
             content: "The user is listed with the server of their own",
             trigger: `${COMPANY} .o_mail_routing_user:contains("Member 0") .o_mail_routing_server:contains("Mailbox of the Tour")`,
         },
+        ...MEND,
+    ],
+});
+
+registry.category("web_tour.tours").add("outgoing_mail_routing_overview_kept", {
+    steps: () => [
         {
-            content: "The company has no server: go where that is mended",
-            trigger: `${COMPANY} .o_mail_routing_gap:contains("${NO_SERVER}") .o_mail_routing_mend`,
+            content: "Search the company",
+            trigger: ".o_searchview_input",
+            run: "edit company of the",
+        },
+        {
+            content: "Show only gaps",
+            trigger: ".o_mail_routing_only_gaps",
             run: "click",
         },
+        ...MEND.slice(0, -2),
         {
-            content: "Search a server",
-            trigger: ".o_field_widget[name=mail_server_ids] input",
-            run: "edit Relay of the Tour",
+            content: "What was searched is kept",
+            trigger: ".o_searchview_input:value('company of the')",
         },
         {
-            content: "Choose it",
-            trigger: `.o-autocomplete--dropdown-item:contains("Relay of the Tour")`,
-            run: "click",
-        },
-        {
-            content: "It is a tag now",
-            trigger: `.o_field_widget[name=mail_server_ids] .o_tag:contains("Relay")`,
-        },
-        {
-            content: "Save the company, which loads the page anew",
-            trigger: ".o_form_button_save",
-            run: "click",
-            expectUnloadPage: true,
-        },
-        {
-            content: "Wait until it is saved",
-            trigger: ".o_form_saved",
-        },
-        RETURN,
-        {
-            content: "The company has its server",
-            trigger: `${COMPANY} .o_mail_routing_server:contains("Relay of the Tour")`,
-        },
-        {
-            content: "The gap is gone",
-            trigger: `${COMPANY}:not(:has(.o_mail_routing_gap:contains("${NO_SERVER}")))`,
+            content: "And that only gaps are shown",
+            trigger: ".o_mail_routing_only_gaps.active",
         },
     ],
 });
