@@ -74,6 +74,7 @@ class MailRoutingOverview(models.AbstractModel):
             "id": server.id,
             "name": server.name,
             "active": server.active,
+            "out_of_service": server.out_of_service,
             "personal": bool(server.owner_user_id),
             "has_gaps": bool(gaps),
         }
