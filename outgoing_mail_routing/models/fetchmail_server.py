@@ -134,7 +134,7 @@ class FetchmailServer(models.Model):
         sender, subject = map(clean_name, read_summary(mail))
         return self.env._(
             "“%(subject)s” from %(sender)s: %(error)s",
-            subject=subject,
+            subject=subject or self.env._("No subject"),
             sender=sender,
             error=clean_name(mail.error) or self.env._("it could not be saved"),
         )

@@ -87,12 +87,13 @@ class IncomingCase(RoutingCase):
         super().setUp()
         self.mailboxes.clear(MAILBOX)
 
-    def deliver_to_mailbox(self, *messages):
-        self.mailboxes.deliver(MAILBOX, *(message.as_bytes() for message in messages))
+    def deliver_to_mailbox(self, *messages, **where):
+        mails = [message.as_bytes() for message in messages]
+        self.mailboxes.deliver(MAILBOX, *mails, **where)
 
-    def flags(self):
+    def flags(self, **where):
         """The flags of what is in the mailbox, by the name of the mail."""
-        flags = self.mailboxes.flags(MAILBOX)
+        flags = self.mailboxes.flags(MAILBOX, **where)
         return {id_.strip("<>").partition("@")[0]: flags[id_] for id_ in flags}
 
     def run_fetch_job(self):
@@ -247,6 +248,12 @@ class TestRepliesOnly(IncomingCase):
         mail, reply, bounce = self.mail_from_customer, self.reply, self.bounce
         receipt = bounce(received.message, "receipt", References=ours)
         receipt.set_param("report-type", "disposition-notification")
+        delayed = bounce(received.message, "bounce-of-delay", References=ours)
+        delayed = message_from_string(
+            delayed.as_string().replace("Action: failed", "Action: delayed")
+        )
+        text = mail("bounce-as-text", References=ours, In_Reply_To=ours)
+        text.replace_header("From", "MAILER-DAEMON@mx.customer.example")
         for message, taken in (
             (reply(received, "both-headers"), True),
             (mail("in-reply-to-only", In_Reply_To=ours), True),
@@ -260,6 +267,8 @@ class TestRepliesOnly(IncomingCase):
             (bounce(foreign, "bounce-of-private", References=ours), False),
             (bounce(EmailMessage(), "bounce-of-nothing"), False),
             (receipt, False),
+            (delayed, False),
+            (text, False),
         ):
             name = message["Message-ID"].strip("<>").partition("@")[0]
             with self.subTest(name):
