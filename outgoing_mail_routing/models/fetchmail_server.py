@@ -36,10 +36,11 @@ class FetchmailServer(models.Model):
     )
     replies_only = fields.Boolean(
         string="Replies Only",
-        help="Take only answers to messages of Odoo, and bounces of them. All other "
-        "mail stays in the mailbox unread, so a private mailbox can be collected. Off: "
-        "all unread mail is taken.",
+        help="Take only answers to messages of Odoo, and bounces of them, whether they "
+        "were read or not. All other mail stays in the mailbox as it is, so a private "
+        "mailbox can be collected. Off: all unread mail is taken.",
     )
+
     replies_folder = fields.Char(
         string="Folder",
         help="The folder in which answers arrive, such as the one that a rule of the "

@@ -321,6 +321,38 @@ class TestRepliesOnly(IncomingCase):
         self.fetch()
         self.assertEqual(self.flags(), {"reply": set()})
 
+    def test_answer_to_what_a_template_sends_by_itself(self):
+        """It has no References, and with Auto Delete Odoo forgets its id."""
+        template = self.env["mail.template"].create(
+            {
+                "name": "Reminder",
+                "model_id": self.env.ref("base.model_res_partner").id,
+                "email_from": self.anna.email_formatted,
+                "partner_to": str(self.customer_a.id),
+                "body_html": "<p>Reminder</p>",
+            }
+        )
+        self.assertTrue(template.auto_delete)
+        for auto_delete, flags in ((False, {"\\Seen"}), (True, set())):
+            with self.subTest(auto_delete=auto_delete):
+                self.forget_received()
+                template.auto_delete = auto_delete
+                with self.sending():
+                    template.with_user(self.anna).sudo().send_mail(
+                        self.customer_a.id, force_send=True
+                    )
+                received = self.one_received()
+                self.assertFalse(received.header("References"))
+                name = f"answer-{auto_delete}".lower()
+                self.deliver_to_mailbox(
+                    self.reply(received, name),
+                    self.bounce(received.message, f"bounce-of-{name}"),
+                )
+                self.fetch()
+                self.assertEqual(self.flags()[name], flags)
+                self.assertEqual(self.flags()[f"bounce-of-{name}"], flags)
+        self.assertEqual(len(self.replies_in_chatter()), 1)
+
     def test_private_mail_never_becomes_a_record(self):
         self.incoming.object_id = self.env.ref("base.model_res_partner")
         self.deliver_to_mailbox(self.mail_from_customer("private"))
