@@ -246,14 +246,6 @@ class TestRepliesOnly(IncomingCase):
         renamed["Message-ID"] = "<renamed@exchange.example>"
         renamed["X-Microsoft-Original-Message-ID"] = ours
         mail, reply, bounce = self.mail_from_customer, self.reply, self.bounce
-        receipt = bounce(received.message, "receipt", References=ours)
-        receipt.set_param("report-type", "disposition-notification")
-        delayed = bounce(received.message, "bounce-of-delay", References=ours)
-        delayed = message_from_string(
-            delayed.as_string().replace("Action: failed", "Action: delayed")
-        )
-        text = mail("bounce-as-text", References=ours, In_Reply_To=ours)
-        text.replace_header("From", "MAILER-DAEMON@mx.customer.example")
         for message, taken in (
             (reply(received, "both-headers"), True),
             (mail("in-reply-to-only", In_Reply_To=ours), True),
@@ -266,9 +258,7 @@ class TestRepliesOnly(IncomingCase):
             (mail("private-thread", In_Reply_To=other, References=other), False),
             (bounce(foreign, "bounce-of-private", References=ours), False),
             (bounce(EmailMessage(), "bounce-of-nothing"), False),
-            (receipt, False),
-            (delayed, False),
-            (text, False),
+            *((report, False) for report in self.reports_of_no_failure(received)),
         ):
             name = message["Message-ID"].strip("<>").partition("@")[0]
             with self.subTest(name):
@@ -283,6 +273,17 @@ class TestRepliesOnly(IncomingCase):
             ["both-headers", "in-reply-to-only", "references-only"]
             + ["other-references", "renamed-by-relay"],
         )
+
+    def reports_of_no_failure(self, received):
+        """A receipt, a delay, and a text of which nothing can be told."""
+        ours = received.header("Message-ID")
+        receipt = self.bounce(received.message, "receipt", References=ours)
+        receipt.set_param("report-type", "disposition-notification")
+        delay = self.bounce(received.message, "delay", References=ours).as_string()
+        text = self.mail_from_customer("text", References=ours, In_Reply_To=ours)
+        text.replace_header("From", "MAILER-DAEMON@mx.customer.example")
+        delayed = delay.replace("Action: failed", "Action: delayed")
+        return receipt, message_from_string(delayed), text
 
     def test_mail_that_odoo_sent_to_the_mailbox_itself_stays_unread(self):
         self.mailbox.own_user_ids = self.ben
