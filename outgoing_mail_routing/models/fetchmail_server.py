@@ -36,10 +36,11 @@ class FetchmailServer(models.Model):
     )
     replies_only = fields.Boolean(
         string="Replies Only",
-        help="Take only answers to messages of Odoo, and bounces of them. All other "
-        "mail stays in the mailbox unread, so a private mailbox can be collected. Off: "
-        "all unread mail is taken.",
+        help="Take only answers to messages of Odoo, and bounces of them, whether they "
+        "were read or not. All other mail stays in the mailbox as it is, so a private "
+        "mailbox can be collected. Off: all unread mail is taken.",
     )
+
     replies_folder = fields.Char(
         string="Folder",
         help="The folder in which answers arrive, such as the one that a rule of the "
@@ -134,7 +135,7 @@ class FetchmailServer(models.Model):
         sender, subject = map(clean_name, read_summary(mail))
         return self.env._(
             "“%(subject)s” from %(sender)s: %(error)s",
-            subject=subject,
+            subject=subject or self.env._("No subject"),
             sender=sender,
             error=clean_name(mail.error) or self.env._("it could not be saved"),
         )

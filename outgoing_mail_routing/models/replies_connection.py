@@ -87,6 +87,7 @@ class RepliesConnection:
         self._keep = keep
         self._place = place or {}
         self._replies = None
+        self._senders = {}
         # those that wait for the next run: there are too many, or the server refused
         self._later = set()
         self._handled = set()
@@ -118,6 +119,7 @@ class RepliesConnection:
                 if not mail.bounce:
                     taken.add(mail.message_id)
         self._replies = replies
+        self._senders = {number: mails[number].sender for number in replies}
         return len(replies)
 
     def get_place(self):
@@ -190,6 +192,21 @@ class RepliesConnection:
         except Exception:
             _logger.info("Mail %s of a mailbox cannot be read", number, exc_info=True)
             return None
+
+    def _note_refused(self, number, answer):
+        """Let the next run ask for a mail that the server refuses.
+
+        One that it gives the headers of, and nothing else, is told at the second time:
+        core would have the job run again and again for it.
+        """
+        _logger.info("Mail %s of a mailbox is refused: %s", number, answer)
+        if number not in self._senders or not self._is_again(number):
+            self._later.add(number)
+            return
+        self._handled.add(number)
+        mail = FetchedMail(b"From: %s\n\n" % self._senders[number].encode())
+        mail.error = answer
+        self.left[number] = mail
 
     def _is_again(self, number):
         """Whether a mail was to be looked at once more."""
@@ -291,8 +308,7 @@ class ImapReplies(RepliesConnection):
             if status == "OK":
                 yield from _texts_of(data, chunk)
             elif len(chunk) == 1:
-                _logger.info("Mail %s is refused: %s", names, _text_of(data))
-                self._later.update(chunk)
+                self._note_refused(chunk[0], _text_of(data))
             else:
                 # what came before the refusal would be taken for the next answer
                 self._connection.response("FETCH")
@@ -381,9 +397,8 @@ class PopReplies(RepliesConnection):
             return command(*args)[1]
         except error_proto as error:
             _raise_unless_refused(error)
-            _logger.info("Mail %s is refused: %s", number, error)
             self._refusal = error
-            self._later.add(number)
+            self._note_refused(number, error.args[0].decode("utf-8", "replace"))
             return None
 
 

@@ -16,6 +16,7 @@ from . import test_documented_setups
 from . import test_headers
 from . import test_import
 from . import test_incoming
+from . import test_incoming_runs
 from . import test_mail_facts
 from . import test_out_of_service
 from . import test_overrides

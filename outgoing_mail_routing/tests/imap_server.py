@@ -164,13 +164,25 @@ class ImapServer:
         session.select()
         return session
 
-    def deliver(self, login: str, *mails: bytes, flags: str = "") -> None:
-        """Put mails into an inbox, unread unless the flags say otherwise."""
+    def deliver(
+        self, login: str, *mails: bytes, flags: str = "", folder: str = "INBOX"
+    ) -> None:
+        """Put mails into a folder, unread unless the flags say otherwise.
+
+        :param folder: as a command takes it; it is made where there is none
+        """
         with self.login(login) as session:
+            if folder != "INBOX":
+                session.create(folder)  # refused where it is there
             for mail in mails:
-                status, answer = session.append("INBOX", flags, "", mail)
+                status, answer = session.append(folder, flags, "", mail)
                 if status != "OK":
                     raise RuntimeError(f"{login} refuses a mail: {answer}")
+
+    def remove_folder(self, login: str, folder: str) -> None:
+        """Remove a folder; one of that name that is made later is another one."""
+        with self.login(login) as session:
+            session.delete(folder)
 
     def clear(self, login: str) -> None:
         """Empty an inbox."""
@@ -179,13 +191,14 @@ class ImapServer:
                 session.store(number, "+FLAGS", "\\Deleted")
             session.expunge()
 
-    def flags(self, login: str) -> dict[str, set[str]]:
-        """The flags of all mails in an inbox by their Message-ID.
+    def flags(self, login: str, folder: str = "INBOX") -> dict[str, set[str]]:
+        """The flags of all mails in a folder by their Message-ID.
 
         What is only of the session that looks (``\\Recent``) is left out.
         """
         found = {}
         with self.login(login) as session:
+            session.select(folder)
             header = "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"
             for number in _all(session):
                 _status, data = session.fetch(number, f"(FLAGS {header})")

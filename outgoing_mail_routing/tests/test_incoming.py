@@ -87,12 +87,13 @@ class IncomingCase(RoutingCase):
         super().setUp()
         self.mailboxes.clear(MAILBOX)
 
-    def deliver_to_mailbox(self, *messages):
-        self.mailboxes.deliver(MAILBOX, *(message.as_bytes() for message in messages))
+    def deliver_to_mailbox(self, *messages, **where):
+        mails = [message.as_bytes() for message in messages]
+        self.mailboxes.deliver(MAILBOX, *mails, **where)
 
-    def flags(self):
+    def flags(self, **where):
         """The flags of what is in the mailbox, by the name of the mail."""
-        flags = self.mailboxes.flags(MAILBOX)
+        flags = self.mailboxes.flags(MAILBOX, **where)
         return {id_.strip("<>").partition("@")[0]: flags[id_] for id_ in flags}
 
     def run_fetch_job(self):
@@ -245,8 +246,6 @@ class TestRepliesOnly(IncomingCase):
         renamed["Message-ID"] = "<renamed@exchange.example>"
         renamed["X-Microsoft-Original-Message-ID"] = ours
         mail, reply, bounce = self.mail_from_customer, self.reply, self.bounce
-        receipt = bounce(received.message, "receipt", References=ours)
-        receipt.set_param("report-type", "disposition-notification")
         for message, taken in (
             (reply(received, "both-headers"), True),
             (mail("in-reply-to-only", In_Reply_To=ours), True),
@@ -259,7 +258,7 @@ class TestRepliesOnly(IncomingCase):
             (mail("private-thread", In_Reply_To=other, References=other), False),
             (bounce(foreign, "bounce-of-private", References=ours), False),
             (bounce(EmailMessage(), "bounce-of-nothing"), False),
-            (receipt, False),
+            *((report, False) for report in self.reports_of_no_failure(received)),
         ):
             name = message["Message-ID"].strip("<>").partition("@")[0]
             with self.subTest(name):
@@ -274,6 +273,17 @@ class TestRepliesOnly(IncomingCase):
             ["both-headers", "in-reply-to-only", "references-only"]
             + ["other-references", "renamed-by-relay"],
         )
+
+    def reports_of_no_failure(self, received):
+        """A receipt, a delay, and a text of which nothing can be told."""
+        ours = received.header("Message-ID")
+        receipt = self.bounce(received.message, "receipt", References=ours)
+        receipt.set_param("report-type", "disposition-notification")
+        delay = self.bounce(received.message, "delay", References=ours).as_string()
+        text = self.mail_from_customer("text", References=ours, In_Reply_To=ours)
+        text.replace_header("From", "MAILER-DAEMON@mx.customer.example")
+        delayed = delay.replace("Action: failed", "Action: delayed")
+        return receipt, message_from_string(delayed), text
 
     def test_mail_that_odoo_sent_to_the_mailbox_itself_stays_unread(self):
         self.mailbox.own_user_ids = self.ben
@@ -311,6 +321,38 @@ class TestRepliesOnly(IncomingCase):
         self.deliver_to_mailbox(self.reply(received))
         self.fetch()
         self.assertEqual(self.flags(), {"reply": set()})
+
+    def test_answer_to_what_a_template_sends_by_itself(self):
+        """It has no References, and with Auto Delete Odoo forgets its id."""
+        template = self.env["mail.template"].create(
+            {
+                "name": "Reminder",
+                "model_id": self.env.ref("base.model_res_partner").id,
+                "email_from": self.anna.email_formatted,
+                "partner_to": str(self.customer_a.id),
+                "body_html": "<p>Reminder</p>",
+            }
+        )
+        self.assertTrue(template.auto_delete)
+        for auto_delete, flags in ((False, {"\\Seen"}), (True, set())):
+            with self.subTest(auto_delete=auto_delete):
+                self.forget_received()
+                template.auto_delete = auto_delete
+                with self.sending():
+                    template.with_user(self.anna).sudo().send_mail(
+                        self.customer_a.id, force_send=True
+                    )
+                received = self.one_received()
+                self.assertFalse(received.header("References"))
+                name = f"answer-{auto_delete}".lower()
+                self.deliver_to_mailbox(
+                    self.reply(received, name),
+                    self.bounce(received.message, f"bounce-of-{name}"),
+                )
+                self.fetch()
+                self.assertEqual(self.flags()[name], flags)
+                self.assertEqual(self.flags()[f"bounce-of-{name}"], flags)
+        self.assertEqual(len(self.replies_in_chatter()), 1)
 
     def test_private_mail_never_becomes_a_record(self):
         self.incoming.object_id = self.env.ref("base.model_res_partner")
