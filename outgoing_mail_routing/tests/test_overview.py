@@ -248,7 +248,7 @@ class TestOverview(OverviewCase):
         servers = self.env["ir.mail_server"].with_context(active_test=False).search([])
         nobody = {"own_user_ids": False, "default_company_ids": False}
         servers.write({**nobody, "reserved": False})
-        servers.write({"reserved": False, "company_ids": False})
+        servers.write({"company_ids": False, "bounce_policy": "auto"})
         self.assertEqual(self.overview(), {"configured": False})
         self.relay_a.default_company_ids = self.company_a
         self.assertTrue(self.overview()["configured"])
