@@ -91,19 +91,18 @@ class MailMessage(models.Model):
         hands._note(changed, "mail_server_id" in vals)
         result = super().write(vals)
         if not _GIVEN_FOR.isdisjoint(vals):
-            self._forget_server_template()
+            strange = self.sudo().filtered(MailMessage._is_strange_to_template)
+            super(MailMessage, strange).write({"server_template_id": False})
         return result
 
-    def _forget_server_template(self):
-        """Let a template give no server to what it would not have made."""
-        for message in self.sudo().filtered("server_template_id"):
-            names = ("mail_server_id", "model", "res_id", "email_from")
-            vals = {
-                name: message._fields[name].convert_to_write(message[name], message)
-                for name in names
-            }
-            if not message.server_template_id._filter_giving_server(vals):
-                super(MailMessage, message).write({"server_template_id": False})
+    def _is_strange_to_template(self):
+        """Whether the template that gave it a server would not do so now."""
+        vals = {
+            name: self._fields[name].convert_to_write(self[name], self)
+            for name in _GIVEN_FOR
+        }
+        template = self.server_template_id
+        return bool(template) and not template._filter_giving_server(vals)
 
     def _get_forbidden_access(self, operation):
         """Let administrators delete messages about what has no records.

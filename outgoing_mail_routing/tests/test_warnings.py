@@ -83,7 +83,6 @@ class TestCompanyWarnings(WarningCase):
     def test_address_that_nobody_gave(self):
         self.company_a.email = "info@elsewhere.example"
         self.company_a.alias_domain_id.default_from = "news@third.example"
-        self.company_a.alias_domain_id.default_from_email  # noqa: B018
         self.relay_a.from_filter = "relay.example"
         warning = self.warning(self.company_a)
         self.assertIn(
