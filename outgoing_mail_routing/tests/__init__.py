@@ -14,6 +14,7 @@ from . import test_documented_fields
 from . import test_documented_labels
 from . import test_documented_setups
 from . import test_headers
+from . import test_labels
 from . import test_import
 from . import test_incoming
 from . import test_incoming_runs

@@ -170,17 +170,14 @@ class TestTours(TourCase):
     def test_administrator_tests_servers_from_the_list_reads_each_result(self):
         """Nothing listens on their port."""
         self.env["ir.mail_server"].search([]).active = False
-        self.mailbox_and_relay()
+        self.mail_server.write({"active": True, "smtp_port": 1})
+        self.mail_server.copy({"name": "Relay for the Tour", "active": True})
         with mute_logger("odoo.addons.base.models.ir_mail_server"):
             self.start_tour(
                 "/odoo/action-base.action_ir_mail_server_list",
                 "outgoing_mail_routing_test_many",
                 login=self.administrator.login,
             )
-
-    def mailbox_and_relay(self):
-        self.mail_server.write({"active": True, "smtp_port": 1})
-        self.mail_server.copy({"name": "Relay for the Tour", "active": True})
 
 
 @tagged("post_install", "-at_install")
@@ -189,20 +186,15 @@ class TestToursOnPhone(TourCase):
     touch_enabled = True
 
     def test_suggestions_show_names_and_switches(self):
-        self.mail_server.from_filter = "user@tour.example"
+        everybodys = {"name": "Relay for the Tour", "smtp_user": "relay"}
+        self.mail_server.copy(everybodys)
+        own = {"from_filter": self.administrator.email, "name": "Mailbox of One"}
+        administrators = self.mail_server.copy(own)
+        self.mail_server.from_filter = self.user.email
         self.start_tour(
             "/odoo/action-outgoing_mail_routing.mail_routing_assignment_action",
             "outgoing_mail_routing_suggest_on_phone",
             login=self.administrator.login,
         )
         self.assertFalse(self.user.own_mail_server_ids)
-        self.assertEqual(self.administrator.own_mail_server_ids, self.administrators)
-
-    def setUp(self):
-        super().setUp()
-        self.administrators = self.mail_server.copy(
-            {
-                "name": "Mailbox of the Administrator",
-                "from_filter": self.administrator.email,
-            }
-        )
+        self.assertEqual(self.administrator.own_mail_server_ids, administrators)

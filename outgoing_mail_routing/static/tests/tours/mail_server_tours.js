@@ -99,6 +99,22 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_server_policies",
             trigger: ".o_form_view:not(:has(.o_field_widget[name=routing_warning]))",
         },
         {
+            content: "Its connection was not tested",
+            trigger: ".o_form_view label:contains('Last Tested')",
+        },
+        {
+            content: "That is said",
+            trigger: ".o_form_view span:contains('Never as it is configured now')",
+        },
+        {
+            content: "Its log has the buttons of any other",
+            trigger: ".o-mail-Chatter-sendMessage:visible",
+        },
+        {
+            content: "The followers, too",
+            trigger: ".o-mail-Followers:visible",
+        },
+        {
             content: "Delegation is offered only where users are assigned",
             trigger: ".o_form_view:not(:has(.o_field_widget[name=delegation]))",
         },

@@ -316,11 +316,20 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_overview_beginnin
 registry.category("web_tour.tours").add("outgoing_mail_routing_overview_phone", {
     steps: () => [
         {
+            content: "Search users",
+            trigger: ".o_searchview_input",
+            run: "edit member",
+        },
+        {
+            content: "They are found",
+            trigger: `${FOUND}:contains("Member 11 of the Tour")`,
+        },
+        {
             content: "Nothing is wider than the screen",
             trigger: `${COMPANY} .o_mail_routing_gap .o_mail_routing_mend`,
             run() {
                 for (const element of document.querySelectorAll(
-                    ".o_mail_routing_page, .o_mail_routing_page *"
+                    ".o_mail_routing_page, .o_mail_routing_page *, .o_mail_routing_only_gaps"
                 )) {
                     const {right} = element.getBoundingClientRect();
                     if (right > window.innerWidth + 1) {

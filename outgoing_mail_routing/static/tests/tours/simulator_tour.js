@@ -38,6 +38,20 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_simulator", {
             trigger: ".modal .alert-warning:contains('never tested')",
         },
         {
+            content: "Type what is no address",
+            trigger: FROM,
+            run: "edit nonsense",
+        },
+        {
+            content: "It is told to be none",
+            trigger: ".modal .alert-warning:contains('“nonsense” in From is no e-mail')",
+        },
+        {
+            content: "Type the address again",
+            trigger: FROM,
+            run: "edit shop@shop.example",
+        },
+        {
             content: "Open the server that was taken",
             trigger:
                 ".modal .o_field_widget[name=steps] a:contains('Shop of the Tour')",
