@@ -35,6 +35,13 @@ _SENDER_HEADERS = frozenset(
 # The name of a header (RFC 5322, section 3.6.8): a line break in it begins another one
 _HEADER_NAME = re.compile(r"[!-9;-~]+")
 
+# What of a message its route depends on
+_ROUTED_BY = (
+    *("create_uid", "author_id", "email_from", "model", "res_id"),
+    *("record_company_id", "record_alias_domain_id"),
+    *("made_by_gateway", "message_type", "server_template_id"),
+)
+
 # The recipient of a message that is prepared to be explained, and never sent
 _NOBODY = "nobody@explained.invalid"
 
@@ -415,11 +422,7 @@ class MailMail(models.Model):
         if not (directory.configured or explain):
             return {id_: MailFacts(personal_id=personal_ids[id_]) for id_ in self._ids}
         routing = self.env["mail.routing"]
-        self.sudo().mail_message_id.fetch(
-            ["create_uid", "author_id", "email_from", "model", "res_id"]
-            + ["record_company_id", "record_alias_domain_id"]
-            + ["made_by_gateway", "message_type", "server_template_id"]
-        )
+        self.sudo().mail_message_id.fetch(_ROUTED_BY)
         emails = self._get_emails_to_look_up(explain or directory.assigned_to_users)
         by_email = routing._users_by_email(emails)
         by_sender = routing._users_by_sender_address(emails, directory)

@@ -273,6 +273,11 @@ class ResCompany(models.Model):
                     companies=", ".join(companies.mapped("name")),
                 )
             )
+        return warnings + self._get_address_warnings(mail)
+
+    def _get_address_warnings(self, mail):
+        """What is wrong with the address that a mail leaves as, a sentence each."""
+        decision, warnings = mail.decision, []
         if self._is_invented(decision):
             warnings.append(
                 self.env._(
