@@ -518,6 +518,16 @@ class TestSimulator(SimulatorCase):
         form.email_from = "Ben <ben@a.example>"
         self.assertNotRegex(form.warning, "no e-mail address")
 
+    def test_from_that_core_refuses_is_told_to_be_no_address(self):
+        """Without a bounce address the From would have to be the envelope sender."""
+        self.env["res.company"].search([]).alias_domain_id = False
+        form = self.simulate(sender_id=self.ben)
+        form.mail_server_id = self.shared
+        form.email_from = "nonsense"
+        self.assertRegex(form.error_message, "^“nonsense” in From is no e-mail address")
+        form.email_from = "ben@a.example"
+        self.assertFalse(form.error_message)
+
     def test_warnings_name_what_may_go_wrong(self):
         form = self.simulate(sender_id=self.anna)
         self.assertRegex(form.warning, "From is rewritten from .*anna@a.example")

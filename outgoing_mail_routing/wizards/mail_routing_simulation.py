@@ -492,8 +492,17 @@ class MailRoutingSimulation(models.TransientModel):
                 raise
             except Exception as error:
                 _logger.info("A mail cannot be simulated", exc_info=error)
-                values["error_message"] = text_of(error)
+                values["error_message"] = simulation._get_error_message(error)
             simulation.update(values)
+
+    def _get_error_message(self, error):
+        """Why there is no route to show.
+
+        Core asserts an address that only its own code names, where From has none.
+        """
+        if isinstance(error, AssertionError) and not email_of(self.email_from):
+            return self._get_from_refusal(self.email_from or "")
+        return text_of(error)
 
     def _get_route(self):
         """The route of the mail, decided by what sends it.
@@ -554,11 +563,7 @@ class MailRoutingSimulation(models.TransientModel):
     def _get_header_warnings(self, route):
         """Where the headers show another sender, or let answers get lost."""
         if not email_of(route.before.email_from):
-            yield self.env._(
-                "“%(text)s” in From is no e-mail address. It has to be one, such as "
-                "office@example.com.",
-                text=route.before.email_from,
-            )
+            yield self._get_from_refusal(route.before.email_from)
         if route.rewritten:
             yield self.env._(
                 "From is rewritten from %(before)s to %(after)s.",
@@ -593,6 +598,15 @@ class MailRoutingSimulation(models.TransientModel):
                 server=profile.name,
                 email=email,
             )
+
+    @api.model
+    def _get_from_refusal(self, email_from):
+        """What is wrong with a From without any address."""
+        return self.env._(
+            "“%(text)s” in From is no e-mail address. It has to be one, such as "
+            "office@example.com.",
+            text=email_from,
+        )
 
     def _collects_replies(self, route):
         """Whether Odoo itself receives what is answered."""
