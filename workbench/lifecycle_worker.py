@@ -146,7 +146,8 @@ def _create_mails(env: Any, users: Any, servers: Any, companies: Any) -> Any:
                         "body_html": "<p>Hello</p>",
                         "email_from": _from_of(number, maker),
                         "email_to": f"customer{number}@customer.example",
-                        "mail_server_id": number % 11 == 0 and free[60 + number % 20].id,
+                        "mail_server_id": number % 11 == 0
+                        and free[60 + number % 20].id,
                         "record_alias_domain_id": number % 3 == 0
                         and companies[number % COMPANIES].alias_domain_id.id,
                     }

@@ -68,7 +68,9 @@ class IrMailServer(models.Model):
         """
         self.env["mail.routing"]._check_administrator()
         answers = [server._try_connection() for server in self]
-        failures = [f"{server}: {said}" for server, passed, said in answers if not passed]
+        failures = [
+            f"{server}: {said}" for server, passed, said in answers if not passed
+        ]
         successes = [f"{server}: {said}" for server, passed, said in answers if passed]
         return {
             "type": "ir.actions.client",

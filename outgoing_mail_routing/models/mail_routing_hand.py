@@ -152,7 +152,9 @@ class MailRoutingHand(models.Model):
         :param bool chose_server: whether they choose another server for them
         """
         for user_id in user_ids:
-            changed = records.sudo().filtered(lambda r, id=user_id: r.create_uid.id != id)
+            changed = records.sudo().filtered(
+                lambda r, id=user_id: r.create_uid.id != id
+            )
             if changed.ids:
                 self._insert(
                     SQL(

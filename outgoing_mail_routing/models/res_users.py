@@ -8,7 +8,6 @@ from .import_templates import with_template
 from .mail_routing import OBSTACLES
 from .telling import is_told, lines_of
 
-
 # What of a user tells which servers carry their mail
 _ASSIGNING = ("own_mail_server_ids", "use_own_mail_servers")
 

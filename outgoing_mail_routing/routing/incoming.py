@@ -50,7 +50,13 @@ _MAILBOX_HOSTS = {
 _SENDING_ONLY = (
     *("amazonaws.com", "brevo.com", "elasticemail.com", "mailersend.net"),
     *("mailgun.org", "mailjet.com", "mandrillapp.com", "postmarkapp.com"),
-    *("resend.com", "sendgrid.net", "sendinblue.com", "smtp2go.com", "sparkpostmail.com"),
+    *(
+        "resend.com",
+        "sendgrid.net",
+        "sendinblue.com",
+        "smtp2go.com",
+        "sparkpostmail.com",
+    ),
 )
 
 

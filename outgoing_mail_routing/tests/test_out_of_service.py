@@ -86,7 +86,9 @@ class TestOutOfService(RoutingCase):
         self.take_out(self.mailbox)
         server = self.mailbox.with_user(self.administrator)
         self.assertIn("It is out of service", server.routing_warning)
-        self.assertIn("Office@mailbox.example is out of service.", server.routing_summary)
+        self.assertIn(
+            "Office@mailbox.example is out of service.", server.routing_summary
+        )
         self.assertIn("through Relay-a", self.anna.outgoing_mail_summary)
         anna = self.anna.with_user(self.administrator)
         self.assertIn("is out of service", anna.mail_routing_warning)

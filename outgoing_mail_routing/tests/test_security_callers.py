@@ -124,8 +124,9 @@ class TestHandedInMail(CallerCase):
                         }
                     )
                     mailing = self.env["mailing.mailing"].browse(mailing.id)
-                    with self.sending(), mute_logger(
-                        "odoo.addons.mail.models.mail_mail"
+                    with (
+                        self.sending(),
+                        mute_logger("odoo.addons.mail.models.mail_mail"),
                     ):
                         mailing.with_user(self.root).action_send_mail()
                         self.run_jobs()

@@ -276,7 +276,10 @@ class TestTemplateForm(RoutingCase):
         self.assertFalse(template.sudo().mail_routing_summary)
 
     def test_server_of_users_is_warned_of(self):
-        for server, sender in ((self.mailbox, False), (self.mailbox, "{{ object.name }}")):
+        for server, sender in (
+            (self.mailbox, False),
+            (self.mailbox, "{{ object.name }}"),
+        ):
             with self.subTest(sender=sender):
                 template = self.template(mail_server_id=server.id, email_from=sender)
                 self.assertIn(

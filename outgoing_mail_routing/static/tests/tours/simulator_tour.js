@@ -44,7 +44,8 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_simulator", {
         },
         {
             content: "It is told to be none",
-            trigger: ".modal .alert:contains('“nonsense” in From is no e-mail address')",
+            trigger:
+                ".modal .alert:contains('“nonsense” in From is no e-mail address')",
         },
         {
             content: "Type the address again",
