@@ -8,8 +8,8 @@ _SENT_LATER = {
         | {"reply_to", "subject", "user_id"}
     ),
     "calendar.event": frozenset(
-        {"alarm_ids", "attendee_ids", "description", "location", "name", "partner_ids"}
-        | {"start", "stop", "user_id", "videocall_location"}
+        {"alarm_ids", "description", "location", "name", "partner_ids", "start"}
+        | {"stop", "user_id", "videocall_location"}
     ),
 }
 
@@ -40,7 +40,7 @@ class Base(models.AbstractModel):
         records = super().create(vals_list)
         if self._name in _SENT_LATER:
             hands = self.env["mail.routing.hand"]
-            hands._note_all(records, hands._get_asking_user().ids)
+            hands._note_asking(records, hands._get_asking_user().ids)
         return records
 
     def write(self, vals):

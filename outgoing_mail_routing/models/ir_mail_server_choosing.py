@@ -36,8 +36,8 @@ class IrMailServer(models.Model):
     def _check_may_assign(self, vals_list, *names):
         """Refuse to assign servers in sudo for who may not assign them.
 
-        A client can put commands of any record into values that code writes in sudo, and
-        links of many2many fields are not checked there.
+        A client can put commands of any record into values that code writes in sudo,
+        and links of many2many fields are not checked there.
 
         :param vals_list: values of users, companies or servers
         :param names: the fields that assign
@@ -109,6 +109,8 @@ class IrMailServer(models.Model):
 
     def _is_open_to(self, user):
         """Whether a user, an administrator too, may choose this server by hand."""
+        if not user:
+            return False
         return user.has_group("base.group_system") or bool(self._filter_open_to(user))
 
     @api.depends_context("uid")

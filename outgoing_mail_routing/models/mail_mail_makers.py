@@ -39,7 +39,9 @@ class MailMail(models.Model):
         makers = self._get_makers()
         if SUPERUSER_ID in makers._ids and len(makers) > 1:
             makers -= makers.browse(SUPERUSER_ID)
-        return makers if len(makers) == 1 else makers.browse()
+        # OdooBot makes what it makes for whoever asks
+        in_anothers_name = message.asked_by_others and makers.ids != [SUPERUSER_ID]
+        return makers if len(makers) == 1 and not in_anothers_name else makers.browse()
 
     def _get_makers(self):
         """Those who made the mail and its message, OdooBot too; none if deleted."""
@@ -87,7 +89,7 @@ class MailMail(models.Model):
         """The hands of others in what is sent."""
         message = self.mail_message_id
         hands = self.env["mail.routing.hand"].sudo()
-        if not message.changed_by_others:
+        if not (message.changed_by_others or message.asked_by_others):
             return hands
         return hands._of(message).get(message.id, hands)
 

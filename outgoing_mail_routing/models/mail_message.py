@@ -54,16 +54,27 @@ class MailMessage(models.Model):
         "never leaves through the outgoing mail server of a user.",
     )
 
+    asked_by_others = fields.Boolean(
+        compute="_compute_changed_by_others",
+        compute_sudo=True,
+        groups="base.group_system",
+        help="Whether code made it in the name of somebody else than who asked for it.",
+    )
+
     def _compute_changed_by_others(self):
-        hands = self.env["mail.routing.hand"]._of(self)
+        hands = self.env["mail.routing.hand"]
+        hands_of = hands._of(self)
         for message in self:
-            message.changed_by_others = message.id in hands
+            asked = hands_of.get(message.id, hands).mapped("only_asked")
+            message.changed_by_others = not all(asked)
+            message.asked_by_others = any(asked)
 
     @api.model_create_multi
     def create(self, vals_list):
         messages = super().create(vals_list)
-        hands = origin_of(self.env).get_hands(self.env)
-        self.env["mail.routing.hand"]._note_all(messages, hands)
+        origin, hands = origin_of(self.env), self.env["mail.routing.hand"]
+        hands._note_all(messages, origin.changed_by)
+        hands._note_asking(messages, origin.get_asking_ids(self.env))
         return messages
 
     def _prepare_create_values(self, vals_list):

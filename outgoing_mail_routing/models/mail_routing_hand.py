@@ -8,6 +8,7 @@ made it.
 from itertools import product
 
 from odoo import SUPERUSER_ID, api, fields, models
+from odoo.fields import Command
 from odoo.tools import SQL
 
 from .mail_message import GATEWAY, GATEWAY_KEY
@@ -18,15 +19,8 @@ ATTACHED_FIELDS = frozenset(
     | {"type"}
 )
 
-# Where attachments wait to be sent: model, relation, and its column of the record
-_WAITING = (
-    ("mail.message", "message_attachment_rel", "message_id"),
-    (
-        "mail.scheduled.message",
-        "scheduled_message_attachment_rel",
-        "scheduled_message_id",
-    ),
-)
+# Whose attachments wait to be sent
+_WAITING = ("mail.message", "mail.scheduled.message", "mailing.mailing")
 
 
 class MailRoutingHand(models.Model):
@@ -67,6 +61,13 @@ class MailRoutingHand(models.Model):
         help="Whether they chose another outgoing mail server for it.",
     )
 
+    only_asked = fields.Boolean(
+        string="Only Asked for It",
+        readonly=True,
+        help="Whether they changed nothing, but asked for what code made in the name of "
+        "somebody else.",
+    )
+
     _record_user_uniq = models.UniqueIndex("(res_model, res_id, user_id)")
 
     # ------------------------------------------------------------------
@@ -75,17 +76,32 @@ class MailRoutingHand(models.Model):
 
     @api.model
     def _get_asking_user(self):
-        """The internal user whose request this is, if code acts as another for them.
+        """The user whose request this is, if code acts as another for them.
 
         Core processes an incoming mail as the user in its From, for example, whoever
-        handed it in. Nobody where the current user asks, or a job runs.
+        handed it in. Nobody where the current user asks, a job runs, or an
+        administrator asks, who may assign any server.
         """
         asking = self.env.transaction.default_env
-        users = self.env["res.users"].sudo()
-        if asking is None or asking.uid == self.env.uid:
-            return users
-        user = users.browse(asking.uid)
-        return user if self.env["mail.routing"]._may_be_sender(user) else users
+        user = self.env["res.users"].sudo().browse(asking and asking.uid)
+        incoming = self._is_incoming()
+        if not user or user.id == SUPERUSER_ID or user.has_group("base.group_system"):
+            return user.browse()
+        if user.id == self.env.uid and not incoming:
+            return user.browse()
+        # what OdooBot makes for visitors and customers is Odoo's
+        in_anothers_name = self.env.uid != SUPERUSER_ID
+        return user if in_anothers_name or not user.share else user.browse()
+
+    @api.model
+    def _is_incoming(self):
+        """Whether core processes an incoming mail, as the user in its From."""
+        return self.env.context.get(GATEWAY_KEY) is GATEWAY
+
+    @api.model
+    def _is_odoo_acting(self):
+        """Whether OdooBot does what somebody asked for, and not they themselves."""
+        return self.env.uid == SUPERUSER_ID and not self._is_incoming()
 
     @api.model
     def _get_acting_ids(self):
@@ -94,8 +110,8 @@ class MailRoutingHand(models.Model):
         0 stands for somebody who cannot be told: nothing proves the From of an incoming
         mail, in whose name core acts.
         """
-        incoming = self.env.context.get(GATEWAY_KEY) is GATEWAY
-        ids = {0 if incoming else self.env.uid, *self._get_asking_user().ids}
+        current = 0 if self._is_incoming() else self.env.uid
+        ids = {current, *self._get_asking_user().ids}
         return ids - {SUPERUSER_ID}
 
     # ------------------------------------------------------------------
@@ -127,11 +143,31 @@ class MailRoutingHand(models.Model):
 
     @api.model
     def _changes(self, record, name, value):
-        """Whether a value is another one; a list of commands always is."""
+        """Whether a value is another one; commands that make or edit records are."""
         field = record._fields[name]
         if field.type in ("one2many", "many2many"):
-            return True
+            return self._resulting_ids(record[name], value) != set(record[name].ids)
         return field.convert_to_write(record[name], record) != value
+
+    @api.model
+    def _resulting_ids(self, records, value):
+        """The ids that commands leave, ``None`` where they make or edit records."""
+        if isinstance(value, models.BaseModel):
+            return set(value.ids)
+        if all(isinstance(command, int) for command in value or ()):
+            return set(value or ())
+        ids = set(records.ids)
+        for command in value:
+            kind, id_, linked = (*command, 0, 0)[:3]
+            if kind in (Command.CREATE, Command.UPDATE):
+                return None
+            if kind == Command.LINK:
+                ids.add(id_)
+            elif kind in (Command.DELETE, Command.UNLINK):
+                ids.discard(id_)
+            else:
+                ids = set(linked or ()) if kind == Command.SET else set()
+        return ids
 
     @api.model
     def _note(self, records, chose_server=False):
@@ -141,27 +177,41 @@ class MailRoutingHand(models.Model):
         :param bool chose_server: whether they choose another server for them
         """
         if records:
-            self._note_all(records, self._get_acting_ids(), chose_server)
+            asked = self._is_odoo_acting()
+            self._note_all(records, self._get_acting_ids(), asked, False, chose_server)
 
     @api.model
-    def _note_all(self, records, user_ids, chose_server=False):
+    def _note_asking(self, records, user_ids):
+        """Note for whom code has made records in the name of somebody else.
+
+        Under an incoming mail also where that is their own name, which proves nothing.
+
+        :param user_ids: those who asked for it
+        """
+        self._note_all(records, user_ids, asked=True, own=self._is_incoming())
+
+    @api.model
+    def _note_all(self, records, user_ids, asked=False, own=False, chose_server=False):
         """Note hands that users have in records which others had made.
 
         :param records: of one model
         :param user_ids: 0 for a user who cannot be told, or was deleted
+        :param bool asked: they asked for them, and changed nothing
+        :param bool own: note also what they had made themselves
         :param bool chose_server: whether they choose another server for them
         """
         for user_id in user_ids:
             changed = records.sudo().filtered(
-                lambda r, id=user_id: r.create_uid.id != id
+                lambda r, id=user_id: own or r.create_uid.id != id
             )
             if changed.ids:
                 self._insert(
                     SQL(
-                        "SELECT %s, id, %s::integer, %s FROM unnest(%s) AS id",
+                        "SELECT %s, id, %s::integer, %s, %s FROM unnest(%s) AS id",
                         changed._name,
                         user_id or None,
                         chose_server,
+                        asked,
                         changed.ids,
                     )
                 )
@@ -170,20 +220,24 @@ class MailRoutingHand(models.Model):
     def _note_attached(self, attachments):
         """Note who changes attachments now of what others will send."""
         acting_ids = self._get_acting_ids() if attachments.ids else ()
-        for user_id, (model_name, relation, column) in product(acting_ids, _WAITING):
+        waiting = [name for name in _WAITING if name in self.env]
+        for user_id, model_name in product(acting_ids, waiting):
             model = self.env[model_name]
+            field = model._fields["attachment_ids"]
             model.flush_model(["attachment_ids", "create_uid"])
             self._insert(
                 SQL(
-                    "SELECT DISTINCT %s, record.id, %s::integer, false FROM %s AS record"
-                    " JOIN %s AS link ON link.%s = record.id"
-                    " WHERE link.attachment_id = ANY(%s)"
+                    "SELECT DISTINCT %s, record.id, %s::integer, false, %s"
+                    " FROM %s AS record JOIN %s AS link ON link.%s = record.id"
+                    " WHERE link.%s = ANY(%s)"
                     " AND record.create_uid IS DISTINCT FROM %s%s",
                     model_name,
                     user_id or None,
+                    self._is_odoo_acting(),
                     SQL.identifier(model._table),
-                    SQL.identifier(relation),
-                    SQL.identifier(column),
+                    SQL.identifier(field.relation),
+                    SQL.identifier(field.column1),
+                    SQL.identifier(field.column2),
                     attachments.ids,
                     user_id,
                     self._is_waiting(model),
@@ -193,6 +247,9 @@ class MailRoutingHand(models.Model):
     @api.model
     def _is_waiting(self, model):
         """The condition for messages that are still sent: from the queue, or later."""
+        if model._name == "mailing.mailing":
+            model.flush_model(["state"])
+            return SQL(" AND record.state <> 'done'")
         if model._name != "mail.message":
             return SQL()
         self.env["mail.mail"].flush_model(["mail_message_id", "state"])
@@ -207,19 +264,23 @@ class MailRoutingHand(models.Model):
 
     @api.model
     def _insert(self, rows):
-        """Insert model, id, user and whether they chose a server, each once."""
+        """Insert model, id, user, whether they chose a server and only asked, once."""
         self.env.cr.execute(
             SQL(
-                "INSERT INTO %s AS noted (res_model, res_id, user_id, chose_server) %s"
-                " ON CONFLICT (res_model, res_id, user_id) DO UPDATE"
-                " SET chose_server = true"
-                " WHERE EXCLUDED.chose_server AND NOT noted.chose_server",
+                "INSERT INTO %s AS noted"
+                " (res_model, res_id, user_id, chose_server, only_asked) %s"
+                " ON CONFLICT (res_model, res_id, user_id) DO UPDATE SET"
+                " chose_server = noted.chose_server OR EXCLUDED.chose_server,"
+                " only_asked = noted.only_asked AND EXCLUDED.only_asked"
+                " WHERE EXCLUDED.chose_server AND NOT noted.chose_server"
+                " OR noted.only_asked AND NOT EXCLUDED.only_asked",
                 SQL.identifier(self._table),
                 rows,
             )
         )
         self.invalidate_model(flush=False)
-        self.env["mail.message"].invalidate_model(["changed_by_others"], flush=False)
+        names = ["changed_by_others", "asked_by_others"]
+        self.env["mail.message"].invalidate_model(names, flush=False)
 
     # ------------------------------------------------------------------
     # Asking

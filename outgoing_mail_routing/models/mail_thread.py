@@ -11,6 +11,13 @@ from .replies_connection import FetchedMail
 from .telling import text_of
 
 
+# By these a caller of message_process() tells of the record that a mail makes
+_OF_THE_RECORD = ("custom_values", "thread_id")
+
+# Context keys by which core finds other users, records and companies
+_STEERING_KEYS = ("active_test", "allowed_company_ids")
+
+
 class MailThread(models.AbstractModel):
     _inherit = "mail.thread"
 
@@ -48,17 +55,18 @@ class MailThread(models.AbstractModel):
             [("name", "in", [domain_of(email) for email in emails])]
         )
         companies = written_to.company_ids
-        asking = self.env["mail.routing.hand"]._get_asking_user()
-        if len(companies) != 1 or (asking and companies not in asking.company_ids):
-            return companies.browse()
-        return companies
+        user = self.env.user
+        theirs = user.id == SUPERUSER_ID or companies <= user.company_ids
+        return companies if len(companies) == 1 and theirs else companies.browse()
 
     @api.model
     def message_process(self, model, message, *args, **kwargs):
         """Tell the connection that fetched a mail whether it was posted."""
-        self._check_may_hand_in(args, kwargs)
+        thread = self._for_who_hands_in(args, kwargs)
         try:
-            result = super().message_process(model, message, *args, **kwargs)
+            result = super(MailThread, thread).message_process(
+                model, message, *args, **kwargs
+            )
         except Exception as error:
             if isinstance(message, FetchedMail):
                 message.error = text_of(error)
@@ -71,26 +79,32 @@ class MailThread(models.AbstractModel):
         return result
 
     @api.model
-    def _check_may_hand_in(self, args, kwargs):
-        """Refuse values of the record that an incoming mail makes, from any user.
+    def _for_who_hands_in(self, args, kwargs):
+        """Take no values of the record that an incoming mail makes from any user.
 
-        Core writes them in sudo, as the user in the From of the mail.
+        Core writes them in sudo, as the user in the From of the mail, and the default
+        values of the context, too.
 
         :raise AccessError: somebody who is no administrator gives some along
         """
-        named = map(kwargs.get, ("custom_values", "thread_id"))
-        given = any((*args[:1], *args[3:], *named))
-        if not given or not self.env["mail.routing"]._is_configured():
-            return
         asking = self.env.transaction.default_env or self.env
-        user = self.env["res.users"].sudo().browse(asking.uid)
-        if user.id != SUPERUSER_ID and not user.has_group("base.group_system"):
+        user = self.env["res.users"].sudo().browse(asking.uid) or self.env.user.sudo()
+        trusted = user.id == SUPERUSER_ID or user.has_group("base.group_system")
+        if trusted or not self.env["mail.routing"]._is_configured():
+            return self
+        if any((*args[:1], *args[3:], *map(kwargs.get, _OF_THE_RECORD))):
             raise AccessError(
                 self.env._(
                     "Only administrators hand in a mail with values of the record that "
                     "it makes. Hand in the mail alone."
                 )
             )
+        kept = {
+            key: value
+            for key, value in self.env.context.items()
+            if not (key.startswith("default_") or key in _STEERING_KEYS)
+        }
+        return self.with_env(self.env(context=kept))
 
     @api.model
     def message_route(self, message, message_dict, *args, **kwargs):

@@ -39,18 +39,15 @@ class Origin:
         finally:
             env.cr.cache.pop(_KEY, None)
 
-    def get_hands(self, env):
-        """The users who have a hand in messages made now, besides their makers.
+    def get_asking_ids(self, env):
+        """The ids of the users for whom messages are made now.
 
         Core posts what was scheduled as its maker, and tells them as OdooBot where that
         fails: both are the maker's, whoever has it posted.
-
-        :return: set of ids, 0 for a user who cannot be told
         """
         if self.scheduled_by:
-            return {self.scheduled_by, *self.changed_by}
-        asking = env["mail.routing.hand"]._get_asking_user()
-        return {*asking.ids, *self.changed_by}
+            return [self.scheduled_by]
+        return env["mail.routing.hand"]._get_asking_user().ids
 
     def get_server_template(self, env, vals):
         """The template that gives a new message its server, empty where none does.

@@ -4,6 +4,9 @@ Core processes an incoming mail in sudo as the user named in its From, and any u
 hand one in. It posts, tells and reminds in the name of others, too.
 """
 
+from types import SimpleNamespace
+from unittest.mock import patch
+
 from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -12,6 +15,9 @@ from .test_security_senders import MAILBOX
 from .test_security_walls import WallCase
 
 TO = "customer@customer.example"
+
+# Where core and this addon look whether they may commit
+_SCHEDULED = "models.mail_scheduled_message.modules"
 
 
 def raw(sender, number, **headers):
@@ -309,3 +315,195 @@ class TestInTheNameOfOthers(CallerCase):
                     mail.with_user(self.root).send()
                 logins = [received.login for received in self.received()]
                 self.assertEqual(logins, ["vip"] if carried else [])
+
+
+@tagged("post_install", "-at_install")
+class TestAskedFor(CallerCase):
+    """Who asked for it counts, but has not changed it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.vip = cls._create_server("vip", reserved=True, from_filter="shop.example")
+        cls.from_vip = cls._create_template(
+            subject="Hers", body_html="<p>Hers</p>", email_from="vip@shop.example"
+        )
+        cls.from_vip.mail_server_id = cls.vip
+
+    def made_by_odoo_for(self, user, **values):
+        template = self.asked_by(user, self.root, "mail.template")
+        template = template.sudo().browse(self.from_vip.id)
+        mail_id = template.send_mail(self.customer.id, email_values=values)
+        return self.env["mail.mail"].browse(mail_id)
+
+    def test_server_of_a_template_carries_what_odoo_makes_of_it_for_a_user(self):
+        """As where a user registers somebody for an event."""
+        mail = self.made_by_odoo_for(self.ben)
+        self.assertTrue(mail.mail_message_id.asked_by_others)
+        self.assertFalse(mail.mail_message_id.changed_by_others)
+        self.assertEqual(self.deliver(mail).login, "vip")
+
+    @mute_logger("odoo.addons.mail.models.mail_mail")
+    def test_what_the_asking_user_changes_then_is_changed(self):
+        mail = self.made_by_odoo_for(self.ben)
+        mail.with_user(self.ben).sudo().body_html = "<p>Mine</p>"
+        self.assertTrue(mail.mail_message_id.changed_by_others)
+        with self.sending():
+            mail.with_user(self.root).send()
+        self.assertFalse(self.received())
+
+    def test_what_odoo_makes_in_a_users_name_for_them_is_as_delegated(self):
+        for delegation, login in (("nobody", "relay-a"), ("odoo", MAILBOX)):
+            with self.subTest(delegation):
+                self.forget_received()
+                self.mailbox.delegation = delegation
+                customer = self.asked_by(self.anna, self.root, "res.partner")
+                customer = customer.sudo().browse(self.customer.id)
+                with self.sending():
+                    customer.message_post(
+                        body="Hers",
+                        author_id=self.anna.partner_id.id,
+                        message_type="comment",
+                        subtype_xmlid="mail.mt_comment",
+                        partner_ids=self.customer.ids,
+                    )
+                self.assertEqual(self.one_received().login, login)
+
+    def test_administrator_who_asks_changes_nothing(self):
+        administrator = self._create_administrator()
+        customer = self.asked_by(administrator, self.anna, "res.partner")
+        customer = customer.browse(self.customer.id)
+        with self.sending():
+            customer.message_post(
+                body="Hers",
+                message_type="comment",
+                subtype_xmlid="mail.mt_comment",
+                partner_ids=self.customer.ids,
+            )
+        self.assertEqual(self.one_received().login, MAILBOX)
+
+    def test_portal_user_for_whom_code_posts_as_somebody_else_counts(self):
+        self.customer.message_subscribe(self.customer.ids)
+        customer = self.asked_by(self.portal_user, self.anna, "res.partner")
+        customer = customer.browse(self.customer.id)
+        with self.sending():
+            customer.message_post(
+                body="Mine",
+                message_type="comment",
+                subtype_xmlid="mail.mt_comment",
+            )
+        self.assertEqual(self.one_received().login, "relay-a")
+
+    def test_answer_to_a_stranger_by_a_template_with_a_server_leaves(self):
+        """As the first stage of an applicant sends it."""
+        mail = self.mail(
+            self.root,
+            email_from="vip@shop.example",
+            model="res.partner",
+            res_id=self.customer.id,
+        )
+        message = mail.mail_message_id
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE mail_message SET made_by_gateway = true, server_template_id = %s,"
+            " mail_server_id = %s WHERE id = %s",
+            (self.from_vip.id, self.vip.id, message.id),
+        )
+        self.env.invalidate_all()
+        self.assertEqual(self.deliver(mail).login, "vip")
+
+    def test_attachment_of_a_waiting_mailing_is_watched(self):
+        self.require("mass_mailing")
+        attachment = self.env["ir.attachment"].with_user(self.bob)
+        attachment = attachment.create({"name": "his.txt", "raw": b"His"})
+        mailing = self.env["mailing.mailing"].with_user(self.bob).sudo()
+        mailing = mailing.create(
+            {
+                "subject": "His",
+                "mailing_model_id": self.env["ir.model"]._get_id("res.partner"),
+                "attachment_ids": [Command.link(attachment.id)],
+                "state": "in_queue",
+            }
+        )
+        attachment.with_user(self.ben).sudo().raw = b"Mine"
+        hands = self.env["mail.routing.hand"]._of(mailing)
+        self.assertEqual(hands[mailing.id].user_id, self.ben)
+
+    def test_same_records_again_change_nothing(self):
+        mail = self.waiting_mail()
+        message = mail.mail_message_id.with_user(self.ben).sudo()
+        ids = message.partner_ids.ids
+        message.write({"partner_ids": [Command.set(ids)]})
+        message.write({"partner_ids": [Command.link(id_) for id_ in ids]})
+        message.write({"partner_ids": ids})
+        self.assertFalse(message.changed_by_others)
+        message.write({"partner_ids": [Command.link(self.anna.partner_id.id)]})
+        self.assertTrue(message.changed_by_others)
+
+    @mute_logger("odoo.http", "odoo.addons.mail.models.mail_thread")
+    def test_default_values_of_a_context_make_no_record_of_a_handed_in_mail(self):
+        mail = raw("odoobot@example.com", next(self.numbers))
+        context = {
+            "active_test": False,
+            "default_company_id": self.company_b.id,
+            "default_comment": "Mine",
+            "default_message_follower_ids": [],
+        }
+        record_id = self.call(
+            *(self.plain, "mail.thread", "message_process", "res.partner", mail),
+            context=context,
+        )
+        record = self.env["res.partner"].browse(record_id or ())
+        self.assertFalse(record.company_id)
+        self.assertFalse(record.comment)
+
+
+@tagged("post_install", "-at_install")
+class TestScheduledInARow(CallerCase):
+    """A run of the job in which a message fails, with its commits and rollbacks."""
+
+    @mute_logger("odoo.http", "odoo.addons.mail.models.mail_scheduled_message")
+    def test_message_before_one_that_fails_is_posted_once(self):
+        administrator = self._create_administrator()
+        self.root.company_id = self.company_b
+        self.plain.email = TO
+        self.plain.group_ids += self.env.ref("base.group_partner_manager")
+        scheduled = self.env["mail.scheduled.message"]
+        values = {
+            "model": "res.partner",
+            "res_id": self.customer.id,
+            "partner_ids": [Command.set(self.customer.ids)],
+            "scheduled_date": self.tomorrow(),
+        }
+        hers = scheduled.with_user(self.anna).create(
+            {**values, "body": "Hers", "author_id": self.anna.partner_id.id}
+        )
+        failing = scheduled.with_user(self.plain).create(
+            {
+                **values,
+                "body": "Mine",
+                "author_id": self.plain.partner_id.id,
+                "notification_parameters": '{"message_type": "user_notification"}',
+            }
+        )
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE mail_scheduled_message SET scheduled_date = now() - interval '1 day'"
+        )
+        self.env.invalidate_all()
+        job = self.env.ref("mail.ir_cron_post_scheduled_message")
+        outside = SimpleNamespace(module=SimpleNamespace(current_test=None))
+        with (
+            self.sending(),
+            patch(f"odoo.addons.mail.{_SCHEDULED}", outside),
+            patch(f"odoo.addons.outgoing_mail_routing.{_SCHEDULED}", outside),
+        ):
+            for _run in range(2):
+                self.call(administrator, "ir.cron", "method_direct_trigger", job.ids)
+        self.env.invalidate_all()
+        self.assertFalse((hers | failing).exists())
+        posted = self.customer.message_ids.filtered(lambda m: "Hers" in m.body)
+        self.assertEqual(len(posted), 1)
+        self.run_jobs()
+        logins = {m.login for m in self.received() if "Mine" in self._text(m)}
+        self.assertNotIn("relay-b", logins)
