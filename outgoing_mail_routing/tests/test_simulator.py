@@ -70,9 +70,7 @@ class SimulatorCase(RoutingCase):
 
     def simulate_server(self, server):
         """The form of the simulator, as it is opened from that of a server."""
-        return Form(
-            self.simulator().with_context(simulate_mail_server_id=server.id)
-        )
+        return Form(self.simulator().with_context(simulate_mail_server_id=server.id))
 
     def assertReceivedAsSimulated(self, simulation, received):
         """Compare login, envelope and headers of a mail with what was announced."""

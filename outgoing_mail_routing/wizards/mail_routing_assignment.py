@@ -233,9 +233,7 @@ class MailRoutingAssignment(models.TransientModel):
         return users or users.search(internal & without_servers)
 
     @api.model
-    def _get_user_line(
-        self, user, added, removed, sender_of, note=None, refusal=None
-    ):
+    def _get_user_line(self, user, added, removed, sender_of, note=None, refusal=None):
         """The values of a line that changes a user's servers.
 
         :param sender_of: called with the user and their servers, tells as which address

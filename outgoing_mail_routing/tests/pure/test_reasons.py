@@ -260,7 +260,11 @@ EXAMPLES: dict[Reason, tuple[Request, tuple[ServerProfile, ...], str]] = {
         (MAILBOX,),
         "No server is left that may carry this mail.",
     ),
-    Reason.SYSTEM: (STRANGER, (), "The mail leaves through the server of Odoo's configuration."),
+    Reason.SYSTEM: (
+        STRANGER,
+        (),
+        "The mail leaves through the server of Odoo's configuration.",
+    ),
 }
 
 

@@ -192,7 +192,8 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_overview_simulato
         },
         {
             content: "Open the server that it names",
-            trigger: ".modal .o_field_widget[name=steps] a:contains('Relay of the Tour')",
+            trigger:
+                ".modal .o_field_widget[name=steps] a:contains('Relay of the Tour')",
             run: "click",
         },
         {
