@@ -274,7 +274,9 @@ class TestWhatFormsSay(BranchCase):
             "No outgoing mail server may carry its mail",
             self.company_a.mail_routing_warning,
         )
-        self.assertIn("the server of Odoo's configuration", self.company_a.outgoing_mail_summary)
+        self.assertIn(
+            "the server of Odoo's configuration", self.company_a.outgoing_mail_summary
+        )
 
     def test_company_without_address_and_users_is_told_so(self):
         company = self.env["res.company"].create({"name": "Nobody"})

@@ -47,6 +47,8 @@ class TestTours(TourCase):
             {"name": "Company of the Tour", "email": "company@tour.example"}
         )
         self.administrator.company_ids += company
+        # with nothing assigned at all, a company without servers is as it should be
+        self.mail_server.copy({"own_user_ids": self.user.ids})
         self.start_tour(
             f"/odoo/action-base.action_res_company_form/{company.id}",
             "outgoing_mail_routing_assign_to_company",
