@@ -16,8 +16,7 @@ const TYPE_NONSENSE = [
     },
     {
         content: "It is told to be none",
-        trigger:
-            ".modal .alert:contains('“nonsense” in From is no e-mail address')",
+        trigger: ".modal .alert:contains('“nonsense” in From is no e-mail address')",
     },
     {
         content: "Type the address again",
