@@ -5,7 +5,7 @@
     "version": "19.0.1.1.0",
     "category": "Productivity/Discuss",
     "author": "Outgoing Mail Routing contributors",
-    "website": "https://apps.odoo.com/apps/modules/19.0/outgoing_mail_routing",
+    "website": "https://www.odoo.com/documentation/19.0/",
     "license": "LGPL-3",
     "depends": ["mail"],
     "external_dependencies": {"python": ["idna"]},

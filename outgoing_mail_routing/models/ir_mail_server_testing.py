@@ -87,13 +87,13 @@ class IrMailServer(models.Model):
     def _try_connection(self):
         """Test a server.
 
-        :return: its name, whether it passed, and what the test says
+        :return: its name, whether it passed, and what the test says, in one line
         """
         try:
             with self.env.cr.savepoint():
                 result = self.test_smtp_connection()
         except UserError as error:
-            return self.name, False, str(error)
+            return self.name, False, " ".join(str(error).split())
         return self.name, True, result["params"]["message"]
 
     def _get_tested_addresses(self):

@@ -236,9 +236,9 @@ class Step:
 class Decision:
     """The route of a mail, apart from the headers that depend on its own text.
 
-    ``profile`` is ``None`` on the ``system`` rule: the mail leaves through the
-    server of Odoo's configuration. ``from_email`` is the address of the final From.
-    Where it is ``rewritten``, the header is ``from_name`` and ``from_email``; else it is
+    ``profile`` is ``None`` on the ``system`` rule: the mail leaves through the server
+    of Odoo's configuration. ``from_email`` is the address of the final From. Where it
+    is ``rewritten``, the header is ``from_name`` and ``from_email``; else it is
     ``email_from`` to the letter. ``decides_from`` says that one of both is the server's
     policy, not core's choice. ``company`` and ``collected`` are the request's, and
     ``refused`` says that the forced server may not carry the mail. ``headers_as`` is

@@ -416,7 +416,7 @@ class TestOverview(OverviewCase):
 
 @tagged("post_install", "-at_install")
 class TestSearchingUsers(OverviewCase):
-    """The search finds users without servers of their own, too, and says how they send."""
+    """The search finds all users, those without own servers too: how do they send?"""
 
     def search(self, query):
         overview = self.env["mail.routing.overview"].with_user(self.administrator)

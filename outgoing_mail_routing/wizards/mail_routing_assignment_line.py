@@ -47,7 +47,7 @@ class MailRoutingAssignmentLine(models.TransientModel):
     )
     before = fields.Text(string="Now", help="What is assigned now.")
     after = fields.Text(string="Then", help="What is assigned then.")
-    sends_as = fields.Char(
+    sends_as = fields.Text(
         string="Sends As",
         help="The address that the user's own mail leaves as then, in their company.",
     )

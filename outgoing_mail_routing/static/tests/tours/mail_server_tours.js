@@ -92,28 +92,32 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_assign_to_company
     ],
 });
 
+const READ_WHAT_IS_THERE = [
+    {
+        content: "Its connection was not tested",
+        trigger: ".o_form_view label:contains('Last Tested')",
+    },
+    {
+        content: "That is said",
+        trigger: ".o_form_view span:contains('Never as it is configured now')",
+    },
+    {
+        content: "Its log has the buttons of any other",
+        trigger: ".o-mail-Chatter-sendMessage:visible",
+    },
+    {
+        content: "The followers, too",
+        trigger: ".o-mail-Followers:visible",
+    },
+];
+
 registry.category("web_tour.tours").add("outgoing_mail_routing_server_policies", {
     steps: () => [
         {
             content: "Nothing to warn about yet",
             trigger: ".o_form_view:not(:has(.o_field_widget[name=routing_warning]))",
         },
-        {
-            content: "Its connection was not tested",
-            trigger: ".o_form_view label:contains('Last Tested')",
-        },
-        {
-            content: "That is said",
-            trigger: ".o_form_view span:contains('Never as it is configured now')",
-        },
-        {
-            content: "Its log has the buttons of any other",
-            trigger: ".o-mail-Chatter-sendMessage:visible",
-        },
-        {
-            content: "The followers, too",
-            trigger: ".o-mail-Followers:visible",
-        },
+        ...READ_WHAT_IS_THERE,
         {
             content: "Delegation is offered only where users are assigned",
             trigger: ".o_form_view:not(:has(.o_field_widget[name=delegation]))",

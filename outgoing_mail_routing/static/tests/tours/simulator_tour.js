@@ -8,6 +8,23 @@ const OPEN_SIMULATOR = openTechnicalMenu(
     "outgoing_mail_routing.mail_routing_simulation_menu"
 );
 
+const TYPE_NONSENSE = [
+    {
+        content: "Type what is no address",
+        trigger: FROM,
+        run: "edit nonsense",
+    },
+    {
+        content: "It is told to be none",
+        trigger: ".modal .alert:contains('“nonsense” in From is no e-mail address')",
+    },
+    {
+        content: "Type the address again",
+        trigger: FROM,
+        run: "edit shop@shop.example",
+    },
+];
+
 registry.category("web_tour.tours").add("outgoing_mail_routing_simulator", {
     steps: () => [
         ...OPEN_SIMULATOR,
@@ -37,21 +54,7 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_simulator", {
             content: "A server that was never tested is warned of",
             trigger: ".modal .alert-warning:contains('never tested')",
         },
-        {
-            content: "Type what is no address",
-            trigger: FROM,
-            run: "edit nonsense",
-        },
-        {
-            content: "It is told to be none",
-            trigger:
-                ".modal .alert:contains('“nonsense” in From is no e-mail address')",
-        },
-        {
-            content: "Type the address again",
-            trigger: FROM,
-            run: "edit shop@shop.example",
-        },
+        ...TYPE_NONSENSE,
         {
             content: "Open the server that was taken",
             trigger:
