@@ -122,9 +122,9 @@ class MailMail(models.Model):
 
         Core keeps their Return-Path, and makes it the envelope sender. Any user gives
         headers along with a message or a template, so what they say of the sender is
-        left out, in whatever spelling, as is what is no name of a header, and Return-Path
-        is what core computes itself.
-        With nothing configured they are core's.
+        left out, in whatever spelling, as is what is no name of a header, and
+        Return-Path is what core computes itself. With nothing configured they are
+        core's.
         """
         emails = super()._prepare_outgoing_list(*args, **kwargs)
         if self.env["mail.routing"]._is_configured():

@@ -64,8 +64,8 @@ class MailRoutingHand(models.Model):
     only_asked = fields.Boolean(
         string="Only Asked for It",
         readonly=True,
-        help="Whether they changed nothing, but asked for what code made in the name of "
-        "somebody else.",
+        help="Whether they changed nothing, but asked for what code made in the name "
+        "of somebody else.",
     )
 
     _record_user_uniq = models.UniqueIndex("(res_model, res_id, user_id)")

@@ -10,7 +10,6 @@ from .mail_message import GATEWAY, GATEWAY_KEY
 from .replies_connection import FetchedMail
 from .telling import text_of
 
-
 # By these a caller of message_process() tells of the record that a mail makes
 _OF_THE_RECORD = ("custom_values", "thread_id")
 

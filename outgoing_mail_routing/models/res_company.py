@@ -303,7 +303,7 @@ class ResCompany(models.Model):
         return warnings
 
     def _is_invented(self, decision):
-        """Whether mail leaves as an address that is nobody's, not even a default From."""
+        """Whether mail leaves as an address that nobody gave, nor as a default From."""
         domains = self.env["mail.alias.domain"].sudo()
         return decision.invented and decision.from_email not in domains.search(
             []

@@ -1,9 +1,9 @@
 """Which server fits a user, by nothing but their e-mail address.
 
-A mailbox that sends as the very address is proposed even where their mail leaves through
-it already, since an assignment outlives an edited FROM filter. Nothing is proposed that
-takes a server from anybody else: no company's relay, no fallback, and no domain in a FROM
-filter, which is everybody's who has an address there.
+A mailbox that sends as the very address is proposed even where their mail leaves
+through it already, since an assignment outlives an edited FROM filter. Nothing is
+proposed that takes a server from anybody else: no company's relay, no fallback, and no
+domain in a FROM filter, which is everybody's who has an address there.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class CallerCase(WallCase):
         )
 
     def asked_by(self, asking, acting, model):
-        """A model as code uses it in the name of one user, for the request of another."""
+        """A model as code uses it in one user's name, for the request of another."""
         transaction = self.env.transaction
         self.addCleanup(setattr, transaction, "default_env", transaction.default_env)
         transaction.default_env = self.env(user=asking.id)
@@ -91,7 +91,7 @@ class TestHandedInMail(CallerCase):
 
     @mute_logger("odoo.http", "odoo.addons.mail.models.mail_thread")
     def test_answer_in_another_companys_thread_lends_no_relay(self):
-        """Who knows the id of a message of B's can answer it, as anybody can by mail."""
+        """Who knows the id of a message of B's can answer it, as by mail."""
         self.customer_b.message_subscribe(self.customer.ids)
         message = self.customer_b.with_user(self.bob).message_post(
             body="Theirs", message_type="comment", subtype_xmlid="mail.mt_comment"
@@ -488,7 +488,8 @@ class TestScheduledInARow(CallerCase):
         )
         self.env.flush_all()
         self.env.cr.execute(
-            "UPDATE mail_scheduled_message SET scheduled_date = now() - interval '1 day'"
+            "UPDATE mail_scheduled_message"
+            " SET scheduled_date = now() - interval '1 day'"
         )
         self.env.invalidate_all()
         job = self.env.ref("mail.ir_cron_post_scheduled_message")

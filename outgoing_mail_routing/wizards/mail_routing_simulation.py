@@ -593,8 +593,8 @@ class MailRoutingSimulation(models.TransientModel):
         email = email_of(route.email_from)
         if route.rule == "forced" and profile and not may_send_as(profile, email):
             yield self.env._(
-                "“%(server)s” is set by hand and may not send as %(email)s: the mail may "
-                "be refused, or taken for spam.",
+                "“%(server)s” is set by hand and may not send as %(email)s: the mail "
+                "may be refused, or taken for spam.",
                 server=profile.name,
                 email=email,
             )

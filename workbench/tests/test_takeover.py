@@ -11,8 +11,8 @@ from workbench.postgres import literal
 
 DATABASE = "omr_takeover"
 ASSIGNED = (
-    "SELECT name, sender_email_custom, from_filter, from_policy, d.company_id, a.company_id "
-    "FROM ir_mail_server s "
+    "SELECT name, sender_email_custom, from_filter, from_policy, d.company_id, "
+    "a.company_id FROM ir_mail_server s "
     "LEFT JOIN ir_mail_server_default_company_rel d ON d.mail_server_id = s.id "
     "LEFT JOIN ir_mail_server_allowed_company_rel a ON a.mail_server_id = s.id "
     "ORDER BY name"
