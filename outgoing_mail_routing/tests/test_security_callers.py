@@ -46,6 +46,21 @@ class CallerCase(WallCase):
         transaction.default_env = self.env(user=asking.id)
         return self.env[model].with_user(acting)
 
+    def posted_for(self, asking, acting, **values):
+        """The account by which a message leaves that code posts for somebody."""
+        self.customer.message_subscribe(self.customer.ids)
+        customer = self.asked_by(asking, acting, "res.partner")
+        with self.sending():
+            customer.browse(self.customer.id).message_post(
+                **{
+                    "body": "Mine",
+                    "message_type": "comment",
+                    "subtype_xmlid": "mail.mt_comment",
+                    **values,
+                }
+            )
+        return self.one_received().login
+
 
 @tagged("post_install", "-at_install")
 class TestHandedInMail(CallerCase):
@@ -141,16 +156,7 @@ class TestHandedInMail(CallerCase):
 
     def test_message_that_code_posts_for_somebody_in_anothers_name(self):
         """As a forum does that turns the answer of one user into a comment."""
-        customer = self.asked_by(self.ben, self.anna, "res.partner")
-        customer = customer.browse(self.customer.id)
-        with self.sending():
-            customer.message_post(
-                body="Mine",
-                message_type="comment",
-                subtype_xmlid="mail.mt_comment",
-                partner_ids=self.customer.ids,
-            )
-        self.assertEqual(self.one_received().login, "relay-a")
+        self.assertEqual(self.posted_for(self.ben, self.anna), "relay-a")
 
     def test_attachment_that_code_changes_for_somebody_in_its_owners_name(self):
         attachment = self.env["ir.attachment"].with_user(self.anna)
@@ -353,46 +359,20 @@ class TestAskedFor(CallerCase):
         self.assertFalse(self.received())
 
     def test_what_odoo_makes_in_a_users_name_for_them_is_as_delegated(self):
+        author_id = self.anna.partner_id.id
         for delegation, login in (("nobody", "relay-a"), ("odoo", MAILBOX)):
             with self.subTest(delegation):
                 self.forget_received()
                 self.mailbox.delegation = delegation
-                customer = self.asked_by(self.anna, self.root, "res.partner")
-                customer = customer.sudo().browse(self.customer.id)
-                with self.sending():
-                    customer.message_post(
-                        body="Hers",
-                        author_id=self.anna.partner_id.id,
-                        message_type="comment",
-                        subtype_xmlid="mail.mt_comment",
-                        partner_ids=self.customer.ids,
-                    )
-                self.assertEqual(self.one_received().login, login)
+                carried = self.posted_for(self.anna, self.root, author_id=author_id)
+                self.assertEqual(carried, login)
 
     def test_administrator_who_asks_changes_nothing(self):
         administrator = self._create_administrator()
-        customer = self.asked_by(administrator, self.anna, "res.partner")
-        customer = customer.browse(self.customer.id)
-        with self.sending():
-            customer.message_post(
-                body="Hers",
-                message_type="comment",
-                subtype_xmlid="mail.mt_comment",
-                partner_ids=self.customer.ids,
-            )
-        self.assertEqual(self.one_received().login, MAILBOX)
+        self.assertEqual(self.posted_for(administrator, self.anna), MAILBOX)
 
     def test_portal_user_for_whom_code_posts_as_somebody_else_counts(self):
-        self.customer.message_subscribe(self.customer.ids)
-        customer = self.asked_by(self.portal_user, self.anna, "res.partner")
-        customer = customer.browse(self.customer.id)
-        with self.sending():
-            customer.message_post(
-                body="Mine",
-                message_type="comment",
-                subtype_xmlid="mail.mt_comment",
-            )
-        self.assertEqual(self.one_received().login, "relay-a")
+        self.assertEqual(self.posted_for(self.portal_user, self.anna), "relay-a")
 
     def test_answer_to_a_stranger_by_a_template_with_a_server_leaves(self):
         """As the first stage of an applicant sends it."""
