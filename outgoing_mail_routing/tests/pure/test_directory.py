@@ -98,7 +98,10 @@ def test_with_servers_of_user_replaces_theirs_and_nobody_elses() -> None:
     )
     assert names(edited.of_user(ANNA.id)) == ["Shared"]
     assert names(edited.of_user(BEN.id)) == ["Shop"]
-    assert edited.first_unassigned(A.id, unfiltered=False) == edited.get(MAILBOX.id)
+    left = edited.get(MAILBOX.id)
+    assert left is not None
+    assert left.reserved, "it is left to nobody"
+    assert edited.first_unassigned(A.id, unfiltered=False) is None
 
 
 def test_with_servers_of_company_replaces_its_and_no_other_companys() -> None:
