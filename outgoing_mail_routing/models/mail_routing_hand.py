@@ -84,10 +84,10 @@ class MailRoutingHand(models.Model):
         """
         asking = self.env.transaction.default_env
         user = self.env["res.users"].sudo().browse(asking and asking.uid)
-        incoming = self._is_incoming()
-        if not user or user.id == SUPERUSER_ID or user.has_group("base.group_system"):
+        acts_alone = user.id == self.env.uid and not self._is_incoming()
+        if not user or user.id == SUPERUSER_ID or acts_alone:
             return user.browse()
-        if user.id == self.env.uid and not incoming:
+        if user.has_group("base.group_system"):
             return user.browse()
         # what OdooBot makes for visitors and customers is Odoo's
         in_anothers_name = self.env.uid != SUPERUSER_ID
