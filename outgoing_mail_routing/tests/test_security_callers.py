@@ -120,6 +120,27 @@ class TestHandedInMail(CallerCase):
         self.assertNotIn("relay-b", logins)
 
     @mute_logger("odoo.http", "odoo.addons.mail.models.mail_thread")
+    def test_who_hands_it_in_counts_in_their_own_name_too(self):
+        """Core acts as them where it knows nobody of that From."""
+        mail = raw("stranger@x.example", next(self.numbers))
+        record_id = self.call(
+            self.plain, "mail.thread", "message_process", "res.partner", mail
+        )
+        messages = self.env["res.partner"].browse(record_id).message_ids
+        hands = self.env["mail.routing.hand"]._of(messages)
+        self.assertTrue(hands)
+        for noted in hands.values():
+            self.assertEqual(noted.user_id, self.plain)
+
+    def test_code_without_a_user_hands_in_values(self):
+        transaction = self.env.transaction
+        self.addCleanup(setattr, transaction, "default_env", transaction.default_env)
+        transaction.default_env = self.env(user=None)
+        thread = self.env["mail.thread"].with_user(self.root)
+        values = {"custom_values": {"name": "x"}}
+        self.assertEqual(thread._for_who_hands_in((), values), thread)
+
+    @mute_logger("odoo.http", "odoo.addons.mail.models.mail_thread")
     def test_mailing_made_by_a_mail_goes_through_no_server_of_others(self):
         """Made by code in their request, in whatever name: it is theirs."""
         self.require("mass_mailing")
