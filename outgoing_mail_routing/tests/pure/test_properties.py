@@ -169,6 +169,7 @@ def test_server_out_of_service_is_passed_over_like_an_archived_one(
 @given(any_case)
 def test_choosable_server_chosen_by_hand_leaves_as_by_its_rule(case: Case) -> None:
     request, servers = case
+    request = replace(request, sender_named=False)  # who chooses is the sender
     directory = Directory(servers)
     for profile in choosable(replace(request, forced_id=0), directory):
         chosen = decide(replace(request, forced_id=profile.id), directory)
