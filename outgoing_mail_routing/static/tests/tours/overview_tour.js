@@ -168,7 +168,13 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_overview_user", {
         {
             content: "Go back by the browser",
             trigger: ".o_form_view .o_field_widget[name=name] :value('Member 7')",
-            run: () => window.history.back(),
+            run: async () => {
+                // core tells the browser a moment after the form is there
+                while (window.location.pathname.endsWith("/mail-routing")) {
+                    await new Promise((resolve) => setTimeout(resolve, 50));
+                }
+                window.history.back();
+            },
         },
         ...SEARCHED,
         {
