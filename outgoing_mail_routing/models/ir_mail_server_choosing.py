@@ -1,9 +1,7 @@
 """Who may choose an outgoing mail server by hand, and read its name."""
 
-from odoo import SUPERUSER_ID, api, models
+from odoo import api, models
 from odoo.exceptions import AccessError
-
-from .mail_message import GATEWAY, GATEWAY_KEY
 
 
 class IrMailServer(models.Model):
@@ -45,14 +43,9 @@ class IrMailServer(models.Model):
         """
         if not self.env.su or all(vals.keys().isdisjoint(names) for vals in vals_list):
             return
-        asking = self.env.transaction.default_env
-        users = self.env.user | self.env["res.users"].browse(asking and asking.uid)
-        incoming = self.env.context.get(GATEWAY_KEY) is GATEWAY
-        may_assign = all(
-            user.id == SUPERUSER_ID or user.sudo().has_group("base.group_system")
-            for user in users
-        )
-        if incoming or not may_assign:
+        hands = self.env["mail.routing.hand"]
+        users = self.env.user | hands._get_requesting_user()
+        if hands._is_incoming() or not all(map(hands._is_trusted, users)):
             raise AccessError(
                 self.env._("Only administrators assign outgoing mail servers.")
             )

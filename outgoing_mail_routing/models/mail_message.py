@@ -2,11 +2,6 @@ from odoo import SUPERUSER_ID, api, fields, models
 
 from .origin import origin_of
 
-# The context key, and the value of it, under which incoming mail is processed. The
-# value is an object of this process: no client can send it.
-GATEWAY_KEY = "outgoing_mail_routing_gateway"
-GATEWAY = object()
-
 # What of a message is sent, or decides how
 SENT_FIELDS = frozenset(
     {"attachment_ids", "author_id", "body", "email_add_signature", "email_from"}
@@ -79,7 +74,7 @@ class MailMessage(models.Model):
 
     def _prepare_create_values(self, vals_list):
         """Keep out what no client may say, and note what this process knows."""
-        made_by_gateway = self.env.context.get(GATEWAY_KEY) is GATEWAY
+        made_by_gateway = self.env["mail.routing.hand"]._is_incoming()
         vals_list = super()._prepare_create_values(
             [self._without_our_fields(vals) for vals in vals_list]
         )

@@ -637,7 +637,7 @@ class MailRouting(models.AbstractModel):
         return normalized.intersection(collected)
 
     @api.model
-    def _brought_back_among(self, emails):
+    def _brought_back_among(self, emails, collectors=None):
         """Those of some addresses of which answers come back to Odoo, as far as known.
 
         An incoming mail server collects them, or they are Odoo's own and its mail
@@ -645,14 +645,17 @@ class MailRouting(models.AbstractModel):
         has arrived before.
 
         :param emails: From headers or addresses
+        :param dict collectors: incoming servers by address, where they are known
         :return: set of normalised addresses
         """
         normalized = {email_of(email) for email in emails} - {""}
-        collectors = self.env["fetchmail.server"].sudo()
-        brought = normalized.intersection(collectors._find_collectors())
+        incoming = self.env["fetchmail.server"].sudo()
+        if collectors is None:
+            collectors = incoming._find_collectors()
+        brought = normalized.intersection(collectors)
         others = COLLECTING & Domain("replies_only", "=", False)
         messages = self.env["mail.message"].sudo()
-        if collectors.search(others, limit=1) or messages.search(
+        if incoming.search(others, limit=1) or messages.search(
             [("message_type", "=", "email")], limit=1
         ):
             brought |= self._collected_among(normalized)

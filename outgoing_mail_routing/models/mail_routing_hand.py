@@ -11,7 +11,10 @@ from odoo import SUPERUSER_ID, api, fields, models
 from odoo.fields import Command
 from odoo.tools import SQL
 
-from .mail_message import GATEWAY, GATEWAY_KEY
+# The context key, and the value of it, under which incoming mail is processed. The
+# value is an object of this process: no client can send it.
+GATEWAY_KEY = "outgoing_mail_routing_gateway"
+GATEWAY = object()
 
 # What of an attachment is sent
 ATTACHED_FIELDS = frozenset(
@@ -24,7 +27,7 @@ _WAITING = ("mail.message", "mail.scheduled.message", "mailing.mailing")
 
 
 class MailRoutingHand(models.Model):
-    """One row for each user who changed what somebody else had made.
+    """One row for each user who changed what somebody else had made, or asked for it.
 
     Only this model's own methods write it. The row of a user who was deleted stays:
     somebody had a hand in it, whoever it was.
@@ -53,7 +56,8 @@ class MailRoutingHand(models.Model):
         string="Changed By",
         readonly=True,
         ondelete="set null",
-        help="Who changed it; empty for a user who was deleted.",
+        help="Who changed it or asked for it; empty for somebody who cannot be told, "
+        "or was deleted.",
     )
     chose_server = fields.Boolean(
         string="Chose the Outgoing Mail Server",
@@ -75,6 +79,25 @@ class MailRoutingHand(models.Model):
     # ------------------------------------------------------------------
 
     @api.model
+    def _get_requesting_user(self):
+        """The user whose request or job this is, whoever code acts as.
+
+        Core too takes the transaction's own environment for that where it checks
+        commands in values (``_allow_sudo_commands``).
+
+        :return: ``res.users`` in sudo
+        """
+        requesting = self.env.transaction.default_env
+        users = self.env["res.users"].sudo()
+        return users.browse(requesting and requesting.uid) or self.env.user.sudo()
+
+    @api.model
+    def _is_trusted(self, user):
+        """Whether a user may assign any server anyway: OdooBot or an administrator."""
+        is_odoo = user.id == SUPERUSER_ID
+        return is_odoo or bool(user) and user.sudo().has_group("base.group_system")
+
+    @api.model
     def _get_asking_user(self):
         """The user whose request this is, if code acts as another for them.
 
@@ -82,12 +105,9 @@ class MailRoutingHand(models.Model):
         handed it in. Nobody where the current user asks, a job runs, or an
         administrator asks, who may assign any server.
         """
-        asking = self.env.transaction.default_env
-        user = self.env["res.users"].sudo().browse(asking and asking.uid)
+        user = self._get_requesting_user()
         acts_alone = user.id == self.env.uid and not self._is_incoming()
-        if not user or user.id == SUPERUSER_ID or acts_alone:
-            return user.browse()
-        if user.has_group("base.group_system"):
+        if acts_alone or self._is_trusted(user):
             return user.browse()
         # what OdooBot makes for visitors and customers is Odoo's
         in_anothers_name = self.env.uid != SUPERUSER_ID

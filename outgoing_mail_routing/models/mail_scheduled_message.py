@@ -52,6 +52,20 @@ class MailScheduledMessage(models.Model):
         hands._note(hands._filter_changed(self, vals, _SENT_FIELDS))
         return super().write(vals)
 
+    def _message_created_hook(self, message):
+        """Be gone with the commit that keeps the message.
+
+        Core deletes what it posted after that: a process that dies in between leaves it
+        to be posted again.
+        """
+        result = super()._message_created_hook(message)
+        self.unlink()
+        return result
+
+    def unlink(self):
+        """Leave out what is gone: core deletes once more what it posted."""
+        return super(MailScheduledMessage, self.exists()).unlink()
+
     def _post_message(self, raise_exception=True):
         """Post each as what it is made of: its template, and who changed it."""
         hands = self.env["mail.routing.hand"]._of(self)

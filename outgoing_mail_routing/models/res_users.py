@@ -173,12 +173,12 @@ class ResUsers(models.Model):
         }
         told = [route for routes in routes_of.values() for route in routes]
         emails = {email for *_route, email in filter(is_told, told)}
-        received = routing._brought_back_among(emails)
         collectors = self.env["fetchmail.server"]._find_collectors()
+        brought = routing._brought_back_among(emails, collectors)
         return {
             user: (
                 [
-                    self._get_mail_way(*route, received, collectors, names_collectors)
+                    self._get_mail_way(*route, brought, collectors, names_collectors)
                     for route in filter(is_told, routes)
                 ],
                 [line for line in routes if not is_told(line)],
@@ -188,11 +188,11 @@ class ResUsers(models.Model):
 
     @api.model
     def _get_mail_way(
-        self, company, decision, reply_email, received, collectors, names_collectors
+        self, company, decision, reply_email, brought, collectors, names_collectors
     ):
         """A route of a user's own messages with the way that answers take.
 
-        :param received: the addresses whose answers come back
+        :param brought: the addresses whose answers come back
         :param dict collectors: incoming servers by address
         """
         collector = collectors.get(reply_email)
@@ -202,7 +202,7 @@ class ResUsers(models.Model):
             decision=decision,
             reply_email=reply_email,
             collector=collector and is_named and collector.name,
-            collected=bool(collector) or reply_email in received,
+            collected=reply_email in brought,
         )
 
     @api.model

@@ -3,18 +3,11 @@
 from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 
-from .common import RoutingCase
-from .test_security_senders import MAILBOX
+from .test_server_form import MAILBOX, ServerFormCase
 
 
 @tagged("post_install", "-at_install")
-class TestOutOfService(RoutingCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.administrator = cls._create_administrator()
-        cls.company_a.email = "info@a.example"
-
+class TestOutOfService(ServerFormCase):
     def take_out(self, servers):
         servers.out_of_service = True
 

@@ -509,3 +509,33 @@ class TestScheduledInARow(CallerCase):
         self.run_jobs()
         logins = {m.login for m in self.received() if "Mine" in self._text(m)}
         self.assertNotIn("relay-b", logins)
+
+    def test_message_is_gone_with_the_commit_that_keeps_what_was_posted(self):
+        """A process that dies after it leaves nothing to be posted again."""
+        scheduled = self.env["mail.scheduled.message"].with_user(self.anna)
+        scheduled = scheduled.create(
+            {
+                "model": "res.partner",
+                "res_id": self.customer.id,
+                "author_id": self.anna.partner_id.id,
+                "body": "Hers",
+                "scheduled_date": self.tomorrow(),
+            }
+        )
+        posted = self.customer.message_ids
+        left = []
+
+        def commit():
+            self.env.flush_all()
+            now = self.customer.message_ids - posted
+            left.append((len(now), bool(scheduled.sudo().exists())))
+
+        outside = SimpleNamespace(module=SimpleNamespace(current_test=None))
+        with (
+            patch.object(self.env.cr, "commit", commit),
+            patch(f"odoo.addons.mail.{_SCHEDULED}", outside),
+            patch(f"odoo.addons.outgoing_mail_routing.{_SCHEDULED}", outside),
+        ):
+            scheduled.with_user(self.root)._post_message()
+        self.assertEqual(left[0], (1, False))
+        self.assertEqual(set(left), {(1, False)})

@@ -125,12 +125,7 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_server_policies",
         ...chooseTag("own_user_ids", "User of the Tour"),
         {
             content: "Let colleagues send through it",
-            trigger: ".o_field_widget[name=delegation] input",
-            run: "click",
-        },
-        {
-            content: "Choose colleagues",
-            trigger: `.o_select_menu_item:contains("Also what colleagues")`,
+            trigger: `.o_field_widget[name=delegation] .o_radio_item:contains("Also what colleagues") input`,
             run: "click",
         },
         {
