@@ -56,10 +56,15 @@ class TestOutOfService(ServerFormCase):
         self.assertEqual(self.one_received().login, "relay-a")
 
     def test_nothing_falls_back_to_it(self):
+        def route():
+            mail = self.mail(self.odoobot, email_from="press@elsewhere.example")
+            return mail, mail._get_mail_routes()[mail.id]
+
+        self.assertEqual(route()[1].mail_server, self.shared)
         self.take_out(self.shared)
-        mail = self.queue(self.ben, self.customer_a, email_from="x@elsewhere.example")
-        route = mail._get_mail_routes()[mail.id]
-        self.assertNotEqual(route.mail_server, self.shared)
+        mail, then = route()
+        self.assertEqual((then.rule, then.mail_server), ("priority", self.shop))
+        self.assertIn("Shared is out of service.", self.explained(mail))
 
     def test_alone_it_leaves_the_mail_to_the_command_line(self):
         servers = self.env["ir.mail_server"].search([])

@@ -7,6 +7,7 @@ hand one in. It posts, tells and reminds in the name of others, too.
 from types import SimpleNamespace
 from unittest.mock import patch
 
+from odoo.exceptions import AccessError
 from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -206,7 +207,7 @@ class TestAssigning(CallerCase):
             if field not in partner._fields:
                 continue
             record = self.company_a if "company" in name else self.anna
-            with self.subTest(name), self.assertRaises(Exception):  # noqa: B017
+            with self.subTest(name), self.assertRaises(AccessError):
                 with self.env.cr.savepoint():
                     partner.write({field: [Command.update(record.id, values)]})
                     partner.flush_recordset()
