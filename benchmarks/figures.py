@@ -31,15 +31,17 @@ class Result:
             *(self.ratio, self.target, self.verdict),
         )
 
+    def judged(self, met: bool, target: str) -> Result:
+        """Return the line with a target in words, and whether it is met."""
+        return replace(self, target=target, verdict=MET if met else MISSED)
+
     def at_most(self, value: float, limit: float) -> Result:
         """Return the line with its verdict: met where ``value`` is not above."""
-        verdict = MET if value <= limit else MISSED
-        return replace(self, target=f"≤ {limit:g}", verdict=verdict)
+        return self.judged(value <= limit, f"≤ {limit:g}")
 
     def at_least(self, value: float, limit: float) -> Result:
         """Return the line with its verdict: met where ``value`` is not below."""
-        verdict = MET if value >= limit else MISSED
-        return replace(self, target=f"≥ {limit:g}", verdict=verdict)
+        return self.judged(value >= limit, f"≥ {limit:g}")
 
 
 @dataclass(frozen=True)

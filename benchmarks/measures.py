@@ -43,10 +43,12 @@ class Effort:
     server_mails: int
     server_rounds: int
     core_repeats: int
+    task_rounds: int
+    large_queue_rounds: int
 
 
-FULL = Effort(500, 5, 3, 400, 6, 3)
-QUICK = Effort(200, 4, 1, 100, 3, 1)
+FULL = Effort(500, 5, 3, 400, 6, 3, 11, 3)
+QUICK = Effort(200, 4, 1, 100, 3, 1, 5, 1)
 
 
 @dataclass(frozen=True)
