@@ -15,6 +15,33 @@ from odoo.exceptions import UserError
 from odoo.fields import Command, Domain
 
 
+# The context key of the notes that are written at the end
+_NOTES_KEY = "outgoing_mail_routing_notes"
+
+
+class Notes(list):
+    """Values of the messages that one transaction logs, ``servers`` as who logs them.
+
+    No client can send one.
+    """
+
+    servers = None
+
+    def write(self):
+        """Create the messages, and then their tracking values, at once."""
+        if not self:
+            return
+        commands_list = [values.pop("tracking_value_ids") for values in self]
+        messages = self.servers._message_create(self)
+        self.servers.env["mail.tracking.value"].sudo().create(
+            [
+                {**values, "mail_message_id": message.id}
+                for message, commands in zip(messages, commands_list, strict=True)
+                for _command, _id, values in commands
+            ]
+        )
+
+
 class IrMailServer(models.Model):
     _name = "ir.mail_server"
     _inherit = ["ir.mail_server", "mail.thread"]
@@ -78,6 +105,25 @@ class IrMailServer(models.Model):
     def _track_prepare(self, fields_iter):
         """Log no sender address that an installation computes."""
         return super()._track_prepare(fields_iter) if self._is_tracking() else None
+
+    def _message_track(self, fields_iter, initial_values_dict):
+        """Write the notes of all servers at once; core writes one after the other."""
+        notes = Notes()
+        servers = self.with_context(**{_NOTES_KEY: notes})
+        tracking = super(IrMailServer, servers)._message_track(
+            fields_iter, initial_values_dict
+        )
+        notes.write()
+        return tracking
+
+    def _message_create(self, values_list):
+        """Keep a note where others follow: see :meth:`_message_track`."""
+        notes = self.env.context.get(_NOTES_KEY)
+        if not isinstance(notes, Notes):
+            return super()._message_create(values_list)
+        notes.servers = self.with_context(**{_NOTES_KEY: None})
+        notes += values_list
+        return self.env["mail.message"]
 
     # ------------------------------------------------------------------
     # Changes from the other side
