@@ -74,6 +74,15 @@ class Spread:
         """
         return f"{self.median:.3f} ({self.low:.3f}–{self.high:.3f})"
 
+    @property
+    def as_speed(self) -> str:
+        """The same, of what is many times faster.
+
+        >>> Spread(39.0, 40.2, 41.4).as_speed
+        '40 × faster (39–41)'
+        """
+        return f"{self.median:.0f} × faster ({self.low:.0f}–{self.high:.0f})"
+
 
 def ratios(measured: Sequence[float], base: Sequence[float]) -> Spread:
     """Return how ``measured`` compares to ``base``, each pair taken in one round.
@@ -82,6 +91,15 @@ def ratios(measured: Sequence[float], base: Sequence[float]) -> Spread:
     3.0
     """
     return Spread.of(one / other for one, other in zip(measured, base, strict=True))
+
+
+def quotients(measured: Iterable[float], base: Sequence[float]) -> Spread:
+    """Return how ``measured`` compares to ``base``, where no round pairs them.
+
+    >>> quotients([2.0, 4.0], [1.0, 2.0])
+    Spread(low=1.75, median=2.0, high=2.5)
+    """
+    return Spread.of(one / other for one in measured for other in base)
 
 
 def slope(short: tuple[int, float], long: tuple[int, float]) -> float:

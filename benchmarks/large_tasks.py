@@ -109,18 +109,16 @@ def _typed(env: Any, number: int, meter: Meter) -> None:
 
 
 def _import(env: Any, number: int, meter: Meter) -> None:
-    """Import servers, and with the addon a user of each."""
-    names = ["name", "smtp_host", "from_filter"]
+    """Import servers with a user each: assigned, and in core the owner."""
+    user = "own_user_ids/.id" if _has_addon(env) else "owner_user_id/.id"
+    users = large_fixture.users_of(env)[-IMPORTED:]
     rows = [
-        [f"Imported {n}", "127.0.0.1", f"imported{n}.example"] for n in range(IMPORTED)
+        [f"Imported {n}", "127.0.0.1", f"imported{n}.example", str(user_id)]
+        for n, user_id in enumerate(users.ids)
     ]
-    if _has_addon(env):
-        names.append("own_user_ids/.id")
-        users = large_fixture.users_of(env)
-        for row, user_id in zip(rows, users.ids[-IMPORTED:], strict=True):
-            row.append(str(user_id))
     env = _as_administrator(env)
     with meter:
+        names = ["name", "smtp_host", "from_filter", user]
         result = env["ir.mail_server"].load(names, rows)
         env.cr.flush()
     assert len(result["ids"]) == IMPORTED, result["messages"]

@@ -6,6 +6,7 @@ from odoo import api, fields, models
 
 from ..routing import Decision, Rule, may_send_as
 from .addresses import email_of, only_email_of
+from .company_facts import CompanyFacts
 from .fetchmail_server import COLLECTING
 from .mail_routing import PROPOSED_FROM, SERVER_FIELDS, MailHeaders
 from .telling import is_told, lines_of, tell_of
@@ -93,6 +94,8 @@ class IrMailServer(models.Model):
         :rtype: WarningFacts
         """
         routing = self.env["mail.routing"].sudo()
+        users = (self.own_user_ids | self.owner_user_id)._origin
+        users.fetch(["active", "share", "company_id"])
         emails = (*self.mapped("sender_email"), *self.mapped("reply_to_email"))
         return WarningFacts(
             routing._get_domains_of_companies(),
@@ -339,7 +342,7 @@ class IrMailServer(models.Model):
         of_companies = [
             tell_of(sender, self._get_companys_mail, company, directory, forced_id)
             for company in self.default_company_ids._origin[:1]
-            for sender in company._get_typical_senders()
+            for sender in company._get_typical_senders(CompanyFacts(company))
         ]
         untold = [mail for mail in of_users + of_companies if not is_told(mail)]
         told = list(filter(is_told, of_users))

@@ -1,6 +1,7 @@
 from odoo import SUPERUSER_ID, api, models
 from odoo.fields import Domain
 
+from .company_facts import CompanyFacts
 from .mail_routing import SERVER_FIELDS
 
 # How many users a search finds
@@ -21,8 +22,8 @@ class MailRoutingOverview(models.AbstractModel):
     def get_overview(self):
         """All that the page shows. Names no host, login or password.
 
-        Called by the web client. The number of statements grows with the companies,
-        not with the users.
+        Called by the web client. The number of statements grows neither with the
+        companies nor with users and servers.
 
         :return: ``configured``, which is false as long as nothing was set by which
             mail would leave in another way than Odoo itself sends it. Then no more,
@@ -64,7 +65,6 @@ class MailRoutingOverview(models.AbstractModel):
         servers = self.env["ir.mail_server"].with_context(active_test=False)
         servers = servers.search([], order="sequence, id")
         servers.fetch(SERVER_FIELDS)  # at once: what is told of each is told by itself
-        (servers.own_user_ids | servers.owner_user_id).fetch(["active", "share"])
         return servers
 
     @api.model
@@ -146,9 +146,11 @@ class MailRoutingOverview(models.AbstractModel):
         users_of = self._get_users(directory).grouped("company_id")
         ways_of = self.env["res.users"].union(*users_of.values())._get_mail_ways()
         counts = self._count_users()
+        in_order = list(self._in_order_of_branches())
+        facts = CompanyFacts(self.env["res.company"].union(*(c for c, _ in in_order)))
         companies = []
-        for company, depth in self._in_order_of_branches():
-            row = self._get_company(company, directory, gaps)
+        for company, depth in in_order:
+            row = self._get_company(company, directory, gaps, facts)
             users = users_of.get(company, self.env["res.users"])
             rows = [
                 self._get_user(user, *ways_of.get(user, ((), ())), directory, gaps)
@@ -173,18 +175,21 @@ class MailRoutingOverview(models.AbstractModel):
             waiting += [(branch, depth + 1) for branch in reversed(branches)]
 
     @api.model
-    def _get_company(self, company, directory, gaps):
-        """A company with its servers, and what its form says of them."""
-        facts = self.env["mail.routing"]._company(company)
-        holder = directory.holder(facts)
+    def _get_company(self, company, directory, gaps, facts):
+        """A company with its servers, and what its form says of them.
+
+        :param CompanyFacts facts: of all companies
+        """
+        itself = self.env["mail.routing"]._company(company)
+        holder = directory.holder(itself)
         profiles = directory.of_company(holder.id) if holder else []
-        said = company._describe_outgoing_mail(directory)
+        said = company._describe_outgoing_mail(directory, facts)
         warnings = (said["mail_routing_warning"] or "").splitlines()
         return {
             "id": company.id,
             "name": company.name,
             "parent": company.parent_id.name,
-            "inherited_from": holder.name if holder and holder is not facts else False,
+            "inherited_from": holder.name if holder and holder is not itself else False,
             "server_ids": [profile.id for profile in profiles],
             "summary": (said["outgoing_mail_summary"] or "").splitlines(),
             "gaps": [

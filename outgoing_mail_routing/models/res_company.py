@@ -1,13 +1,12 @@
 from dataclasses import dataclass
 
-from odoo import SUPERUSER_ID, api, fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.fields import Domain
 from odoo.tools.mail import formataddr
-from odoo.tools.sql import escape_psql
 
 from ..routing import Decision, Reason, Rule, domain_of
 from .addresses import email_of
+from .company_facts import CompanyFacts
 from .mail_routing import OBSTACLES
 from .telling import is_told, tell_of
 
@@ -135,21 +134,23 @@ class ResCompany(models.Model):
     @api.depends_context("lang")
     def _compute_outgoing_mail(self):
         directory = self.env["mail.routing"]._get_directory()
+        facts = CompanyFacts(self.sudo())
         for company in self:
             edited = directory
             if not company.id:
                 edited = directory.with_servers_of_company(
                     company._origin.id or 0, company.mail_server_ids._origin.ids
                 )
-            company.update(company.sudo()._describe_outgoing_mail(edited))
+            company.update(company.sudo()._describe_outgoing_mail(edited, facts))
 
-    def _describe_outgoing_mail(self, directory):
+    def _describe_outgoing_mail(self, directory, facts):
         """How this company's mail leaves, and what is wrong with that.
 
         Called by its own form and by the general settings, which have fields of the
         same names.
 
         :param routing.Directory directory: with the servers that the form assigns
+        :param CompanyFacts facts: of all companies that are asked
         :return: values of the three computed fields
         """
         self.ensure_one()
@@ -158,8 +159,8 @@ class ResCompany(models.Model):
         servers = directory.of_company(holder.id) if holder else []
         names = ", ".join(profile.name for profile in servers)
         told = [
-            tell_of(sender, self._describe_typical_mail, directory)
-            for sender in self._get_typical_senders()
+            tell_of(sender, self._describe_typical_mail, directory, facts)
+            for sender in self._get_typical_senders(facts)
         ]
         summary = [answer[0] for answer in told if answer and is_told(answer)]
         if holder and holder is not company:
@@ -183,7 +184,7 @@ class ResCompany(models.Model):
             "mail_routing_warning": "\n".join(dict.fromkeys(warnings)) or False,
         }
 
-    def _describe_typical_mail(self, sender, directory):
+    def _describe_typical_mail(self, sender, directory, facts):
         """How a mail leaves that stands for others of this company, on a form.
 
         :param sender: one of its typical senders
@@ -195,14 +196,18 @@ class ResCompany(models.Model):
             return None
         user = sender if sender != self else self.env["res.users"]
         decision = self.env["mail.routing"]._decide_for_form(
-            email_from, self, directory, user
+            email_from, self, directory, user, collected=facts.collected
         )
         mail = TypicalMail(user, email, decision)
-        return self._get_mail_sentence(mail), self._get_mail_warnings(mail)
+        return self._get_mail_sentence(mail), self._get_mail_warnings(mail, facts)
 
-    def _get_typical_senders(self):
-        """Who sends this company's mail: itself and one of its users, a list."""
-        return [self, *self._get_typical_user()]
+    def _get_typical_senders(self, facts):
+        """Who sends this company's mail: itself and one of its users, a list.
+
+        :param CompanyFacts facts: of all companies that are asked
+        """
+        user = facts.typical_users.get(self._origin.id)
+        return [self, user] if user else [self]
 
     def _get_email_from(self, sender):
         """The From header of one of the typical senders."""
@@ -213,21 +218,6 @@ class ResCompany(models.Model):
         if not email_of(self.email):
             return self.email or self.catchall_formatted
         return formataddr((self.name or "", email_of(self.email)))
-
-    def _get_typical_user(self):
-        """The first user of the company whose mail leaves through its servers."""
-        users = self.env["res.users"].sudo()
-        no_own_servers = Domain("own_mail_server_ids", "=", False)
-        switched_off = Domain("use_own_mail_servers", "=", False)
-        return users.search(
-            Domain("company_id", "=", self._origin.id)
-            & Domain("share", "=", False)
-            & Domain("id", "!=", SUPERUSER_ID)
-            & Domain("partner_id.email_normalized", "!=", False)
-            & (no_own_servers | switched_off),
-            order="id",
-            limit=1,
-        )
 
     def _get_mail_sentence(self, mail):
         """Which server carries a mail, and as which address it leaves."""
@@ -248,7 +238,7 @@ class ResCompany(models.Model):
             **values,
         )
 
-    def _get_mail_warnings(self, mail):
+    def _get_mail_warnings(self, mail, facts):
         """What is wrong with how a mail leaves, a sentence each."""
         decision = mail.decision
         warnings = [
@@ -273,12 +263,14 @@ class ResCompany(models.Model):
                     companies=", ".join(companies.mapped("name")),
                 )
             )
-        return warnings + self._get_address_warnings(mail)
+        return warnings + self._get_address_warnings(mail, facts)
 
-    def _get_address_warnings(self, mail):
+    def _get_address_warnings(self, mail, facts):
         """What is wrong with the address that a mail leaves as, a sentence each."""
         decision, warnings = mail.decision, []
-        if self._is_invented(decision):
+        # as an address that nobody gave, nor as a default From
+        given = facts.default_from_emails
+        if decision.invented and decision.from_email not in given:
             warnings.append(
                 self.env._(
                     "“%(server)s” sends mail of %(email)s as %(address)s, an address "
@@ -289,25 +281,19 @@ class ResCompany(models.Model):
                 )
             )
         rewritten = decision.from_email != mail.email
-        if rewritten and (companies := self._get_others_at(decision.from_email)):
+        others = self._get_others_at(decision.from_email, facts) if rewritten else []
+        if others:
             warnings.append(
                 self.env._(
                     "%(address)s is an address of %(companies)s: mail of this company "
                     "is taken for theirs. Assign a server that may send as "
                     "%(email)s.",
                     address=decision.from_email,
-                    companies=", ".join(companies.mapped("name")),
+                    companies=", ".join(others.mapped("name")),
                     email=mail.email,
                 )
             )
         return warnings
-
-    def _is_invented(self, decision):
-        """Whether mail leaves as an address that nobody gave, nor as a default From."""
-        domains = self.env["mail.alias.domain"].sudo()
-        return decision.invented and decision.from_email not in domains.search(
-            []
-        ).mapped("default_from_email")
 
     def _get_obstacle_warning(self, step):
         """Why a server of this company does not carry its mail, and what to do."""
@@ -326,16 +312,12 @@ class ResCompany(models.Model):
             return self.browse()
         return self._unless_ours(self.browse(sorted(profile.default_company_ids)))
 
-    def _get_others_at(self, email):
+    def _get_others_at(self, email, facts):
         """The companies at the domain of an address, unless it is this one's, too."""
         domain = domain_of(email)
         if domain in (domain_of(email_of(self.email)), self.alias_domain_id.name):
             return self.browse()
-        at_domain = self.search(
-            Domain("alias_domain_id.name", "=", domain)
-            | Domain("email", "=ilike", f"%@{escape_psql(domain)}")
-        )
-        return self._unless_ours(at_domain - self._origin)
+        return self._unless_ours(facts.by_domain[domain] - self._origin)
 
     def _unless_ours(self, companies):
         """These companies; none if this one, or one above it, is among them."""

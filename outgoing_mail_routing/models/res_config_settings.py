@@ -1,5 +1,7 @@
 from odoo import api, fields, models
 
+from .company_facts import CompanyFacts
+
 
 class ResConfigSettings(models.TransientModel):
     _inherit = "res.config.settings"
@@ -39,4 +41,5 @@ class ResConfigSettings(models.TransientModel):
             edited = directory.with_servers_of_company(
                 company.id, settings.mail_server_ids._origin.ids
             )
-            settings.update(company._describe_outgoing_mail(edited))
+            facts = CompanyFacts(company)
+            settings.update(company._describe_outgoing_mail(edited, facts))
