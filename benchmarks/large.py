@@ -48,9 +48,7 @@ def _as_core_or_fast(result: Result, core: Figures, addon: Figures) -> Result:
 
 def _within_a_second(result: Result, core: Figures, addon: Figures) -> Result:
     seconds = statistics.median(_seconds(addon))
-    return result.judged(
-        seconds <= OVERVIEW_SECONDS, f"≤ {duration(OVERVIEW_SECONDS)}"
-    )
+    return result.judged(seconds <= OVERVIEW_SECONDS, f"≤ {duration(OVERVIEW_SECONDS)}")
 
 
 def _by_few_statements(result: Result, core: Figures, addon: Figures) -> Result:

@@ -75,7 +75,9 @@ def _make_companies(env: Any) -> list[int]:
 def _make_users(env: Any, companies: list[int]) -> list[int]:
     """Internal users of a company each; the first is in all companies."""
     users = env["res.users"].with_context(no_reset_password=True)
-    user = users.create({"name": "Large user", "login": "large", "email": "l@l.example"})
+    user = users.create(
+        {"name": "Large user", "login": "large", "email": "l@l.example"}
+    )
     name = SQL("concat('User ', n)")
     email = SQL("concat('user', n, '@', %s)", _domain(SQL("mod(n, %s)", COMPANIES)))
     partners = _copy_partners(env, user.partner_id, USERS, name, email)
@@ -208,7 +210,9 @@ def make_queue(env: Any) -> None:
         SQL("concat('Customer ', n)"),
         SQL("concat('customer', n, '@client.example')"),
     )
-    messages = _copy_messages(env, mail.mail_message_id, QUEUE, companies.ids, users.ids)
+    messages = _copy_messages(
+        env, mail.mail_message_id, QUEUE, companies.ids, users.ids
+    )
     mails = _copy(env, mail, QUEUE, mail_message_id=_nth(messages))
     env.cr.execute(
         "INSERT INTO mail_mail_res_partner_rel (mail_mail_id, res_partner_id)"

@@ -3,19 +3,13 @@ from dataclasses import replace
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.fields import Domain
 from odoo.tools.mail import email_split
 
+from ..bridge.addresses import clean_name, only_email_of
+from ..bridge.directory_source import COLLECTING
+from ..bridge.telling import is_told, tell_of
 from ..routing.incoming import KnownMessage, answers_a_stranger, read_summary
-from .addresses import clean_name, only_email_of
 from .replies_connection import ImapReplies, MissingFolder, PopReplies
-from .telling import is_told, tell_of
-
-# Servers that bring in what arrives; those of core's type "local" are never confirmed,
-# for there the mail system hands over the mails by itself
-COLLECTING = Domain("active", "=", True) & (
-    Domain("state", "=", "done") | Domain("server_type", "=", "local")
-)
 
 # What tells which mailbox it is, and since when replies only are taken
 _MAILBOX = ("server_type", "server", "user", "replies_only", "replies_folder")

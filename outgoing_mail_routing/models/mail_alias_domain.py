@@ -1,4 +1,4 @@
-from odoo import api, models
+from odoo import api, models, tools
 
 
 class MailAliasDomain(models.Model):
@@ -19,3 +19,22 @@ class MailAliasDomain(models.Model):
         """Forget whose bounce addresses are."""
         self.env.registry.clear_cache()
         return super().unlink()
+
+    @api.model
+    @tools.ormcache()
+    def _get_bounce_owners(self):
+        """The bounce addresses of alias domains, with the companies that use each.
+
+        Forgotten where alias domains or their companies change: above, and by the model
+        of companies.
+        """
+        domains = self.env["mail.alias.domain"].sudo().search([])
+        companies = self.env["res.company"].sudo().with_context(active_test=False)
+        users = companies.search([("alias_domain_id", "in", domains.ids)]).grouped(
+            "alias_domain_id"
+        )
+        return tuple(
+            (domain.bounce_email, frozenset(users[domain].ids))
+            for domain in domains
+            if domain.bounce_email and domain in users
+        )

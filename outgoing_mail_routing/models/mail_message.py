@@ -1,6 +1,6 @@
 from odoo import SUPERUSER_ID, api, fields, models
 
-from .origin import origin_of
+from ..bridge.origin import origin_of
 
 # What of a message is sent, or decides how
 SENT_FIELDS = frozenset(

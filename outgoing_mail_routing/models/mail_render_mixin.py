@@ -1,6 +1,6 @@
 from odoo import api, models
 
-from .company_text import NOBODYS_MODELS, CompanyText
+from ..bridge.company_text import NOBODYS_MODELS, CompanyText
 
 
 class MailRenderMixin(models.AbstractModel):

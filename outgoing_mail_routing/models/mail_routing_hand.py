@@ -11,10 +11,7 @@ from odoo import SUPERUSER_ID, api, fields, models
 from odoo.fields import Command
 from odoo.tools import SQL
 
-# The context key, and the value of it, under which incoming mail is processed. The
-# value is an object of this process: no client can send it.
-GATEWAY_KEY = "outgoing_mail_routing_gateway"
-GATEWAY = object()
+from ..bridge.carrier import Incoming
 
 # What of an attachment is sent
 ATTACHED_FIELDS = frozenset(
@@ -116,7 +113,7 @@ class MailRoutingHand(models.Model):
     @api.model
     def _is_incoming(self):
         """Whether core processes an incoming mail, as the user in its From."""
-        return self.env.context.get(GATEWAY_KEY) is GATEWAY
+        return Incoming.of(self.env) is not None
 
     @api.model
     def _is_odoo_acting(self):

@@ -1,8 +1,11 @@
 from odoo import SUPERUSER_ID, api, models
 from odoo.fields import Domain
 
-from .company_facts import CompanyFacts
-from .mail_routing import SERVER_FIELDS
+from ..bridge.company_facts import CompanyFacts
+from ..bridge.directory_source import SERVER_FIELDS, DirectorySource
+from ..bridge.explanation import check_administrator
+from ..bridge.facts import Facts
+from ..bridge.preview import Preview
 
 # How many users a search finds
 _FOUND_USERS = 40
@@ -32,8 +35,8 @@ class MailRoutingOverview(models.AbstractModel):
             that are nobody's of these, as :meth:`_get_other_server` does
         :raise AccessError: for anybody but administrators
         """
-        self.env["mail.routing"]._check_administrator()
-        directory = self.env["mail.routing"]._get_directory()
+        check_administrator(self.env)
+        directory = DirectorySource(self.env).get()
         if not directory.configured:
             return {"configured": False}
         overview = self.sudo()
@@ -41,7 +44,7 @@ class MailRoutingOverview(models.AbstractModel):
         facts = servers._get_warning_facts()
         gaps = {s.id: overview._get_server_gaps(s, facts) for s in servers}
         rows = [self._get_server(server, gaps[server.id]) for server in servers]
-        companies = overview._get_companies(directory, gaps)
+        companies = overview._get_companies(Preview(overview.env, directory), gaps)
         # what is left was taken by no company or user
         others = servers.filtered(lambda server: server.active and server.id in gaps)
         others = [self._get_other_server(server, gaps[server.id]) for server in others]
@@ -136,24 +139,32 @@ class MailRoutingOverview(models.AbstractModel):
     # ------------------------------------------------------------------
 
     @api.model
-    def _get_companies(self, directory, gaps):
+    def _get_companies(self, preview, gaps):
         """All companies, each branch below its parent, with their users.
 
-        :param routing.Directory directory: all servers
+        :param Preview preview: over all servers
         :param dict gaps: those of servers by id. What is shown is taken out, so that
             each is shown once, where its server comes first.
         """
-        users_of = self._get_users(directory).grouped("company_id")
-        ways_of = self.env["res.users"].union(*users_of.values())._get_mail_ways()
+        listed = self._get_users(preview.directory)
+        mails_of, answers = listed._foresee_own_mails()
+        users_of = listed.grouped("company_id")
         counts = self._count_users()
         in_order = list(self._in_order_of_branches())
         facts = CompanyFacts(self.env["res.company"].union(*(c for c, _ in in_order)))
+        preview.learn(facts.emails)
         companies = []
         for company, depth in in_order:
-            row = self._get_company(company, directory, gaps, facts)
+            row = self._get_company(company, preview, gaps, facts)
             users = users_of.get(company, self.env["res.users"])
             rows = [
-                self._get_user(user, *ways_of.get(user, ((), ())), directory, gaps)
+                self._get_user(
+                    user,
+                    *mails_of.get(user, ((), ())),
+                    answers,
+                    preview.directory,
+                    gaps,
+                )
                 for user in users
             ]
             # those with a gap are found first in a list that is cut
@@ -175,15 +186,15 @@ class MailRoutingOverview(models.AbstractModel):
             waiting += [(branch, depth + 1) for branch in reversed(branches)]
 
     @api.model
-    def _get_company(self, company, directory, gaps, facts):
+    def _get_company(self, company, preview, gaps, facts):
         """A company with its servers, and what its form says of them.
 
         :param CompanyFacts facts: of all companies
         """
-        itself = self.env["mail.routing"]._company(company)
+        itself, directory = Facts(self.env).company(company), preview.directory
         holder = directory.holder(itself)
         profiles = directory.of_company(holder.id) if holder else []
-        said = company._describe_outgoing_mail(directory, facts)
+        said = company._describe_outgoing_mail(preview, facts)
         warnings = (said["mail_routing_warning"] or "").splitlines()
         return {
             "id": company.id,
@@ -218,7 +229,7 @@ class MailRoutingOverview(models.AbstractModel):
             there are ``more``
         :raise AccessError: for anybody but administrators
         """
-        self.env["mail.routing"]._check_administrator()
+        check_administrator(self.env)
         query = query.strip()
         if not query:
             return {"users": [], "more": False}
@@ -227,20 +238,21 @@ class MailRoutingOverview(models.AbstractModel):
         users = self.sudo().env["res.users"]
         users = users.search(domain & self._internal_users(), limit=_FOUND_USERS + 1)
         found = users[:_FOUND_USERS]
-        self.env["mail.routing"].sudo()._fetch_facts(found)
-        ways_of = found._get_mail_ways()
+        Facts(found.env).fetch(found)
+        mails_of, answers = found._foresee_own_mails()
         return {
             "users": [
-                self._get_found_user(user, *ways_of.get(user, ((), ())))
+                self._get_found_user(user, *mails_of.get(user, ((), ())), answers)
                 for user in found
             ],
             "more": len(users) > len(found),
         }
 
     @api.model
-    def _get_found_user(self, user, ways, untold):
+    def _get_found_user(self, user, mails, untold, answers):
         """A user that was searched, and how they send: a sentence each company."""
-        lines = [*map(user._describe_mail_way, ways), *untold]
+        lines = [user._describe_both_ways(mail, answers) for mail in mails]
+        lines += untold
         return {
             "id": user.id,
             "name": user.name,
@@ -254,7 +266,7 @@ class MailRoutingOverview(models.AbstractModel):
         ids = directory.user_ids | directory.owner_ids
         domain = Domain("id", "in", list(ids)) & self._internal_users()
         users = self.env["res.users"].search(domain)
-        self.env["mail.routing"]._fetch_facts(users)
+        Facts(self.env).fetch(users)
         return users
 
     @api.model
@@ -271,15 +283,16 @@ class MailRoutingOverview(models.AbstractModel):
         )
 
     @api.model
-    def _get_user(self, user, ways, untold, directory, gaps):
+    def _get_user(self, user, mails, untold, answers, directory, gaps):
         """A user with their own servers, and what their form says of them.
 
-        :param ways: the user's :class:`~.res_users.MailWay`
+        :param mails: the user's own, ``ForeseenMail`` of each company
         :param untold: what cannot be told of them instead
+        :param Answers answers: to all these mails
         """
         personal = directory.personal(user.id)
         profiles = [*([personal] if personal else []), *directory.of_user(user.id)]
-        warnings = untold or user._get_own_server_warnings(ways)
+        warnings = untold or user._get_own_server_warnings(mails)
         return {
             "id": user.id,
             "name": user.name,
@@ -287,24 +300,26 @@ class MailRoutingOverview(models.AbstractModel):
             "server_ids": [profile.id for profile in profiles],
             "gaps": [
                 *(self._get_gap(user, warning) for warning in warnings),
-                *self._get_lost_answers(user, ways),
+                *self._get_lost_answers(user, mails, answers),
                 *self._take_gaps(profiles, gaps),
             ],
         }
 
     @api.model
-    def _get_lost_answers(self, user, ways):
+    def _get_lost_answers(self, user, mails, answers):
         """Answers to a user that nobody collects, unless their server says so itself.
 
         One server may have a thousand users, and is mended once.
         """
         lost = {}
-        for way in ways:
-            profile = way.decision.profile
+        for mail in mails:
+            profile = mail.decision.profile
             server = self.env["ir.mail_server"].browse(profile and profile.id)
             # the set is asked for custom replies alone, and these are not collected
-            if not way.collected and not (server and server._get_reply_warnings(())):
-                lost.setdefault(way.reply_email, server or user)
+            if not (
+                answers.come_back(mail) or (server and server._get_reply_warnings(()))
+            ):
+                lost.setdefault(mail.reply_email, server or user)
         return [
             self._get_gap(record, user._warn_of_lost_answers(email))
             for email, record in lost.items()

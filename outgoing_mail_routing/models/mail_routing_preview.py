@@ -6,9 +6,11 @@ import psycopg2
 from odoo import SUPERUSER_ID, api, models
 from odoo.tools import format_datetime
 
+from ..bridge.directory_source import SERVER_FIELDS, DirectorySource
+from ..bridge.explanation import check_administrator, quote_server
+from ..bridge.facts import Facts
+from ..bridge.telling import is_told, lines_of, untold
 from ..routing import compare
-from .mail_routing import SERVER_FIELDS
-from .telling import is_told, lines_of, untold
 
 # How many of the last mails are looked at
 _MAILS = 500
@@ -43,18 +45,21 @@ class MailRoutingPreview(models.AbstractModel):
             ``untold`` sentences for those that nothing can be told of
         :raise AccessError: for anybody but administrators
         """
-        self.env["mail.routing"]._check_administrator()
-        routing = self.env["mail.routing"]
+        check_administrator(self.env)
         origin = self.env[model].browse(res_id or ()).exists()
         changes = {name: changes[name] for name in changes if name in origin._fields}
         edited = origin.new(changes, origin=origin or None)
         rows_edited = self._get_edited_rows(edited, changes)
-        directories = (routing._get_directory(), routing._build_directory(rows_edited))
-        asked = self._get_last_mails()._get_route_questions()
+        source = DirectorySource(self.env)
+        directories = (source.get(), source.build(rows_edited))
+        mails = self._get_last_mails()
+        asked = mails._get_route_questions()
         rows = [
             row
-            for mail, question in asked
-            for row in lines_of(mail, self._get_rows, question, edited, *directories)
+            for mail in mails.browse(asked)
+            for row in lines_of(
+                mail, self._get_rows, asked[mail.id], edited, *directories
+            )
         ]
         untold = [row for row in rows if not is_told(row)]
         return {
@@ -103,9 +108,9 @@ class MailRoutingPreview(models.AbstractModel):
     @api.model
     def _edit(self, question, edited):
         """A question with the facts of an edited user or company in their place."""
-        routing, request = self.env["mail.routing"], question.request
+        facts, request = Facts(self.env), question.request
         if edited._name == "res.users":
-            person = routing._person(edited)
+            person = facts.person(edited)
             persons = {
                 "sender": self._swap(request.sender, person),
                 "colleagues": tuple(
@@ -114,7 +119,7 @@ class MailRoutingPreview(models.AbstractModel):
             }
             return replace(question, request=replace(request, **persons))
         if edited._name == "res.company":
-            company = self._swap(request.company, routing._company(edited))
+            company = self._swap(request.company, facts.company(edited))
             return replace(question, request=replace(request, company=company))
         return question
 
@@ -129,10 +134,13 @@ class MailRoutingPreview(models.AbstractModel):
 
         :return: ``{server id: {field: value}}`` as :meth:`_build_directory` takes it
         """
-        routing = self.env["mail.routing"]
         if edited._name == "ir.mail_server":
             names = [name for name in SERVER_FIELDS if name in changes or not edited.id]
-            return {edited._origin.id or 0: routing._read_edited(edited, names)}
+            return {
+                edited._origin.id or 0: DirectorySource(self.env).read_edited(
+                    edited, names
+                )
+            }
         name, other_side = _OTHER_SIDE[edited._name]
         before, after = edited._origin.sudo()[name], edited.sudo()[name]._origin
         id_ = edited._origin.id
@@ -189,7 +197,7 @@ class MailRoutingPreview(models.AbstractModel):
     @api.model
     def _describe(self, outcome, other):
         """A route in a few words: the server, From, and headers that are different."""
-        server = self.env["mail.routing"]._quote_server(None)
+        server = quote_server(self.env, None)
         if outcome.profile:
             server = outcome.profile.name or self.env._("the new server")
         parts = [

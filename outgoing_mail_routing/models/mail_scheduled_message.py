@@ -2,7 +2,7 @@ import json
 
 from odoo import api, fields, models, modules
 
-from .origin import Origin, origin_of, without_origin
+from ..bridge.origin import Origin, origin_of, without_origin
 
 # What of it is sent, or decides how
 _SENT_FIELDS = frozenset(

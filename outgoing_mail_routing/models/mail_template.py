@@ -4,10 +4,12 @@ from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.fields import Command
 
+from ..bridge.addresses import email_of
+from ..bridge.explanation import quote_server
+from ..bridge.origin import Origin
+from ..bridge.preview import Preview
+from ..bridge.telling import is_told, tell_of
 from ..routing import Rule, may_send_as
-from .addresses import email_of
-from .origin import Origin
-from .telling import is_told, tell_of
 
 _EDITORS = "mail.group_mail_template_editor,base.group_system"
 
@@ -171,8 +173,9 @@ class MailTemplate(models.Model):
         :return: the text, and whether it is a warning
         """
         server_id = self.mail_server_id._origin.id
-        routed = self.env["mail.routing"]._foresee(email_from, company, server_id)
-        profile = routed.decision.profile
+        preview = Preview(self.sudo().env)
+        mail = preview.foresee_of_reader(email_from, company.sudo(), server_id)
+        routed, profile = mail.routed, mail.decision.profile
         values = {
             "email": email_of(routed),
             "server": self._name_server(profile, company),
@@ -208,7 +211,7 @@ class MailTemplate(models.Model):
     def _name_server(self, profile, company):
         """A server's name, for those who may know it; of others, that it is one."""
         if profile is None:
-            return self.env["mail.routing"]._quote_server(None)
+            return quote_server(self.env, None)
         user = self.env.user
         choosable = user._get_choosable_mail_servers(company)
         if user.has_group("base.group_system") or profile.id in choosable.ids:

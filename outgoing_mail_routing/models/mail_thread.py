@@ -4,11 +4,11 @@ from odoo import SUPERUSER_ID, api, models
 from odoo.exceptions import AccessError
 from odoo.tools.mail import decode_message_header, email_split
 
+from ..bridge.carrier import Incoming
+from ..bridge.company_text import CompanyText
+from ..bridge.telling import text_of
 from ..routing import domain_of
-from .company_text import CompanyText
-from .mail_routing_hand import GATEWAY, GATEWAY_KEY
 from .replies_connection import FetchedMail
-from .telling import text_of
 
 # By these a caller of message_process() tells of the record that a mail makes
 _OF_THE_RECORD = ("custom_values", "thread_id")
@@ -88,7 +88,7 @@ class MailThread(models.AbstractModel):
         """
         hands = self.env["mail.routing.hand"]
         trusted = hands._is_trusted(hands._get_requesting_user())
-        if trusted or not self.env["mail.routing"]._is_configured():
+        if trusted or not self.env["ir.mail_server"]._is_configured():
             return self
         if any((*args[:1], *args[3:], *map(kwargs.get, _OF_THE_RECORD))):
             raise AccessError(
@@ -134,7 +134,6 @@ class MailThread(models.AbstractModel):
 
         That From is not authenticated, and any user may hand core a mail.
         """
-        thread = self.with_context(**{GATEWAY_KEY: GATEWAY})
-        return super(MailThread, thread)._message_route_process(
+        return super(MailThread, Incoming().on(self))._message_route_process(
             message, message_dict, routes
         )

@@ -1,26 +1,15 @@
-from dataclasses import dataclass
-
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools.mail import formataddr
 
-from ..routing import Decision, Reason, Rule, domain_of
-from .addresses import email_of
-from .company_facts import CompanyFacts
-from .mail_routing import OBSTACLES
-from .telling import is_told, tell_of
-
-
-@dataclass(frozen=True)
-class TypicalMail:
-    """A mail that a company sends often: in its own name, or a user's in theirs.
-
-    ``user`` is empty for the company's own, ``email`` the address in From.
-    """
-
-    user: models.BaseModel
-    email: str
-    decision: Decision
+from ..bridge.addresses import email_of
+from ..bridge.company_facts import CompanyFacts
+from ..bridge.directory_source import DirectorySource
+from ..bridge.explanation import OBSTACLES, quote_server, sentence_of
+from ..bridge.facts import Facts
+from ..bridge.preview import Preview
+from ..bridge.telling import is_told, tell_of
+from ..routing import Reason, Rule, domain_of
 
 
 class ResCompany(models.Model):
@@ -67,7 +56,7 @@ class ResCompany(models.Model):
     def _check_mail_servers(self):
         companies = self.sudo().with_context(active_test=False)
         companies.mail_server_ids._check_assignments()
-        self.env["mail.routing"]._renew_is_configured()
+        self.env["ir.mail_server"]._renew_is_configured()
 
     @api.ondelete(at_uninstall=False)
     def _unlink_except_users_restricted_to_it(self):
@@ -133,33 +122,36 @@ class ResCompany(models.Model):
     @api.depends("mail_server_ids", "name", "email", "alias_domain_id", "parent_id")
     @api.depends_context("lang")
     def _compute_outgoing_mail(self):
-        directory = self.env["mail.routing"]._get_directory()
         facts = CompanyFacts(self.sudo())
+        preview = Preview(facts.env)
+        preview.learn(facts.emails)
         for company in self:
-            edited = directory
+            asked = preview
             if not company.id:
-                edited = directory.with_servers_of_company(
+                edited = preview.directory.with_servers_of_company(
                     company._origin.id or 0, company.mail_server_ids._origin.ids
                 )
-            company.update(company.sudo()._describe_outgoing_mail(edited, facts))
+                asked = Preview(facts.env, edited)
+            company.update(company.sudo()._describe_outgoing_mail(asked, facts))
 
-    def _describe_outgoing_mail(self, directory, facts):
+    def _describe_outgoing_mail(self, preview, facts):
         """How this company's mail leaves, and what is wrong with that.
 
         Called by its own form and by the general settings, which have fields of the
         same names.
 
-        :param routing.Directory directory: with the servers that the form assigns
+        :param Preview preview: over the servers that the form assigns
         :param CompanyFacts facts: of all companies that are asked
         :return: values of the three computed fields
         """
         self.ensure_one()
-        company = self.env["mail.routing"]._company(self)
+        directory = preview.directory
+        company = Facts(self.env).company(self)
         holder = directory.holder(company)
         servers = directory.of_company(holder.id) if holder else []
         names = ", ".join(profile.name for profile in servers)
         told = [
-            tell_of(sender, self._describe_typical_mail, directory, facts)
+            tell_of(sender, self._describe_typical_mail, preview, facts)
             for sender in self._get_typical_senders(facts)
         ]
         summary = [answer[0] for answer in told if answer and is_told(answer)]
@@ -184,21 +176,17 @@ class ResCompany(models.Model):
             "mail_routing_warning": "\n".join(dict.fromkeys(warnings)) or False,
         }
 
-    def _describe_typical_mail(self, sender, directory, facts):
+    def _describe_typical_mail(self, sender, preview, facts):
         """How a mail leaves that stands for others of this company, on a form.
 
         :param sender: one of its typical senders
         :return: a sentence, and the list of warnings; ``None`` without an address
         """
         email_from = self._get_email_from(sender)
-        email = email_of(email_from)
-        if not email:
+        if not email_of(email_from):
             return None
-        user = sender if sender != self else self.env["res.users"]
-        decision = self.env["mail.routing"]._decide_for_form(
-            email_from, self, directory, user, collected=facts.collected
-        )
-        mail = TypicalMail(user, email, decision)
+        user = sender if sender != self else None
+        mail = preview.foresee(email_from, self, user)
         return self._get_mail_sentence(mail), self._get_mail_warnings(mail, facts)
 
     def _get_typical_senders(self, facts):
@@ -222,12 +210,12 @@ class ResCompany(models.Model):
     def _get_mail_sentence(self, mail):
         """Which server carries a mail, and as which address it leaves."""
         values = {
-            "user": mail.user.name,
+            "user": mail.sender.name,
             "email": mail.email,
-            "server": self.env["mail.routing"]._quote_server(mail.decision.profile),
+            "server": quote_server(self.env, mail.decision.profile),
             "address": mail.decision.from_email,
         }
-        if mail.user:
+        if mail.sender:
             return self.env._(
                 "Mail of its users, such as %(user)s (%(email)s), leaves through "
                 "%(server)s as %(address)s.",
@@ -251,7 +239,7 @@ class ResCompany(models.Model):
                 self.env._(
                     "No outgoing mail server may carry its mail, which leaves through "
                     "%(server)s. Assign a server.",
-                    server=self.env["mail.routing"]._quote_server(None),
+                    server=quote_server(self.env, None),
                 )
             )
         if companies := self._get_other_holders(decision):
@@ -281,7 +269,7 @@ class ResCompany(models.Model):
                 )
             )
         rewritten = decision.from_email != mail.email
-        others = self._get_others_at(decision.from_email, facts) if rewritten else []
+        others = rewritten and self._get_others_at(decision.from_email, facts)
         if others:
             warnings.append(
                 self.env._(
@@ -297,7 +285,7 @@ class ResCompany(models.Model):
 
     def _get_obstacle_warning(self, step):
         """Why a server of this company does not carry its mail, and what to do."""
-        reason = self.env["mail.routing"]._sentence(step)
+        reason = sentence_of(self.env, step)
         if step.reason is not Reason.BARRED:
             return reason
         return self.env._(

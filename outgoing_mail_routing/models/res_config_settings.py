@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 
-from .company_facts import CompanyFacts
+from ..bridge.company_facts import CompanyFacts
+from ..bridge.directory_source import DirectorySource
+from ..bridge.preview import Preview
 
 
 class ResConfigSettings(models.TransientModel):
@@ -35,11 +37,12 @@ class ResConfigSettings(models.TransientModel):
     @api.depends_context("lang")
     def _compute_outgoing_mail(self):
         """What the form of the company says, with the servers chosen here."""
-        directory = self.env["mail.routing"]._get_directory()
+        directory = DirectorySource(self.env).get()
         for settings in self:
             company = settings.company_id.sudo()
             edited = directory.with_servers_of_company(
                 company.id, settings.mail_server_ids._origin.ids
             )
+            preview = Preview(company.env, edited)
             facts = CompanyFacts(company)
-            settings.update(company._describe_outgoing_mail(edited, facts))
+            settings.update(company._describe_outgoing_mail(preview, facts))

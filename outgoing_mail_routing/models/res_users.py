@@ -1,30 +1,16 @@
-from dataclasses import dataclass
-
 from odoo import api, fields, models
 
-from ..routing import Decision, Rule, choosable
-from .addresses import email_of
+from ..bridge.addresses import email_of
+from ..bridge.answers import Answers
+from ..bridge.explanation import OBSTACLES, quote_server, sentence_of
+from ..bridge.facts import may_be_sender
+from ..bridge.preview import Preview
+from ..bridge.telling import is_told, lines_of
+from ..routing import Rule, choosable
 from .import_templates import with_template
-from .mail_routing import OBSTACLES
-from .telling import is_told, lines_of
 
 # What of a user tells which servers carry their mail
 _ASSIGNING = ("own_mail_server_ids", "use_own_mail_servers")
-
-
-@dataclass(frozen=True)
-class MailWay:
-    """Where a user's messages leave from one company, and where answers go.
-
-    ``collector`` is the name of the incoming server, empty for none; ``collected``
-    says that answers reach Odoo, maybe without a server of its own.
-    """
-
-    company: str
-    decision: Decision
-    reply_email: str
-    collector: str | None
-    collected: bool
 
 
 class ResUsers(models.Model):
@@ -78,7 +64,7 @@ class ResUsers(models.Model):
     def _check_own_mail_servers(self):
         users = self.sudo().with_context(active_test=False)
         users.own_mail_server_ids._check_assignments()
-        self.env["mail.routing"]._renew_is_configured()
+        self.env["ir.mail_server"]._renew_is_configured()
 
     @api.constrains("own_mail_server_ids", "share")
     def _check_own_mail_servers_internal(self):
@@ -102,17 +88,21 @@ class ResUsers(models.Model):
         reader = self.env["res.users"].browse(self.env.uid)
         is_administrator = reader.has_group("base.group_system")
         readable = self if is_administrator else reader & self._origin
-        ways_of = readable._filter_internal()._get_mail_ways(is_administrator)
-        configured = self.env["mail.routing"]._is_configured()
+        mails_of, answers = readable._filter_internal()._foresee_own_mails(
+            is_administrator
+        )
+        configured = self.env["ir.mail_server"]._is_configured()
         for user in self:
             asked = user if is_administrator else user._origin
-            ways, untold = ways_of.get(asked, ((), ()))
-            lost = dict.fromkeys(way.reply_email for way in ways if not way.collected)
+            mails, untold = mails_of.get(asked, ((), ()))
+            lost = dict.fromkeys(
+                mail.reply_email for mail in mails if not answers.come_back(mail)
+            )
             if not (configured or user.own_mail_server_ids):
                 lost = {}  # all leaves as core sends it
-            lines = [*map(user._describe_mail_way, ways), *untold]
-            warnings = user._get_own_server_warnings(ways)
-            user.outgoing_mail_summary = "\n".join(lines) or False
+            lines = [user._describe_both_ways(mail, answers) for mail in mails]
+            warnings = user._get_own_server_warnings(mails)
+            user.outgoing_mail_summary = "\n".join([*lines, *untold]) or False
             user.uncollected_replies_warning = (
                 "\n".join(map(user._warn_of_lost_answers, lost)) or False
             )
@@ -134,116 +124,68 @@ class ResUsers(models.Model):
         :return: ``ir.mail_server`` in sudo, for callers that tell names and addresses
         """
         self.ensure_one()
-        routing = self.env["mail.routing"].sudo()
         Server = self.env["ir.mail_server"].sudo()
-        if not routing._may_be_sender(self):
+        if not may_be_sender(self):
             return Server
         user = self.sudo()
-        directory = routing._get_directory()
-        request = routing._form_request(
-            email_from or user.email_formatted, company.sudo(), directory, user
-        )
+        preview = Preview(user.env)
+        email_from = email_from or user.email_formatted
+        mail = preview.foresee(email_from, company.sudo(), user)
         is_member = company in user.company_ids
-        out = routing._get_out_of_service(directory)
+        out = user.env["mail.routing"]._get_out_of_service(preview.directory)
         return Server.browse(
             profile.id
-            for profile in choosable(request, directory, out)
+            for profile in choosable(mail.request, preview.directory, out)
             if is_member or user.id in {*profile.user_ids, profile.owner_id}
         )
 
-    def _get_mail_ways(self, names_collectors=True):
-        """Where users' own messages leave from each of their companies, and answers go.
+    def _foresee_own_mails(self, names_collectors=True):
+        """Users' own messages from each of their companies, and what answers become.
 
         A form asks for what was edited there, too, before it is saved. The number of
         statements does not grow with the users.
 
-        :param bool names_collectors: name every incoming server, and not only one that
-            belongs to the server which carries the mail: a user can write any address
-            into their own e-mail
-        :return: ``{res.users: ([MailWay], [Untold])}``, nothing for users without an
-            e-mail address
+        :param bool names_collectors: as :class:`Answers` takes it
+        :return: ``{res.users: ([ForeseenMail], [Untold])}``, nothing for users without
+            an e-mail address, and the :class:`Answers` to all of them
         """
-        routing = self.env["mail.routing"]
-        directory = routing._get_directory()
+        preview = Preview(self.env)
         users = self.filtered(lambda user: email_of(user.email))
-        received = routing._collected_among(users.mapped("email"))
-        routes_of = {
-            user: lines_of(user, type(self)._decide_for_own_mail, directory, received)
+        preview.learn(users.mapped("email"))
+        told_of = {
+            user: lines_of(user, type(self)._foresee_own_mail, preview)
             for user in users
         }
-        told = [route for routes in routes_of.values() for route in routes]
-        emails = {email for *_route, email in filter(is_told, told)}
-        collectors = self.env["fetchmail.server"]._find_collectors()
-        brought = routing._brought_back_among(emails, collectors)
-        return {
+        mails_of = {
             user: (
-                [
-                    self._get_mail_way(*route, brought, collectors, names_collectors)
-                    for route in filter(is_told, routes)
-                ],
-                [line for line in routes if not is_told(line)],
+                [mail for mail in told if is_told(mail)],
+                [line for line in told if not is_told(line)],
             )
-            for user, routes in routes_of.items()
+            for user, told in told_of.items()
         }
+        emails = {mail.reply_email for mails, _ in mails_of.values() for mail in mails}
+        return mails_of, Answers(self.env, emails, names_collectors)
 
-    @api.model
-    def _get_mail_way(
-        self, company, decision, reply_email, brought, collectors, names_collectors
-    ):
-        """A route of a user's own messages with the way that answers take.
+    def _foresee_own_mail(self, preview):
+        """A user's own message from each of their companies.
 
-        :param brought: the addresses whose answers come back
-        :param dict collectors: incoming servers by address
+        :param Preview preview: over the servers as they are stored
+        :return: list of ``ForeseenMail``
         """
-        collector = collectors.get(reply_email)
-        is_named = names_collectors or self._is_collector_of(collector, decision)
-        return MailWay(
-            company=company.name,
-            decision=decision,
-            reply_email=reply_email,
-            collector=collector and is_named and collector.name,
-            collected=reply_email in brought,
-        )
-
-    @api.model
-    def _is_collector_of(self, collector, decision):
-        """Whether an incoming server is linked to the server that a route takes."""
-        profile = decision.profile
-        server = self.env["ir.mail_server"].sudo().browse(profile.id if profile else ())
-        return bool(collector) and server.fetchmail_server_id == collector
-
-    def _decide_for_own_mail(self, directory, received):
-        """The routes of a user's own messages: company, decision, where answers go.
-
-        :param routing.Directory directory: all servers
-        :param received: those of some users' addresses that Odoo itself receives
-        """
-        if not self.id:
-            directory = directory.with_servers_of_user(
+        if not self.id:  # edited on a form
+            directory = preview.directory.with_servers_of_user(
                 self._origin.id or 0, self.own_mail_server_ids._origin.ids
             )
-        routes = []
-        for company in self.company_ids._origin:
-            decision = self.env["mail.routing"]._decide_for_form(
-                self.email_formatted, company, directory, self, collected=received
-            )
-            reply_email = self._get_reply_email(company, decision)
-            routes.append((company, decision, reply_email))
-        return routes
+            preview = Preview(self.env, directory)
+        return [
+            preview.foresee(self.email_formatted, company, self).with_reply_email()
+            for company in self.company_ids._origin
+        ]
 
-    def _get_reply_email(self, company, decision):
-        """The address that answers go to, once a route has set the headers.
-
-        :param routing.Decision decision: the route of the user's mail in a company
-        """
-        routing = self.env["mail.routing"].with_company(company)
-        reply_to = routing._get_odoos_reply_email(self.email_formatted)
-        return routing._get_reply_email(self.email_formatted, reply_to, decision)
-
-    def _get_own_server_warnings(self, ways):
+    def _get_own_server_warnings(self, mails):
         """Why none of this user's own servers carries their mail, a sentence each.
 
-        :param ways: the :class:`MailWay` of all their companies
+        :param mails: the ``ForeseenMail`` of all their companies
         """
         self.ensure_one()
         if self.own_mail_server_ids and not email_of(self.email):
@@ -253,7 +195,7 @@ class ResUsers(models.Model):
                     "send from. Fill in their e-mail address."
                 )
             ]
-        if any(way.decision.rule is Rule.USER for way in ways):
+        if any(mail.decision.rule is Rule.USER for mail in mails):
             return []
         if self.own_mail_server_ids and not self.use_own_mail_servers:
             return [
@@ -262,7 +204,7 @@ class ResUsers(models.Model):
                     "mail. Switch them on again, or remove them."
                 )
             ]
-        if obstacles := self._get_own_server_obstacles(ways):
+        if obstacles := self._get_own_server_obstacles(mails):
             return [
                 self.env._(
                     "None of their own mail servers carries their mail: assign another "
@@ -273,35 +215,38 @@ class ResUsers(models.Model):
         return []
 
     @api.model
-    def _get_own_server_obstacles(self, ways):
+    def _get_own_server_obstacles(self, mails):
         """Why servers of their own do not carry mail at all, each sentence once."""
-        routing = self.env["mail.routing"]
         return dict.fromkeys(
-            routing._sentence(step)
-            for way in ways
-            for step in way.decision.steps
+            sentence_of(self.env, step)
+            for mail in mails
+            for step in mail.decision.steps
             if step.rule is Rule.USER and step.reason in OBSTACLES
         )
 
     @api.model
-    def _describe_mail_way(self, way):
-        """Both directions in one line."""
-        routing = self.env["mail.routing"]
-        profile = way.decision.profile
+    def _describe_both_ways(self, mail, answers):
+        """How a message leaves and which way answers take, in one line.
+
+        :param ForeseenMail mail: a user's own
+        :param Answers answers: to it
+        """
+        profile = mail.decision.profile
+        collector = answers.get_collector_name(mail)
         facts = {
-            "company": way.company,
-            "server": profile.name if profile else routing._quote_server(None),
-            "address": way.decision.from_email,
-            "reply_address": way.reply_email,
-            "collector": way.collector,
+            "company": mail.company.name,
+            "server": profile.name if profile else quote_server(self.env, None),
+            "address": mail.decision.from_email,
+            "reply_address": mail.reply_email,
+            "collector": collector,
         }
-        if way.collector:
+        if collector:
             return self.env._(
                 "%(company)s: through %(server)s as %(address)s; answers to "
                 "%(reply_address)s are collected by %(collector)s",
                 **facts,
             )
-        if way.collected:
+        if answers.come_back(mail):
             return self.env._(
                 "%(company)s: through %(server)s as %(address)s; answers to "
                 "%(reply_address)s reach Odoo",

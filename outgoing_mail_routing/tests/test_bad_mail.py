@@ -2,17 +2,19 @@
 
 from unittest.mock import patch
 
+import psycopg2
+
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 
-from ..models import mail_mail, mail_mail_company
+from ..models.mail_mail import company
 from .test_security_senders import MAILBOX, SenderCase
 
 _LOGGERS = (
-    "odoo.addons.outgoing_mail_routing.models.mail_mail",
-    "odoo.addons.outgoing_mail_routing.models.mail_mail_company",
+    "odoo.addons.outgoing_mail_routing.models.mail_mail.splitting",
+    "odoo.addons.outgoing_mail_routing.models.mail_mail.company",
     "odoo.addons.mail.models.mail_mail",
     "odoo.sql_db",
 )
@@ -92,7 +94,6 @@ class TestOneBadMail(SenderCase):
             ("mail.routing", "_decide"),
             ("mail.routing", "_accept_answer"),
             ("mail.routing", "_as_routed_from"),
-            ("mail.routing", "_request_core_facts"),
         ):
             registered = type(self.env[model])
             method = getattr(registered, step)
@@ -164,9 +165,7 @@ class TestOneBadMail(SenderCase):
 
     @mute_logger(*_LOGGERS)
     def test_company_that_cannot_be_found_stops_nobody_from_making_a_mail(self):
-        failing = patch.object(
-            mail_mail_company.MailMail, "_get_companies", side_effect=Injected
-        )
+        failing = patch.object(company.MailMail, "_get_companies", side_effect=Injected)
         with failing:
             mail = self.mail(self.anna)
         self.assertFalse(mail.settled_company_id)
@@ -182,7 +181,7 @@ class TestOneBadMail(SenderCase):
     @mute_logger(*_LOGGERS)
     def test_what_no_mail_is_to_blame_for_fails_none(self):
         mails = self._mails(2)
-        for error in (MemoryError, mail_mail.psycopg2.OperationalError):
+        for error in (MemoryError, psycopg2.OperationalError):
             failing = patch.object(
                 type(self.env["mail.mail"]), "_get_sender", side_effect=error
             )

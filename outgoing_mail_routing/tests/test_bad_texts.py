@@ -9,7 +9,8 @@ from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import SQL, mute_logger
 
-from ..models.company_facts import CompanyFacts
+from ..bridge.company_facts import CompanyFacts
+from ..bridge.preview import Preview
 from .common import RoutingCase
 
 SEED = 20261128
@@ -378,17 +379,11 @@ class TestBadTexts(BadTextCase):
             self.as_administrator(self.shared).test_smtp_connection()
 
     def test_errors_that_no_text_is_to_blame_for_are_raised(self):
-        for page, model in (
-            (self._read_servers, "mail.routing"),
-            (self._read_companies, "mail.routing"),
-            (self._read_overview, "mail.routing"),
-        ):
+        for page in (self._read_servers, self._read_companies, self._read_overview):
             for error in (AccessError("no"), MemoryError()):
                 with self.subTest(page.__name__, error=error):
                     self.env.invalidate_all()
-                    failing = patch.object(
-                        type(self.env[model]), "_decide_for_form", side_effect=error
-                    )
+                    failing = patch.object(Preview, "foresee", side_effect=error)
                     with failing, self.assertRaises(type(error)):
                         page()
 

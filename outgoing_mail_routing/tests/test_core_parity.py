@@ -9,6 +9,8 @@ from odoo.tools import config, mute_logger
 from odoo.addons.base.models.ir_mail_server import IrMail_Server
 from odoo.addons.mail.models.mail_mail import MailMail
 
+from ..bridge.directory_source import DirectorySource
+
 CASES = 150
 
 _DOMAINS = ("a.example", "b.example", "c.example", "ä.example")
@@ -214,5 +216,5 @@ class TestCoreParity(TransactionCase):
         )
 
     def test_installation_assigns_nothing(self):
-        directory = self.env["mail.routing"]._build_directory()
+        directory = DirectorySource(self.env).build()
         self.assertFalse(directory.configured)

@@ -1,5 +1,6 @@
 from odoo.tests import tagged
 
+from ..bridge.directory_source import DirectorySource
 from .common import RoutingCase
 
 
@@ -8,7 +9,7 @@ class TestDirectory(RoutingCase):
     """The directory that is kept between batches is never out of date."""
 
     def _directory(self):
-        return self.env["mail.routing"]._get_directory()
+        return DirectorySource(self.env).get()
 
     def test_directory_is_kept_while_nothing_changes(self):
         self.assertIs(self._directory(), self._directory())
@@ -78,7 +79,6 @@ class TestDirectory(RoutingCase):
         self.assertEqual(ranks, sorted(ranks))
 
     def test_is_configured_follows_each_assignment_and_costs_no_statement(self):
-        routing = self.env["mail.routing"]
         servers = self.env["ir.mail_server"].with_context(active_test=False)
         servers.search([("owner_user_id", "!=", False)]).unlink()
         assigned = servers.search([])
@@ -102,8 +102,8 @@ class TestDirectory(RoutingCase):
         ):
             with self.subTest(record=record, values=values):
                 assigned.write(reset)
-                self.assertFalse(routing._is_configured())
+                self.assertFalse(servers._is_configured())
                 record.write(values)
-                self.assertTrue(routing._is_configured())
+                self.assertTrue(servers._is_configured())
                 with self.assertQueryCount(0):
-                    routing._is_configured()
+                    servers._is_configured()

@@ -5,7 +5,7 @@ from odoo import fields
 from odoo.fields import Command
 from odoo.tests import tagged
 
-from ..models.addresses import email_of
+from ..bridge.addresses import email_of
 from .common import RoutingCase
 
 README = Path(__file__).parents[1] / "readme"

@@ -453,7 +453,7 @@ class TestPrivateThreads(AnswersCase):
         server = type(self.incoming)
         with (
             patch.object(server, "_get_emails_in", side_effect=ValueError("Bad.")),
-            mute_logger("odoo.addons.outgoing_mail_routing.models.telling"),
+            mute_logger("odoo.addons.outgoing_mail_routing.bridge.telling"),
         ):
             self.deliver_to_mailbox(boss, self.answer("answer"))
             self.fetch()

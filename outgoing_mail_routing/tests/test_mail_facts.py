@@ -1,5 +1,6 @@
 from odoo.tests import tagged
 
+from ..bridge.directory_source import DirectorySource
 from .common import RoutingCase
 
 
@@ -13,7 +14,7 @@ class TestSenderAndCompany(RoutingCase):
         cls.root = cls.env.ref("base.user_root")
 
     def _facts(self, mail):
-        directory = self.env["mail.routing"]._get_directory()
+        directory = DirectorySource(self.env).get()
         mails = mail.with_user(self.root)
         return mails._get_mail_facts(directory, explain=True)[mail.id]
 
@@ -186,7 +187,7 @@ class TestSenderAndCompany(RoutingCase):
         )
 
     def test_facts_need_no_statement_more_for_more_mails(self):
-        self.assertTrue(self.env["mail.routing"]._get_directory().configured)
+        self.assertTrue(DirectorySource(self.env).get().configured)
         shared = self.env["res.partner"].create({"name": "Of no company"})
         of_job = {
             "author_id": self.anna.partner_id.id,

@@ -2,7 +2,7 @@ from unittest.mock import patch
 
 from odoo.tests import tagged
 
-from ..models.ir_mail_server_sending import IrMailServer
+from ..models.ir_mail_server.sending import IrMailServer
 from .common import RoutingCase
 
 

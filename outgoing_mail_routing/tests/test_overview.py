@@ -404,7 +404,9 @@ class TestOverview(OverviewCase):
         statements()
         many, data = statements()
         self.assertEqual(many, few)
-        gaps = [gap["message"] for company in data["companies"] for gap in company["gaps"]]
+        gaps = [
+            gap["message"] for company in data["companies"] for gap in company["gaps"]
+        ]
         self.assertEqual(len([gap for gap in gaps if "is an address of A" in gap]), 84)
 
     def _create_companies_with_servers(self, number):

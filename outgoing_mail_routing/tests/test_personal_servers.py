@@ -6,6 +6,7 @@ from odoo.exceptions import ValidationError
 from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 
+from ..bridge.directory_source import DirectorySource
 from .common import RoutingCase
 
 MAILBOX = "office@mailbox.example"
@@ -368,8 +369,8 @@ class TestPersonalServerLife(PersonalServerCase):
                 self.assertFalse(template.mail_server_id)
                 self.assertFalse(mail.mail_server_id)
                 self.assertFalse(self.anna.outgoing_mail_server_id)
-                routing = self.env["mail.routing"]
-                self.assertIsNone(routing._get_directory().get(server_id))
+                directory = DirectorySource(self.env).get()
+                self.assertIsNone(directory.get(server_id))
 
     def test_owner_reads_where_their_mail_leaves_in_each_state(self):
         anna = self.anna.with_user(self.anna)

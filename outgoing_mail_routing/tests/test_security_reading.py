@@ -154,15 +154,15 @@ class TestReading(ReaderCase):
     def test_private_methods_are_closed(self):
         for user in self.readers:
             for model, method, *args in (
-                ("mail.routing", "_get_directory"),
+                ("mail.routing", "_get_out_of_service", False),
                 ("mail.routing", "_route", "anna@a.example"),
-                ("mail.routing", "_explain", "anna@a.example", {}),
+                ("mail.routing", "_decide", "anna@a.example", {}),
                 ("mail.mail", "_get_mail_routes", [1]),
                 ("ir.mail_server", "_filter_open_to", self.vault.ids, 2),
                 ("ir.mail_server", "_find_mail_server", "anna@vault.invalid"),
                 ("ir.mail_server", "_connect__", self.vault.ids),
                 ("res.users", "_get_outgoing_mail_lines", self.anna.ids),
-                ("res.users", "_get_mail_ways", self.anna.ids),
+                ("res.users", "_foresee_own_mails", self.anna.ids),
                 ("mail.routing.overview", "_get_servers"),
             ):
                 with self.subTest(method, user=user.name):

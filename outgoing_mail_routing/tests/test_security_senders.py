@@ -428,7 +428,7 @@ class TestContextKeys(SenderCase):
         message = server._build_email__(
             "ben@a.example", [self.customer.email], "Hello", "Hello"
         )
-        module = "odoo.addons.outgoing_mail_routing.models.ir_mail_server_sending"
+        module = "odoo.addons.outgoing_mail_routing.models.ir_mail_server.sending"
         with self.sending(), patch(f"{module}.request", self):
             server.with_user(self.ben).sudo().send_email(message)
         self.assertNotIn("spy", self.one_received().mail_from)

@@ -3,6 +3,7 @@
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
+from ..bridge.directory_source import DirectorySource
 from .common import RoutingCase
 
 RELAY_LOGINS = ("AKIAIOSFODNN7EXAMPLE", "apikey", False)
@@ -233,7 +234,7 @@ class TestLoginThatIsNotUsed(RoutingCase):
             with self.subTest(authentication):
                 self._set_authentication(authentication)
                 self.assertEqual(self.mailbox.sender_email, expected)
-                directory = self.env["mail.routing"]._get_directory()
+                directory = DirectorySource(self.env).get()
                 profile = directory.get(self.mailbox.id)
                 self.assertEqual(profile.sender_email, expected or "")
 

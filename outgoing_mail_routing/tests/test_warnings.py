@@ -128,7 +128,7 @@ class TestNothingConfigured(WarningCase):
                 "reserved": False,
             }
         )
-        self.assertFalse(self.env["mail.routing"]._is_configured())
+        self.assertFalse(self.env["ir.mail_server"]._is_configured())
         for record in (self.mailbox, self.shared, self.company_a, self.anna):
             with self.subTest(record):
                 self.assertFalse(self.warning(record))

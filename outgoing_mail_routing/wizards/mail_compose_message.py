@@ -4,9 +4,10 @@ from operator import and_
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError
 
-from ..models.addresses import email_of, name_of
-from ..models.origin import Origin
-from ..models.telling import is_told, tell_of
+from ..bridge.addresses import email_of, name_of
+from ..bridge.origin import Origin
+from ..bridge.preview import Preview
+from ..bridge.telling import is_told, tell_of
 
 
 class MailComposeMessage(models.TransientModel):
@@ -55,24 +56,27 @@ class MailComposeMessage(models.TransientModel):
         :return: list of ``[sender_choice, label]``, empty where there is no choice
         """
         self.ensure_one()
-        if not self.env["mail.routing"]._is_configured():
+        if not self.env["ir.mail_server"]._is_configured():
             return []
         companies = self._get_sender_companies()
         servers = self._get_choosable_servers(companies)
-        default_label, default_ids = self._get_default_sender(companies)
+        preview = self._get_preview()
+        default_label, default_ids = self._get_default_sender(preview, companies)
         if set(servers.ids) <= default_ids:
             return []
         options = [["", default_label]]
         for server in servers:
             label = server.name
-            if sender := self._describe_sender(self._foresee(companies, server)):
+            if sender := self._describe_sender(
+                self._foresee(preview, companies, server)
+            ):
                 label = self.env._(
                     "%(sender)s (%(server)s)", sender=sender, server=server.name
                 )
             options.append([str(server.id), label])
         return options
 
-    def _get_default_sender(self, companies):
+    def _get_default_sender(self, preview, companies):
         """What happens if the user chooses nothing.
 
         A server that was set neither by the rules nor by the template stays unnamed:
@@ -83,7 +87,7 @@ class MailComposeMessage(models.TransientModel):
         of_template = self.template_id.mail_server_id
         if self.mail_server_id and self.mail_server_id != of_template:
             return self.env._("As set on this message"), set()
-        routes = self._foresee(companies, self.mail_server_id)
+        routes = self._foresee(preview, companies, self.mail_server_id)
         server_ids = {
             routed.decision.profile.id if routed.decision.profile else 0
             for routed in routes
@@ -97,22 +101,26 @@ class MailComposeMessage(models.TransientModel):
             label = self.env._("Automatic: %s", sender)
         return label, server_ids if len(server_ids) == 1 else set()
 
-    def _foresee(self, companies, server):
+    def _get_preview(self):
+        """What foresees this message; in bulk it is sent for nobody.
+
+        :rtype: Preview
+        """
+        composer = self.with_user(SUPERUSER_ID) if self._is_bulk() else self
+        return Preview(composer.sudo().env)
+
+    def _foresee(self, preview, companies, server):
         """The routes of this message, one a company; none where they cannot be told.
 
+        :param Preview preview: of this message
         :param ir.mail_server server: the server set on it, maybe empty
         :return: list of ``RoutedFrom``
         """
         if "{{" in (self.email_from or ""):
             return []
-        routing = self.env["mail.routing"]
-        if self._is_bulk():
-            routing = routing.with_user(SUPERUSER_ID)  # sent for nobody
-        routes = [
-            tell_of(company, partial(routing._foresee, self.email_from), server.id)
-            for company in companies
-        ]
-        return routes if all(map(is_told, routes)) else []
+        foresee = partial(preview.foresee_of_reader, self.email_from)
+        mails = [tell_of(company, foresee, server.id) for company in companies.sudo()]
+        return [mail.routed for mail in mails] if all(map(is_told, mails)) else []
 
     @api.model
     def _describe_sender(self, routes):

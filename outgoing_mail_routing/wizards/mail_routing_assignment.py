@@ -6,7 +6,9 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Command, Domain
 
-from ..models.telling import is_told
+from ..bridge.explanation import check_administrator, quote_server
+from ..bridge.preview import Preview
+from ..bridge.telling import is_told
 from ..routing import Suggester
 from .takeover import find_sources
 
@@ -184,43 +186,43 @@ class MailRoutingAssignment(models.TransientModel):
     def _get_chosen_lines(self):
         """The lines of the chosen servers; without any, what the users have now."""
         servers = self.mail_server_ids._origin.sudo()
-        routing = self.env["mail.routing"].sudo()
-        directory = routing._get_directory()
+        preview = Preview(self.sudo().env)
         users = self.user_ids._origin.sudo()
-        requests = routing._own_requests(users, directory)
-        for user, request in zip(users, requests, strict=True):
+        mails = preview.foresee_own_of_each(users)
+        for user, mail in zip(users, mails, strict=True):
             own = user.own_mail_server_ids
             added, removed = servers - own, servers.browse()
             if self.mode == "remove":
                 added, removed = servers.browse(), servers & own
             elif self.mode == "replace" and servers:
                 removed = own - servers
-            sender_of = partial(self._get_sender, request, directory)
+            sender_of = partial(self._get_sender, mail, preview.directory)
             yield self._get_user_line(user, added, removed, sender_of)
 
     def _get_suggested_lines(self):
         """The lines of what fits the e-mail addresses of the users."""
-        routing = self.env["mail.routing"].sudo()
-        directory = routing._get_directory()
-        suggester = Suggester(directory)
+        preview = Preview(self.sudo().env)
+        suggester = Suggester(preview.directory)
         users = self._get_users_to_suggest()
         servers = self.env["ir.mail_server"].sudo()
-        requests = routing._own_requests(users, directory)
-        for user, request in zip(users, requests, strict=True):
-            sender_of = partial(self._get_sender, request, directory)
-            if not is_told(request):
+        mails = preview.foresee_own_of_each(users)
+        for user, mail in zip(users, mails, strict=True):
+            sender_of = partial(self._get_sender, mail, preview.directory)
+            if not is_told(mail):
                 yield self._get_user_line(
-                    user, servers, servers, sender_of, refusal=request
+                    user, servers, servers, sender_of, refusal=mail
                 )
                 continue
             companies = frozenset(user.company_ids.ids)
-            suggestion = suggester.suggest(request, companies)
+            suggestion = suggester.suggest(mail.request, companies)
             proposed = suggestion.proposed
             note = self.env._(
                 # the text is marked for translation in routing/suggest.py
                 suggestion.fit.value,
-                email=request.email,
-                servers=", ".join(map(routing._quote_server, suggestion.profiles)),
+                email=mail.email,
+                servers=", ".join(
+                    quote_server(self.env, profile) for profile in suggestion.profiles
+                ),
             )
             added = servers.browse(proposed and proposed.id)
             yield self._get_user_line(user, added, servers, sender_of, note)
@@ -261,19 +263,19 @@ class MailRoutingAssignment(models.TransientModel):
         )
 
     @api.model
-    def _get_sender(self, request, directory, user, servers):
+    def _get_sender(self, mail, directory, user, servers):
         """As which address a user sends in their own company, with these servers.
 
-        :param request: their mail now, a ``routing.Request`` or ``Untold``
+        :param mail: their mail now, a ``ForeseenMail`` or ``Untold``
         :param routing.Directory directory: all servers as they are assigned now
         :return: ``False`` for who sends nothing, or where it cannot be told
         """
-        if not is_told(request) or not (request.email and user.active) or user.share:
+        if not is_told(mail) or not (mail.email and user.active) or user.share:
             return False
         if servers != user.own_mail_server_ids:
             directory = directory.with_servers_of_user(user.id, servers.ids)
-        routing = self.env["mail.routing"].sudo()
-        return routing._ask(request, directory).from_email
+            mail = Preview(user.env, directory).again(mail)
+        return mail.decision.from_email
 
     def _get_taken_over_lines(self):
         """The lines of what another addon has set."""
@@ -352,7 +354,7 @@ class MailRoutingAssignment(models.TransientModel):
     def _show(self, proposal, lines):
         """Put lines in place of those that are shown."""
         self.ensure_one()
-        self.env["mail.routing"]._check_administrator()
+        check_administrator(self.env)
         self.write({"proposal": proposal, "line_ids": self._as_commands(lines)})
         return self._reopen()
 
@@ -369,7 +371,7 @@ class MailRoutingAssignment(models.TransientModel):
         :raise UserError: there is nothing to assign
         """
         self.ensure_one()
-        self.env["mail.routing"]._check_administrator()
+        check_administrator(self.env)
         lines = self.line_ids.filtered(lambda line: line.selected and line.changes)
         if not lines:
             raise UserError(

@@ -7,8 +7,11 @@ from odoo.exceptions import UserError
 
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 
-from ..models.addresses import email_of
-from ..models.telling import NOT_OF_TEXTS, is_told, tell_of, text_of
+from ..bridge.addresses import email_of
+from ..bridge.answers import Answers
+from ..bridge.directory_source import DirectorySource
+from ..bridge.explanation import check_administrator, quote_server
+from ..bridge.telling import NOT_OF_TEXTS, is_told, tell_of, text_of
 from ..routing import domain_of, may_send_as
 
 _logger = logging.getLogger(__name__)
@@ -243,7 +246,7 @@ class MailRoutingSimulation(models.TransientModel):
     @api.model
     def _get_values_of_mail(self, mail):
         """The inputs that describe an existing mail."""
-        self.env["mail.routing"]._check_administrator()
+        check_administrator(self.env)
         known_models = dict(self._selection_resource_ref())
         known = mail.res_id and mail.model in known_models
         return {
@@ -263,14 +266,14 @@ class MailRoutingSimulation(models.TransientModel):
 
         One that is assigned to nobody is set by hand.
         """
-        self.env["mail.routing"]._check_administrator()
+        check_administrator(self.env)
         mail = server._get_typical_mail()
         if mail is None:
             return {"mail_server_id": server.id}
         return {
             "sender_id": mail.sender.id,
             "company_id": mail.company.id,
-            "email_from": mail.email_from,
+            "email_from": mail.request.email_from,
         }
 
     @api.model
@@ -393,7 +396,7 @@ class MailRoutingSimulation(models.TransientModel):
 
         :raise AccessError: for anybody but administrators
         """
-        self.env["mail.routing"]._check_administrator()
+        check_administrator(self.env)
         maker = self._get_maker()
         companies = self.company_id | maker.sudo().company_id | maker.sudo().company_ids
         if maker.id != SUPERUSER_ID:
@@ -482,7 +485,7 @@ class MailRoutingSimulation(models.TransientModel):
     )
     @api.depends_context("uid", "lang")
     def _compute_route(self):
-        self.env["mail.routing"]._check_administrator()
+        check_administrator(self.env)
         for simulation in self:
             values = dict.fromkeys(_OUTPUTS, False)
             try:
@@ -540,7 +543,7 @@ class MailRoutingSimulation(models.TransientModel):
                 "server_id": step.mail_server.id,
                 "server": step.mail_server.sudo().name or "",
                 "taken": step.taken,
-                "reason": str(step),
+                "reason": step.reason,
             }
             for step in route.steps
         ]
@@ -589,7 +592,7 @@ class MailRoutingSimulation(models.TransientModel):
 
     def _get_identity_warnings(self, route):
         """Where a server that was set by hand may not send as From."""
-        profile = self.env["mail.routing"]._get_directory().get(route.mail_server.id)
+        profile = DirectorySource(self.env).get().get(route.mail_server.id)
         email = email_of(route.email_from)
         if route.rule == "forced" and profile and not may_send_as(profile, email):
             yield self.env._(
@@ -610,12 +613,11 @@ class MailRoutingSimulation(models.TransientModel):
 
     def _collects_replies(self, route):
         """Whether Odoo itself receives what is answered."""
-        routing = self.env["mail.routing"]
-        profile = routing._get_directory().get(route.mail_server.id)
+        profile = DirectorySource(self.env).get().get(route.mail_server.id)
         reply_to = email_of(route.reply_to)
         if profile and profile.collects_replies and reply_to == profile.sender_email:
             return True
-        return bool(routing._brought_back_among([reply_to]))
+        return bool(Answers(self.env, [reply_to]).brought_back)
 
     def _get_server_warnings(self, server):
         """What the server itself lacks."""
@@ -644,7 +646,7 @@ class MailRoutingSimulation(models.TransientModel):
             error of Odoo's
         """
         self.ensure_one()
-        self.env["mail.routing"]._check_administrator()
+        check_administrator(self.env)
         server = self.route_server_id.sudo()
         try:
             email_to = server._parse_one_address(self.test_email_to or "")
@@ -687,9 +689,8 @@ class MailRoutingSimulation(models.TransientModel):
 
     def _quote_route_server(self):
         """The server that carries the mail, as sentences name it."""
-        routing = self.env["mail.routing"]
-        profile = routing._get_directory().get(self.route_server_id.id)
-        return routing._quote_server(profile)
+        profile = DirectorySource(self.env).get().get(self.route_server_id.id)
+        return quote_server(self.env, profile)
 
     def _notify(self, kind, message):
         """A notification of the web client, sticky where something is wrong."""

@@ -5,11 +5,10 @@ from unittest.mock import patch
 
 from odoo.tests import tagged
 
-from ...models.ir_mail_server_sending import IrMailServer
-from ...models.mail_mail import MailMail
 from ..common import RoutingCase
 from ..smtp_server import SmtpServer
 
+_MODELS = "odoo.addons.outgoing_mail_routing.models."
 _STATIC = "static@static.example"
 
 
@@ -100,7 +99,7 @@ class TestOtherAddons(RoutingCase):
     def _without_this_addon(self):
         """Skip what this addon overrides, as if it were not there."""
         with ExitStack() as patches:
-            for definition in (IrMailServer, MailMail):
+            for definition in self._get_definitions():
                 registered = self.env.registry[definition._name]
                 below = super(definition, registered)
                 for name, value in vars(definition).items():
@@ -108,6 +107,15 @@ class TestOtherAddons(RoutingCase):
                         method = getattr(below, name)
                         patches.enter_context(patch.object(registered, name, method))
             yield
+
+    def _get_definitions(self):
+        """What this addon makes of servers and mails."""
+        return [
+            definition
+            for model in ("ir.mail_server", "mail.mail")
+            for definition in self.env.registry[model].mro()
+            if definition.__module__.startswith(_MODELS)
+        ]
 
     def test_queue_of_every_kind_leaves_whole(self):
         queue = self._unassigned() | self._queue(

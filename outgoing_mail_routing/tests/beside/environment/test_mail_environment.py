@@ -4,6 +4,7 @@ from odoo.tests import Form, tagged
 
 from odoo.addons.server_environment.models import server_env_mixin
 
+from ....bridge.directory_source import DirectorySource
 from ...common import RoutingCase
 
 MAILBOX = "office@mailbox.example"
@@ -76,4 +77,4 @@ class TestEnvironment(RoutingCase):
         self.assertFalse(self._profile().collects_replies)
 
     def _profile(self):
-        return self.env["mail.routing"]._get_directory().get(self.mailbox.id)
+        return DirectorySource(self.env).get().get(self.mailbox.id)

@@ -7,7 +7,7 @@ import psycopg2
 
 from odoo import SUPERUSER_ID, api, fields, models
 
-from .company_text import CompanyText
+from ...bridge.company_text import CompanyText
 
 _logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class MailMail(models.Model):
 
         Where that fails, sending it will, and tells why.
         """
-        if not self or not self.env["mail.routing"]._is_configured():
+        if not self or not self.env["ir.mail_server"]._is_configured():
             return
         self.env.flush_all()  # what fails here is no fault of these mails
         try:

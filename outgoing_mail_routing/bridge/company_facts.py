@@ -8,6 +8,7 @@ from odoo.fields import Domain
 
 from ..routing import domain_of
 from .addresses import email_of
+from .facts import Facts
 
 
 class CompanyFacts:
@@ -41,15 +42,15 @@ class CompanyFacts:
             )
         }
         users = users.browse(first_ids.values())
-        self.env["mail.routing"]._fetch_facts(users)
+        Facts(self.env).fetch(users)
         return {
             company_id: users.browse(user_id).with_prefetch(users._prefetch_ids)
             for company_id, user_id in first_ids.items()
         }
 
-    @cached_property
-    def collected(self):
-        """Those addresses of the companies and their users that Odoo itself receives."""
+    @property
+    def emails(self):
+        """The addresses that the companies and these users write from."""
         users = self.env["res.users"].union(*self.typical_users.values())
         emails = (
             *self.companies.mapped("email"),
@@ -57,7 +58,7 @@ class CompanyFacts:
             *users.mapped("email"),
             *users.mapped("email_normalized"),
         )
-        return self.env["mail.routing"]._collected_among(filter(None, emails))
+        return list(filter(None, emails))
 
     @cached_property
     def default_from_emails(self):

@@ -1,12 +1,11 @@
-from odoo import api, fields, models
+"""To whom a server is assigned, for whom it is open, and by which policies it sends."""
+
+from odoo import api, fields, models, tools
 from odoo.exceptions import UserError, ValidationError
-from odoo.fields import Domain
 from odoo.tools import SQL
 
-from ..routing import FilterProblem, parse_filter, problem_of
-from .addresses import is_clean, only_email_of
-from .import_templates import with_template
-from .mail_routing import PROPOSED_FROM, SERVER_FIELDS
+from ...bridge.directory_source import SERVER_FIELDS, DirectorySource
+from ..import_templates import with_template
 
 _SYSTEM = "base.group_system"
 _POLICIES = ("from_policy", "reply_to_policy", "bounce_policy")
@@ -101,22 +100,6 @@ class IrMailServer(models.Model):
         "FROM filter; without a filter the sender address alone if users or companies "
         "are assigned; without that, those at the e-mail domains of its companies; "
         "else every address.",
-    )
-    sender_email = fields.Char(
-        string="Sender Address",
-        compute="_compute_sender_email",
-        inverse="_inverse_sender_email",
-        search="_search_sender_email",
-        tracking=True,
-        groups=_SYSTEM,
-        help="The address that takes the place of a From this server may not send as; "
-        "the name is kept. Proposed from the user name or the FROM filter; empty it to "
-        "return to the proposal.",
-    )
-    sender_email_custom = fields.Char(
-        string="Typed Sender Address",
-        groups=_SYSTEM,
-        help="The sender address that was typed in, where it is not the proposed one.",
     )
     reply_to_policy = fields.Selection(
         selection=[
@@ -248,7 +231,19 @@ class IrMailServer(models.Model):
 
     @api.constrains(*SERVER_FIELDS)
     def _renew_is_configured(self):
-        self.env["mail.routing"]._renew_is_configured()
+        """Forget whether anything is configured, where that changed."""
+        if self._is_configured() != DirectorySource(self.env).get().configured:
+            self.env.registry.clear_cache()
+
+    @api.model
+    @tools.ormcache()
+    def _is_configured(self):
+        """Whether anything is assigned or any policy set, most often without SQL.
+
+        For what a form offers: unlike a directory, the answer misses what SQL changed.
+        Core forgets it where a transaction is rolled back, and in other processes.
+        """
+        return DirectorySource(self.env).get().configured
 
     @api.constrains("own_user_ids")
     def _check_own_users_internal(self):
@@ -313,62 +308,6 @@ class IrMailServer(models.Model):
             "this: its mail would no longer leave. Ask your administrator."
         )
 
-    @api.constrains("from_filter")
-    def _check_from_filter(self):
-        """Refuse a filter that admits nothing because of how it is written.
-
-        :raise ValidationError: names the part and what to write instead
-        """
-        for server in self:
-            if problems := server._get_filter_problems():
-                raise ValidationError("\n".join(problems))
-
-    def _get_filter_problems(self):
-        """What is wrong with parts of the FROM filter, a sentence each."""
-        self.ensure_one()
-        return [
-            self._describe_filter_problem(part, problem)
-            for part in self._parse_from_filter(self.from_filter)
-            if (problem := problem_of(part))
-        ]
-
-    @api.model
-    def _describe_filter_problem(self, part, problem):
-        """Why a part of a FROM filter admits no mail, and what to write instead."""
-        remedies = {
-            FilterProblem.SEPARATOR: self.env._("Separate them by commas."),
-            FilterProblem.WILDCARD: self.env._(
-                "List each domain by itself: there are no wildcards."
-            ),
-            FilterProblem.LINK: self.env._("Write the domain alone, without a link."),
-            FilterProblem.LEADING_AT: self.env._("Leave out the @ before a domain."),
-            FilterProblem.DOT: self.env._("Leave out the dot at the beginning or end."),
-            FilterProblem.OTHER: self.env._(
-                "Write a domain such as example.com, or an address such as "
-                "office@example.com."
-            ),
-        }
-        return self.env._(
-            "“%(part)s” in the FROM filter is no domain and no e-mail address: it "
-            "admits no mail. %(remedy)s",
-            part=part,
-            remedy=remedies[problem],
-        )
-
-    @api.constrains("reply_to_policy", "reply_to_email")
-    def _check_reply_to_email(self):
-        for server in self:
-            if server.reply_to_email:
-                self._parse_one_address(server.reply_to_email)
-            elif server.reply_to_policy == "custom":
-                raise ValidationError(
-                    self.env._(
-                        "“%(server)s” sends answers to another address: fill in the "
-                        "reply address.",
-                        server=server.name,
-                    )
-                )
-
     @api.ondelete(at_uninstall=False)
     def _unlink_except_in_use(self):
         """Refuse to delete what is assigned, or set on templates and mailings.
@@ -388,91 +327,6 @@ class IrMailServer(models.Model):
                         usages="\n".join(f"- {usage}" for usage in usages[server.id]),
                     )
                 )
-
-    # ------------------------------------------------------------------
-    # Computed fields
-    # ------------------------------------------------------------------
-
-    @api.depends("from_filter", *PROPOSED_FROM)
-    def _compute_sender_email(self):
-        for server in self:
-            server.sender_email = server.sender_email_custom or server._propose_sender()
-
-    def _inverse_sender_email(self):
-        """Keep what was typed apart from what is proposed.
-
-        Core does not compute a field again that was just written: what was emptied
-        or typed in another form takes its final value here.
-        """
-        for server in self:
-            typed = server.sender_email
-            email = typed and self._parse_one_address(typed)
-            proposed = server._propose_sender()
-            server.sender_email_custom = email if email and email != proposed else False
-            final = server.sender_email_custom or proposed
-            if typed != final:
-                server.sender_email = final
-
-    @api.model
-    def _search_sender_email(self, operator, value):
-        """Ask all servers: what they log in with need not be in the database."""
-        servers = self.search_fetch([], ["from_filter", "sender_email_custom"])
-        found = servers.filtered_domain([("sender_email", operator, value)])
-        return Domain("id", "in", found.ids)
-
-    def _propose_sender(self):
-        """The login if it is an address that the filter admits, else the filter's."""
-        self.ensure_one()
-        usable = self._parse_usable(self.from_filter)
-        login = self._get_login_email()
-        if login and usable.admits(login):
-            return login
-        return next(iter(usable.addresses), False)
-
-    def _get_login_email(self):
-        """The address that it logs in with, if it does and that is one.
-
-        A certificate and the command line leave what was typed as *Username* unused,
-        and hidden, as core's ``_connect__`` has it.
-        """
-        if not self._has_login() or self.smtp_authentication in ("certificate", "cli"):
-            return False
-        return is_clean(self.smtp_user) and only_email_of(self.smtp_user)
-
-    def _has_login(self):
-        """Whether its login may be asked for.
-
-        Where another addon takes logins from a file, asking for one computes all of its
-        fields, and on a form of a new server loses what was typed and the defaults.
-        """
-        field = self._fields["smtp_user"]
-        typed = self.id in field._get_cache(self.env)
-        return field.store or bool(self._origin) or typed
-
-    @api.model
-    def _parse_usable(self, text):
-        """A FROM filter without the parts that are no address and no domain.
-
-        :rtype: routing.FromFilter
-        """
-        return parse_filter(text or "", self._parse_from_filter(text))
-
-    @api.model
-    def _parse_one_address(self, text):
-        """The normalised address of a field that must hold exactly one.
-
-        :raise ValidationError: no address, several, or a control character
-        """
-        email = only_email_of(text)
-        if not email or not is_clean(text):
-            raise ValidationError(
-                self.env._(
-                    "“%(text)s” is not one e-mail address. Type a single address such "
-                    "as office@example.com.",
-                    text=text,
-                )
-            )
-        return email
 
     # ------------------------------------------------------------------
     # Where it is in use

@@ -1,5 +1,6 @@
 """The hooks into core's sending: which server, which From, which headers."""
 
+import logging
 from email.message import Message
 
 from odoo import api, models
@@ -8,11 +9,13 @@ from odoo.http import request
 
 from odoo.addons.base.models.ir_mail_server import extract_rfc2822_addresses
 
-from ..routing import Reason, decides_headers
-from .routed_from import RoutedFrom
+from ...bridge.carrier import RoutedFrom
+from ...bridge.directory_source import DirectorySource
+from ...bridge.explanation import sentence_of
+from ...bridge.message_headers import ROUTING_KEYS, MessageHeaders
+from ...routing import Reason, decides_headers
 
-# What core's sending reads from the context, and sets there itself
-ROUTING_KEYS = ("domain_notifications_email", "domain_bounce_address")
+_logger = logging.getLogger(__name__)
 
 # By these a caller of send_email() names the server itself
 _SERVER_ARGUMENTS = ("mail_server_id", "smtp_server", "smtp_session")
@@ -63,7 +66,7 @@ class IrMailServer(models.Model):
                 "Choose another server on the mail or its template, or allow the "
                 "company on the server."
             )
-        return f"{self.env['mail.routing']._sentence(step)} {advice}"
+        return f"{sentence_of(self.env, step)} {advice}"
 
     @api.model
     def send_email(self, message, *args, **kwargs):
@@ -75,7 +78,7 @@ class IrMailServer(models.Model):
         servers = self._for_message(message, kwargs)
         named = (*args, *map(kwargs.get, _SERVER_ARGUMENTS))
         send_email = super(IrMailServer, servers).send_email
-        if any(named) or not self.env["mail.routing"]._get_directory().configured:
+        if any(named) or not DirectorySource(self.env).get().configured:
             return send_email(message, *args, **kwargs)
         session = servers._connect__(smtp_from=message["From"])
         sent = send_email(message, **{**kwargs, "smtp_session": session})
@@ -103,6 +106,13 @@ class IrMailServer(models.Model):
         """Set the headers of the route that the session's From carries."""
         routed = getattr(smtp_session, "smtp_from", None)
         if not isinstance(routed, RoutedFrom):
+            if routed and self._is_configured():
+                _logger.warning(
+                    "The mail %s from %s lost its route, as another addon made a new "
+                    "text of the From: it leaves with the headers that core gives it.",
+                    message["Message-Id"],
+                    routed,
+                )
             return super()._prepare_email_message__(message, smtp_session)
         headers = self._get_routed_headers(message, routed)
         self._set_headers(message, headers)
@@ -123,7 +133,7 @@ class IrMailServer(models.Model):
         the route leaves that one to core, Return-Path becomes what core answers.
         """
         headers = {}
-        plan = self.env["mail.routing"]._plan_message_headers(message, routed)
+        plan = MessageHeaders(self.env).plan(message, routed)
         if routed.decision.decides_from:
             headers["From"] = str(routed)
         if routed.decision.rewritten:

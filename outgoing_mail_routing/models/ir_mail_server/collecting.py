@@ -3,7 +3,7 @@
 from odoo import models
 from odoo.exceptions import UserError
 
-from ..routing.incoming import guess_imap_host, is_sending_only
+from ...routing.incoming import guess_imap_host, is_sending_only
 
 
 class IrMailServer(models.Model):

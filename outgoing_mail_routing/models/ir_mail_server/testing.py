@@ -3,13 +3,12 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from .addresses import email_of
-from .telling import is_told, tell_of
-
-# The context key, and the value of it, under which the connection is tested with the
-# envelope sender. The value is an object of this process: no client can send it.
-_TESTED_KEY = "outgoing_mail_routing_tested"
-_ENVELOPE_SENDER = object()
+from ...bridge.addresses import email_of
+from ...bridge.carrier import EnvelopeTest
+from ...bridge.directory_source import DirectorySource
+from ...bridge.explanation import check_administrator
+from ...bridge.preview import Preview
+from ...bridge.telling import is_told, tell_of
 
 
 class IrMailServer(models.Model):
@@ -34,7 +33,7 @@ class IrMailServer(models.Model):
         "smtp_pass",
     )
     def _compute_tested_date(self):
-        """Forget a test of what is now another connection."""
+        """Empty the date where the connection changed: the test was of another one."""
         self.tested_date = False
 
     def test_smtp_connection(self, *args, **kwargs):
@@ -46,8 +45,7 @@ class IrMailServer(models.Model):
         result = super().test_smtp_connection(*args, **kwargs)
         tested = self._get_tested_addresses()
         if others := self.filtered(lambda server: len(tested[server]) > 1):
-            others = others.with_context(**{_TESTED_KEY: _ENVELOPE_SENDER})
-            super(IrMailServer, others).test_smtp_connection()
+            super(IrMailServer, EnvelopeTest().on(others)).test_smtp_connection()
         self.sudo().tested_date = fields.Datetime.now()
         addresses = dict.fromkeys(
             email for emails in tested.values() for email in emails
@@ -66,7 +64,7 @@ class IrMailServer(models.Model):
 
         :return: a notification; a server that fails keeps no other from its test
         """
-        self.env["mail.routing"]._check_administrator()
+        check_administrator(self.env)
         answers = [server._try_connection() for server in self]
         failures = [
             f"{server}: {said}" for server, passed, said in answers if not passed
@@ -106,7 +104,7 @@ class IrMailServer(models.Model):
     def _get_test_email_from(self):
         """What mail of this server really leaves as, where not core decides that."""
         self.ensure_one()
-        envelope = self.env.context.get(_TESTED_KEY) is _ENVELOPE_SENDER
+        envelope = EnvelopeTest.of(self.env) is not None
         addresses = self._get_own_test_addresses()
         return addresses[envelope] if addresses else super()._get_test_email_from()
 
@@ -122,15 +120,14 @@ class IrMailServer(models.Model):
         """
         self.check_access("read")
         server = self.sudo().with_context(active_test=False)
-        routing = server.env["mail.routing"]
         in_use = {"active": True, "out_of_service": False}
-        directory = routing._build_directory({server.id: in_use})
-        profile = directory.get(server.id)
+        directory = DirectorySource(server.env).build({server.id: in_use})
+        preview, profile = Preview(server.env, directory), directory.get(server.id)
         if profile.owner_id or not (profile.assigned or profile.has_sender_policy):
             return []
-        mails, _untold = server._get_example_mails(directory, profile, profile.id)
+        mails, _untold = server._get_example_mails(preview, profile, profile.id)
         mail = next(iter(mails), None) or tell_of(
-            self.env.user, server._get_users_mail, directory, profile.id
+            self.env.user, server._get_users_mail, preview, profile.id
         )
         if not is_told(mail):
             return []

@@ -9,11 +9,11 @@ context, as an object of this process: no client can send one.
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-_KEY = "outgoing_mail_routing_origin"
+from .carrier import Carried
 
 
 @dataclass(frozen=True)
-class Origin:
+class Origin(Carried):
     """Where messages come from.
 
     ``template_id`` is the template that they are made from, 0 for none.
@@ -26,18 +26,14 @@ class Origin:
     scheduled_by: int = 0
     changed_by: frozenset[int] = frozenset()
 
-    def on(self, records):
-        """The same records, in a context in which messages are made from here."""
-        return records.with_context(**{_KEY: self})
-
     @contextmanager
     def during(self, env):
         """Let all messages be made from here that this transaction makes meanwhile."""
-        env.cr.cache[_KEY] = self
+        env.cr.cache[self._key] = self
         try:
             yield
         finally:
-            env.cr.cache.pop(_KEY, None)
+            env.cr.cache.pop(self._key, None)
 
     def get_asking_ids(self, env):
         """The ids of the users for whom messages are made now.
@@ -62,10 +58,9 @@ class Origin:
 
 def origin_of(env):
     """Where messages that are made in an environment come from."""
-    origin = env.context.get(_KEY) or env.cr.cache.get(_KEY)
-    return origin if isinstance(origin, Origin) else Origin()
+    return Origin.of(env) or env.cr.cache.get(Origin._key) or Origin()
 
 
 def without_origin(context):
     """A context without where messages come from, which cannot be stored."""
-    return {key: value for key, value in context.items() if key != _KEY}
+    return {key: value for key, value in context.items() if key != Origin._key}

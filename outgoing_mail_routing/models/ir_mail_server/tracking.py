@@ -14,25 +14,29 @@ from odoo import SUPERUSER_ID, api, fields, models, tools
 from odoo.exceptions import UserError
 from odoo.fields import Command, Domain
 
-
-# The context key of the notes that are written at the end
-_NOTES_KEY = "outgoing_mail_routing_notes"
+from ...bridge.carrier import Carried
 
 
-class Notes(list):
-    """Values of the messages that one transaction logs, ``servers`` as who logs them.
+class Notes(Carried):
+    """Collects the messages that one transaction logs, to write them at once."""
 
-    No client can send one.
-    """
+    def __init__(self):
+        self.servers = None  # as who logs them
+        self.values_list = []
 
-    servers = None
+    def collect(self, servers, values_list):
+        """Take messages that ``servers`` would create."""
+        self.servers = servers.with_context(**{self._key: None})
+        self.values_list += values_list
 
-    def write(self):
-        """Create the messages, and then their tracking values, at once."""
-        if not self:
+    def post(self):
+        """Create the messages, and then their tracking values."""
+        if not self.values_list:
             return
-        commands_list = [values.pop("tracking_value_ids") for values in self]
-        messages = self.servers._message_create(self)
+        commands_list = [
+            values.pop("tracking_value_ids") for values in self.values_list
+        ]
+        messages = self.servers._message_create(self.values_list)
         self.servers.env["mail.tracking.value"].sudo().create(
             [
                 {**values, "mail_message_id": message.id}
@@ -109,20 +113,18 @@ class IrMailServer(models.Model):
     def _message_track(self, fields_iter, initial_values_dict):
         """Write the notes of all servers at once; core writes one after the other."""
         notes = Notes()
-        servers = self.with_context(**{_NOTES_KEY: notes})
-        tracking = super(IrMailServer, servers)._message_track(
+        tracking = super(IrMailServer, notes.on(self))._message_track(
             fields_iter, initial_values_dict
         )
-        notes.write()
+        notes.post()
         return tracking
 
     def _message_create(self, values_list):
         """Keep a note where others follow: see :meth:`_message_track`."""
-        notes = self.env.context.get(_NOTES_KEY)
-        if not isinstance(notes, Notes):
+        notes = Notes.of(self.env)
+        if notes is None:
             return super()._message_create(values_list)
-        notes.servers = self.with_context(**{_NOTES_KEY: None})
-        notes += values_list
+        notes.collect(self, values_list)
         return self.env["mail.message"]
 
     # ------------------------------------------------------------------

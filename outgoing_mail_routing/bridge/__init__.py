@@ -1,0 +1,16 @@
+"""The floor between the decision and the models: plain classes on an environment.
+
+It turns records into the facts that ``routing/`` decides on, and its answers into
+headers and sentences. Models and wizards use it; it imports ``routing/`` and no model,
+so that an editor and a type checker see where a mail goes.
+
+* ``directory_source``: the index of all servers, and what of records it is made of.
+* ``facts``: users, companies, addresses and messages as facts of a request.
+* ``company_facts``: what the forms of companies tell of, for many of them at once.
+* ``preview``: where mail would go that nobody has made, for forms and pages.
+* ``message_headers``: From, Reply-To and Return-Path of a routed message.
+* ``explanation``: a route as an administrator reads it.
+* ``carrier``: how facts and decisions travel through core, and cannot be forged.
+* ``origin``, ``company_text``: what else travels so.
+* ``addresses``, ``from_filters``, ``telling``: texts of whatever kind.
+"""

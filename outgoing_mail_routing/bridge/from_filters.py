@@ -1,0 +1,35 @@
+"""FROM filters, taken apart by core and read in two ways."""
+
+from odoo import tools
+
+from ..routing import FromFilter, parse_filter
+from .addresses import email_of, is_clean
+
+
+def read_as_core(env, text):
+    """A FROM filter as core's ``_match_from_filter`` takes it apart.
+
+    A part that is no address although it has an ``@`` admits, in core, a From that is
+    no address either: it becomes the address ``""``. One with a control character is
+    left out: it must not get into the From that is made of it.
+
+    :param str text: the field of a server, maybe ``False``
+    :rtype: routing.FromFilter
+    """
+    parts = list(filter(is_clean, env["ir.mail_server"]._parse_from_filter(text)))
+    return FromFilter(
+        text or "",
+        tuple(email_of(part) for part in parts if "@" in part),
+        tuple(
+            tools.mail.email_domain_normalize(part) for part in parts if "@" not in part
+        ),
+    )
+
+
+def read_usable(env, text):
+    """A FROM filter without the parts that are no address and no domain.
+
+    :param str text: the field of a server, maybe ``False``
+    :rtype: routing.FromFilter
+    """
+    return parse_filter(text or "", env["ir.mail_server"]._parse_from_filter(text))

@@ -1,0 +1,6 @@
+from . import sending
+from . import splitting
+from . import facts
+from . import makers
+from . import company
+from . import explaining

@@ -1,0 +1,211 @@
+"""For whom each mail is, and what else its route depends on."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from odoo import SUPERUSER_ID, models
+from odoo.tools.mail import email_split_and_format_normalize
+
+from ...bridge.addresses import email_of
+from ...bridge.carrier import RequestFrom
+from ...bridge.company_text import NOBODYS_MODELS
+from ...bridge.facts import Facts, may_be_sender
+from ...routing import Company, Person, Request
+
+# What of a message its route depends on
+_ROUTED_BY = (
+    *("create_uid", "author_id", "email_from", "model", "res_id"),
+    *("record_company_id", "record_alias_domain_id"),
+    *("made_by_gateway", "message_type", "server_template_id"),
+)
+
+
+@dataclass(frozen=True)
+class MailFacts:
+    """For whom a mail is; what is left out does not matter to its route."""
+
+    sender: Person | None = None
+    sender_named: bool = False
+    colleagues: tuple[Person, ...] = ()
+    company: Company | None = None
+    personal_id: int = 0
+    collected: bool = False
+    forced_open: bool = True
+
+
+class MailMail(models.Model):
+    _inherit = "mail.mail"
+
+    def _get_asked(self, directory, explain=False):
+        """What each mail asks; mails that ask the same share one object.
+
+        :param routing.Directory directory: all servers
+        :param bool explain: gather also what does not change the answer
+        :return: ``{mail.mail id: RequestFrom}``, in the order of the queue
+        """
+        values_list = self.with_context(prefetch_fields=False).read(
+            ["id", "email_from", "mail_server_id", "record_alias_domain_id"]
+            + ["create_uid"],
+            load=None,
+        )
+        # read() leaves out mails that another process has sent and deleted
+        mails = self.browse(values["id"] for values in values_list)
+        facts = mails._get_mail_facts(directory, explain)
+        asked, questions, defaults = {}, {}, {}
+        for values in values_list:
+            formatted = email_split_and_format_normalize(values["email_from"])
+            question = (
+                values["record_alias_domain_id"],
+                formatted[0] if formatted else values["email_from"],
+                values["mail_server_id"] or 0,
+                facts[values["id"]],
+            )
+            if question not in questions:
+                alias_domain_id, email_from, forced_id, of_mail = question
+                if alias_domain_id not in defaults:
+                    env = self.browse(values["id"])._get_alias_domain_env()
+                    defaults[alias_domain_id] = Facts(env).default_facts()
+                core_facts = Facts.core_facts(email_from, defaults[alias_domain_id])
+                request = Request(**vars(of_mail), forced_id=forced_id, **core_facts)
+                questions[question] = RequestFrom(request, directory)
+            asked[values["id"]] = questions[question]
+        return asked
+
+    def _get_mail_facts(self, directory, explain):
+        """Sender, colleagues, company and personal server of each mail.
+
+        Where nothing is assigned nor any policy set they change nothing but core's
+        personal servers, so only these are looked up, unless it is to be explained.
+        Needs the same few statements however many mails there are.
+
+        :return: ``{mail.mail id: MailFacts}``
+        """
+        personal_ids = self._get_personal_server_ids(directory)
+        if not (directory.configured or explain):
+            return {id_: MailFacts(personal_id=personal_ids[id_]) for id_ in self._ids}
+        known = Facts(self.env)
+        self.sudo().mail_message_id.fetch(_ROUTED_BY)
+        emails = self._get_emails_to_look_up(explain or directory.assigned_to_users)
+        by_email = known.users_by_email(emails)
+        by_sender = known.users_by_sender_address(emails, directory)
+        collected = known.collected_among(emails)
+        senders = {mail.id: mail.sudo()._get_sender(by_email) for mail in self}
+        companies = self._get_companies(senders)
+        person, company = cache(known.person), cache(known.company)
+        return {
+            mail.id: MailFacts(
+                sender=person(senders[mail.id]),
+                sender_named=senders[mail.id] != mail.sudo()._get_maker(),
+                colleagues=tuple(
+                    person(user)
+                    for user in mail.sudo()._get_colleagues(
+                        senders[mail.id], by_email, by_sender
+                    )
+                ),
+                company=company(companies[mail.id]),
+                personal_id=personal_ids[mail.id],
+                collected=email_of(mail.email_from) in collected,
+                forced_open=mail.sudo()._is_forced_server_open(companies[mail.id]),
+            )
+            for mail in self
+        }
+
+    def _get_emails_to_look_up(self, users_matter):
+        """The From headers that have to be traced to users and aliases.
+
+        :param bool users_matter: where no server is assigned to users, a From only
+            tells for whom mail without an author was made by Odoo
+        """
+        return [
+            message.email_from
+            for message in self.sudo().mail_message_id
+            if users_matter
+            or (not message.author_id and message.create_uid.id == SUPERUSER_ID)
+        ]
+
+    def _get_personal_server_ids(self, directory):
+        """The personal server that core lets each mail use, 0 for none.
+
+        Core's own conditions decide, and whether the owner still uses it. Once
+        something is configured, what is sent for nobody leaves through none.
+        """
+        if not directory.owner_ids:
+            return dict.fromkeys(self._ids, 0)
+        known = Facts(self.env)
+        server_ids = {}
+        for mail in self.sudo():
+            maker = mail._get_maker()
+            forced_id = mail.mail_server_id.id
+            server_id = known.personal_server_id(maker, directory, forced_id)
+            if server_id != forced_id and directory.configured and mail._is_nobodys():
+                server_id = 0
+            server = self.env["ir.mail_server"].sudo().browse(server_id or ())
+            allowed = mail._filter_mail_mail_servers(server)
+            server_ids[mail.id] = server_id if allowed else 0
+        return server_ids
+
+    def _is_bulk(self):
+        """Whether the mail belongs to a mass mailing."""
+        return "mailing_id" in self._fields and bool(self.mailing_id)
+
+    def _is_nobodys(self):
+        """Whether Odoo itself sends the mail, whoever made it do so.
+
+        Campaigns, and what core sends about user accounts, digests and bounces.
+        """
+        return (
+            self._is_bulk()
+            or bool(self.sent_for_company_id)
+            or self.mail_message_id.model in NOBODYS_MODELS
+        )
+
+    def _get_senders(self):
+        """The internal users that the mails are sent for, by ``mail.mail`` id."""
+        users = Facts(self.env).users_by_email(
+            self._get_emails_to_look_up(users_matter=False)
+        )
+        return {mail.id: mail.sudo()._get_sender(users) for mail in self}
+
+    def _get_sender(self, users_by_email):
+        """The internal user the mail is sent for, or nobody.
+
+        Who made it, not who is named on it; only what Odoo made itself is sent for
+        the user behind its author, or, without an author, behind its From.
+
+        :param dict users_by_email: internal users by normalised e-mail
+        :return: a ``res.users`` record or the empty recordset
+        """
+        self.ensure_one()
+        message = self.mail_message_id
+        maker = self._get_maker()
+        if self._is_nobodys():
+            return maker.browse()
+        if may_be_sender(maker):
+            return maker
+        if maker.id != SUPERUSER_ID:
+            return maker.browse()
+        if message.author_id:
+            return self._get_author_user()
+        users = users_by_email.get(email_of(message.email_from), maker)
+        return users if len(users) == 1 and users != maker else maker.browse()
+
+    def _get_author_user(self):
+        """The active internal user behind the author; the first of several."""
+        users = self.mail_message_id.author_id.user_ids
+        return users.filtered(may_be_sender).sorted("id")[:1]
+
+    def _get_colleagues(self, sender, *users_by_address):
+        """Other internal users whose address is the From, or who are its author.
+
+        :param res.users sender: nobody has no colleagues
+        :param dict users_by_address: internal users by normalised address
+        """
+        if not sender:
+            return sender
+        email = email_of(self.mail_message_id.email_from)
+        named = sender
+        if self.mail_message_id.author_id != sender.partner_id:
+            named = self._get_author_user()
+        for users in users_by_address:
+            named |= users.get(email, sender)
+        return named - sender

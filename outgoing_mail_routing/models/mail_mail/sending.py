@@ -1,0 +1,99 @@
+"""Sending: nothing that a client wrote steers it, and no error names a server."""
+
+import logging
+import re
+
+from odoo import SUPERUSER_ID, models
+
+from odoo.addons.base.models.ir_mail_server import MailDeliveryException
+
+from ...bridge.carrier import Failures
+from ...bridge.message_headers import ROUTING_KEYS
+
+_logger = logging.getLogger(__name__)
+
+# What a mail says of its sender is decided by its route, and by core
+_SENDER_HEADERS = frozenset(
+    {"return-path", "sender", "errors-to", "resent-from", "resent-sender"}
+)
+
+# The name of a header (RFC 5322, section 3.6.8): a line break in it begins another one
+_HEADER_NAME = re.compile(r"[!-9;-~]+")
+
+
+class MailMail(models.Model):
+    _inherit = "mail.mail"
+
+    def send(self, auto_commit=False, raise_exception=False, **kwargs):
+        """Hide servers in errors, and raise for mails that could not be routed."""
+        failures = Failures()
+        mails = failures.on(self._without_client_keys())
+        try:
+            result = super(MailMail, mails).send(auto_commit, raise_exception, **kwargs)
+            if failures.reasons and raise_exception:
+                raise MailDeliveryException(failures.reasons[0])
+            return result
+        except MailDeliveryException as error:
+            if self.env["ir.mail_server"].sudo(False).has_access("read"):
+                raise
+            raise self._hide_mail_server(error) from None
+
+    def _hide_mail_server(self, error):
+        """What is raised for users: the text of an error may name host or login.
+
+        :param MailDeliveryException error: as core raises it, maybe with its cause
+        """
+        _logger.info("Mail %s could not be sent: %s", self.ids, error)
+        cause = [arg for arg in error.args if isinstance(arg, ConnectionRefusedError)]
+        return MailDeliveryException(
+            self.env._("The mail could not be sent. Ask your administrator why."),
+            # its class tells core's callers what to say
+            *(type(arg)() for arg in cause),
+        )
+
+    def _without_client_keys(self):
+        """These mails in a context that steers nothing: a client may have sent it.
+
+        Core sends after the request, as OdooBot, but in the context of the request.
+        What it sets itself, for the alias domain of a mail, comes after this. The keys
+        of default values do not get here: core's ``sudo()`` takes them out.
+        """
+        context = dict(self.env.context)
+        opened = set(context.get("allowed_company_ids") or ())
+        makers = self.sudo().create_uid if opened else ()
+        if any(
+            opened - set(maker._get_company_ids())
+            for maker in makers
+            if maker.id != SUPERUSER_ID
+        ):
+            context["allowed_company_ids"] = []  # with_context() keeps a missing one
+        for key in ROUTING_KEYS:
+            context.pop(key, None)
+        return self.with_env(self.env(context=context))
+
+    def _prepare_outgoing_list(self, *args, **kwargs):
+        """Take no envelope sender out of ``headers``, which a user may have written.
+
+        Core keeps their Return-Path, and makes it the envelope sender. Any user gives
+        headers along with a message or a template, so what they say of the sender is
+        left out, in whatever spelling, as is what is no name of a header, and
+        Return-Path is what core computes itself. With nothing configured they are
+        core's.
+        """
+        emails = super()._prepare_outgoing_list(*args, **kwargs)
+        if self.env["ir.mail_server"]._is_configured():
+            own = {"Return-Path": self._get_odoos_bounce_email()}
+            for email in emails:
+                kept = {
+                    name: value
+                    for name, value in email["headers"].items()
+                    if _HEADER_NAME.fullmatch(str(name))
+                    and str(name).lower() not in _SENDER_HEADERS
+                }
+                email["headers"] = {**kept, **own}
+        return emails
+
+    def _get_odoos_bounce_email(self):
+        """The bounce address that core computes for a mail, or nothing."""
+        of_alias_domain = self.record_alias_domain_id.sudo().bounce_email
+        return of_alias_domain or self.env.company.bounce_email

@@ -1,0 +1,137 @@
+"""Splitting a queue into batches, each with one server, From and set of headers."""
+
+import logging
+from collections import defaultdict
+from contextlib import nullcontext
+
+import psycopg2
+
+from odoo import models, tools
+
+from ...bridge.carrier import Failures
+from ...bridge.directory_source import DirectorySource
+from ...bridge.message_headers import in_alias_domain
+from ...bridge.telling import text_of
+from ...routing import session_key
+
+_logger = logging.getLogger(__name__)
+
+
+class MailMail(models.Model):
+    _inherit = "mail.mail"
+
+    def _split_by_mail_configuration(self):
+        """Batches of mails that share server, From and the headers of their route.
+
+        Takes the place of core's split, which filters all servers for every mail.
+        With nothing assigned the batches are core's, in core's order.
+        """
+        own = type(self)
+        routes = self._ask_apart(
+            own._get_routed, own._fail_to_route, DirectorySource(self.env).get()
+        )
+        ids_by_session = defaultdict(list)
+        for mail in self.browse(routes):
+            routed = routes[mail.id]
+            profile = routed.decision.profile
+            server_id = profile.id if profile else False
+            alias_domain_id = mail.record_alias_domain_id.id
+            key = (server_id, alias_domain_id, routed, session_key(routed.decision))
+            ids_by_session[key].append(mail.id)
+        batch_size = self._get_session_batch_size()
+        for (server_id, alias_domain_id, routed, _key), ids in ids_by_session.items():
+            for batch_ids in tools.split_every(batch_size, ids):
+                yield server_id, alias_domain_id, routed, batch_ids
+
+    def _ask_apart(self, ask, fail, directory):
+        """The answers for these mails; whatever is wrong with one fails that one alone.
+
+        All are asked at once. Only where that fails, each half is, and so on down to
+        the one mail that is to blame.
+
+        :param ask: called with mails and the directory, answers a dictionary by mail id
+        :param fail: called with the one mail and the error, answers one in its place
+        :param routing.Directory directory: all servers
+        """
+        try:
+            with self.env.cr.savepoint() if directory.configured else nullcontext():
+                return ask(self, directory)
+        except (MemoryError, psycopg2.OperationalError):
+            raise  # nothing that one mail could be blamed for
+        except Exception as error:
+            if isinstance(error, psycopg2.Error) and not directory.configured:
+                raise
+            if len(self) == 1:
+                return fail(self, error)
+        middle = len(self) // 2
+        parts = (self[:middle].with_prefetch(), self[middle:].with_prefetch())
+        first, second = (mails._ask_apart(ask, fail, directory) for mails in parts)
+        return first | second
+
+    def _get_routed(self, directory, explain=False):
+        """The route of each of these mails, without sending any.
+
+        The one door for whatever sends mails, explains them or tests with them. Mails
+        that ask the same question share the answer.
+
+        :param routing.Directory directory: all servers
+        :param bool explain: gather also what does not change the answer
+        :return: ``{mail.mail id: RoutedFrom}``, in the order of the queue; without
+            mails that another process has sent and deleted
+        """
+        asked = self._get_asked(directory, explain)
+        routed = {}
+        for mail in self.browse(asked):
+            question = (mail.record_alias_domain_id, id(asked[mail.id]))
+            if question not in routed:
+                routed[question] = mail._find_route(asked[mail.id])
+            asked[mail.id] = routed[question]
+        return asked
+
+    def _fail_to_route(self, error):
+        """Let one mail fail as core lets it where it cannot be sent.
+
+        :return: no route, as :meth:`_get_routed` answers it
+        """
+        _logger.warning("Mail %s cannot be routed", self.ids, exc_info=error)
+        reason = self.env._(
+            "The outgoing mail server for this mail could not be found out: %(error)s. "
+            "Correct the mail, or delete it.",
+            error=text_of(error),
+        )
+        failure = {"failure_reason": reason, "failure_type": "unknown"}
+        if failures := Failures.of(self.env):
+            failures.reasons.append(reason)
+        try:
+            with self.env.cr.savepoint():
+                self.write({"state": "exception", **failure})
+                self._postprocess_sent_message([], [], **failure)
+        except (MemoryError, psycopg2.OperationalError):
+            raise
+        except Exception:
+            _logger.exception("The failure of mail %s cannot be shown", self.ids)
+            self.write({"state": "exception", **failure})
+        return {}
+
+    def _find_route(self, asked):
+        """The route of a mail.
+
+        As in core, ``_find_mail_server`` is asked where no server is forced.
+
+        :param RequestFrom asked: the From of the mail, with its facts
+        :rtype: RoutedFrom
+        """
+        servers = self._get_alias_domain_env()["ir.mail_server"]
+        routing = servers.env["mail.routing"]
+        if asked.request.forced_id:
+            return routing._route(asked)
+        return routing._accept_answer(asked, *servers._find_mail_server(asked))
+
+    def _get_session_batch_size(self):
+        """How many mails one SMTP session carries at most, as in core."""
+        params = self.env["ir.config_parameter"].sudo()
+        return int(params.get_param("mail.session.batch.size")) or 1000
+
+    def _get_alias_domain_env(self):
+        """The environment that core gives these mails, all of one alias domain."""
+        return in_alias_domain(self.env, self.record_alias_domain_id.sudo())
