@@ -1,5 +1,6 @@
 """What records say, as the facts of a ``routing.Request``."""
 
+import logging
 from collections import defaultdict
 
 from odoo import SUPERUSER_ID
@@ -7,6 +8,9 @@ from odoo import SUPERUSER_ID
 from ..routing import Company, Person, Request, spellings
 from .addresses import email_of, name_of
 from .from_filters import read_as_core
+from .telling import NOT_OF_TEXTS
+
+_logger = logging.getLogger(__name__)
 
 # What of a user, and of the partner behind, tells where their mail leaves
 USER_FIELDS = (
@@ -57,6 +61,12 @@ class Facts:
         """
         users.fetch(USER_FIELDS)
         users.partner_id.fetch(PARTNER_FIELDS)
+        try:
+            users.mapped("email_formatted")  # core computes it for all at once
+        except NOT_OF_TEXTS:
+            raise
+        except Exception:
+            _logger.debug("The address of one of %s is no header", users)
 
     def company(self, company):
         """The facts of a company, saved or not, and of those it is a branch of."""

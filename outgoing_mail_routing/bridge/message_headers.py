@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
+from functools import cached_property
 from types import SimpleNamespace
 
 from odoo import SUPERUSER_ID
 
 from ..routing import HeaderFacts, HeaderPlan, header_route, plan_headers
-from .addresses import email_of, only_email_of
+from .addresses import as_header, email_of, only_email_of
 
 # What core's sending reads from the context, and sets there itself
 ROUTING_KEYS = ("domain_notifications_email", "domain_bounce_address")
@@ -53,7 +54,7 @@ class MessageHeaders:
     def plan(self, message, routed):
         """What the route sets in the headers of a message about to be sent.
 
-        :param email.message.EmailMessage message: as core built it
+        :param message: as core built it, or a mapping of its headers
         :param RoutedFrom routed: the From of the session it is sent over
         :rtype: routing.HeaderPlan
         """
@@ -97,10 +98,10 @@ class MessageHeaders:
 
         :param RoutedFrom routed: the route
         """
-        email_from = routed.request.email_from
+        email_from = as_header(routed.request.email_from)
         reply_to = self._get_odoos_reply_email(email_from)
-        message = EmailMessage(policy=SMTP)
-        message["From"], message["Reply-To"] = email_from, reply_to
+        # a message would parse both again, for each of thousands of users
+        message = {"From": email_from, "Reply-To": reply_to, "Return-Path": None}
         return email_of(self.plan(message, routed).reply_to or reply_to)
 
     def _get_odoos_reply_email(self, email_from):
@@ -108,9 +109,14 @@ class MessageHeaders:
 
         :param str email_from: the From header, for answers that Odoo does not receive
         """
+        return self._catchall or email_of(email_from)
+
+    @cached_property
+    def _catchall(self):
+        """The address at which Odoo receives answers, empty for none."""
         # core puts the name of who asks before it
         threads = self.env["mail.thread"].with_user(SUPERUSER_ID)
-        return email_of(threads._notify_get_reply_to(default=email_from)[False])
+        return email_of(threads._notify_get_reply_to(default="")[False])
 
     def foresee(self, routed):
         """The headers that a mail about no record leaves with on a route.

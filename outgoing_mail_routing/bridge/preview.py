@@ -19,12 +19,14 @@ class ForeseenMail:
     """A mail that would be sent now, about no record, and the route it would take.
 
     ``sender`` is the user who writes it, empty for mail of nobody in particular;
-    ``company`` is the one that it is sent for.
+    ``company`` is the one that it is sent for. ``message_headers`` are those of all its
+    messages.
     """
 
     sender: models.BaseModel
     company: models.BaseModel
     routed: RoutedFrom
+    message_headers: MessageHeaders
 
     @property
     def decision(self) -> Decision:
@@ -44,7 +46,12 @@ class ForeseenMail:
     @cached_property
     def headers(self):
         """The ``MailHeaders`` it leaves with."""
-        return MessageHeaders.of_company(self.company).foresee(self.routed)
+        return self.message_headers.foresee(self.routed)
+
+    @cached_property
+    def reply_email(self):
+        """The address that answers go to."""
+        return self.message_headers.get_reply_email(self.routed)
 
     def with_headers(self):
         """This mail, its headers read already.
@@ -82,6 +89,8 @@ class Preview:
         self._collected = set()
         self._users_by_address = ({}, {})
         self._defaults = {}
+        self._headers = {}
+        self._persons = {}
 
     def learn(self, emails):
         """Read what is known of some addresses at once.
@@ -154,7 +163,7 @@ class Preview:
 
     def _decide(self, sender, company, request):
         routed = self.env["mail.routing"]._decide(request, self.directory)
-        return ForeseenMail(sender, company, routed)
+        return ForeseenMail(sender, company, routed, self._get_headers(company))
 
     def _get_request(self, email_from, company, sender, forced_id):
         """The request of a mail; takes the arguments of :meth:`foresee`."""
@@ -165,7 +174,7 @@ class Preview:
                 sender, self.directory, forced_id
             )
         return Request(
-            sender=self._facts.person(sender),
+            sender=self._get_person(sender),
             colleagues=self._get_colleagues(email_from, sender),
             personal_id=personal_id,
             forced_id=forced_id or 0,
@@ -178,7 +187,13 @@ class Preview:
         named = self.env["res.users"]
         for users in self._users_by_address if sender else ():
             named |= users.get(email_of(email_from), named)
-        return tuple(map(self._facts.person, named - sender._origin))
+        return tuple(map(self._get_person, named - sender._origin))
+
+    def _get_person(self, user):
+        """The facts of a user who may write from many companies."""
+        if user not in self._persons:
+            self._persons[user] = self._facts.person(user)
+        return self._persons[user]
 
     def _get_defaults(self, company):
         """What all mails that a company would write now have in common.
@@ -186,13 +201,24 @@ class Preview:
         :return: arguments of a request, as :meth:`Facts.default_facts` gives them too
         """
         if company not in self._defaults:
-            env = MessageHeaders.of_company(company._origin or self.env.company).env
-            context = {
-                **env.context,
-                "domain_notifications_email": company.default_from_email,
-            }
+            env = self._get_headers(company).env
+            if not company.id:  # edited on a form
+                notifications_email = company.default_from_email
+                env = env(
+                    context={
+                        **env.context,
+                        "domain_notifications_email": notifications_email,
+                    }
+                )
             self._defaults[company] = {
                 "company": self._facts.company(company),
-                **Facts(env(context=context)).default_facts(),
+                **Facts(env).default_facts(),
             }
         return self._defaults[company]
+
+    def _get_headers(self, company):
+        """What plans the headers of all messages of a company, saved or not."""
+        if company not in self._headers:
+            saved = company._origin or self.env.company
+            self._headers[company] = MessageHeaders.of_company(saved)
+        return self._headers[company]

@@ -60,8 +60,9 @@ class MailTemplate(models.Model):
             email_from = ""
             lines.append(self.env._("Leaves through the mail server that is set here."))
         companies_by_route = defaultdict(list)
+        preview = Preview(self.sudo().env) if email_from else None
         for company in self._get_foreseen_companies(record) if email_from else ():
-            route = self._foresee_route(email_from, company)
+            route = self._foresee_route(preview, email_from, company)
             companies_by_route[route].append(company.name)
         for (text, _warning), names in companies_by_route.items():
             subject = self._describe_from(email_from, record)
@@ -167,18 +168,18 @@ class MailTemplate(models.Model):
     # Route
     # ------------------------------------------------------------------
 
-    def _foresee_route(self, email_from, company):
+    def _foresee_route(self, preview, email_from, company):
         """The route of a mail of this template that the reader sends, as a text.
 
+        :param Preview preview: of all companies that are asked
         :return: the text, and whether it is a warning
         """
         server_id = self.mail_server_id._origin.id
-        preview = Preview(self.sudo().env)
         mail = preview.foresee_of_reader(email_from, company.sudo(), server_id)
         routed, profile = mail.routed, mail.decision.profile
         values = {
             "email": email_of(routed),
-            "server": self._name_server(profile, company),
+            "server": self._name_server(profile, company, preview),
             "rule": self._name_rule(routed.decision),
         }
         if routed.decision.refused:
@@ -208,13 +209,15 @@ class MailTemplate(models.Model):
         saved = self._origin.mail_server_id
         return server <= saved or self.env.user.has_group("base.group_system")
 
-    def _name_server(self, profile, company):
+    def _name_server(self, profile, company, preview):
         """A server's name, for those who may know it; of others, that it is one."""
         if profile is None:
             return quote_server(self.env, None)
         user = self.env.user
-        choosable = user._get_choosable_mail_servers(company)
-        if user.has_group("base.group_system") or profile.id in choosable.ids:
+        if user.has_group("base.group_system"):
+            return profile.name
+        choosable = user._get_choosable_mail_servers(company, preview=preview)
+        if profile.id in choosable.ids:
             return profile.name
         return self.env._("a mail server")
 

@@ -112,7 +112,7 @@ class ResUsers(models.Model):
         """Those who send mail through servers of Odoo's."""
         return self.filtered(lambda user: not user.share)
 
-    def _get_choosable_mail_servers(self, company, email_from=None):
+    def _get_choosable_mail_servers(self, company, email_from=None, preview=None):
         """The servers this user may choose by hand for a mail of a company.
 
         Their own, then those of the company if it is one of theirs, as far as they
@@ -121,6 +121,7 @@ class ResUsers(models.Model):
         :param res.company company: the company the mail is sent for
         :param str email_from: the mail's From header, by default the user's own; a
             personal server they connected is theirs to choose for its own address
+        :param Preview preview: in sudo, where several companies are asked
         :return: ``ir.mail_server`` in sudo, for callers that tell names and addresses
         """
         self.ensure_one()
@@ -128,7 +129,7 @@ class ResUsers(models.Model):
         if not may_be_sender(self):
             return Server
         user = self.sudo()
-        preview = Preview(user.env)
+        preview = preview or Preview(user.env)
         email_from = email_from or user.email_formatted
         mail = preview.foresee(email_from, company.sudo(), user)
         is_member = company in user.company_ids

@@ -59,8 +59,8 @@ class MailComposeMessage(models.TransientModel):
         if not self.env["ir.mail_server"]._is_configured():
             return []
         companies = self._get_sender_companies()
-        servers = self._get_choosable_servers(companies)
         preview = self._get_preview()
+        servers = self._get_choosable_servers(preview, companies)
         default_label, default_ids = self._get_default_sender(preview, companies)
         if set(servers.ids) <= default_ids:
             return []
@@ -135,13 +135,16 @@ class MailComposeMessage(models.TransientModel):
     # Choice
     # ------------------------------------------------------------------
 
-    def _get_choosable_servers(self, companies):
-        """The servers that the user may choose for every one of some companies."""
+    def _get_choosable_servers(self, preview, companies):
+        """The servers that the user may choose for every one of some companies.
+
+        :param Preview preview: of this message
+        """
         user = self.env.user
         servers = reduce(
             and_,
             (
-                user._get_choosable_mail_servers(company, self.email_from)
+                user._get_choosable_mail_servers(company, self.email_from, preview)
                 for company in companies
             ),
         )
@@ -185,7 +188,8 @@ class MailComposeMessage(models.TransientModel):
         """
         for composer in self.filtered("sender_choice"):
             companies = composer._get_sender_companies()
-            servers = composer._get_choosable_servers(companies)
+            preview = composer._get_preview()
+            servers = composer._get_choosable_servers(preview, companies)
             if composer.sender_choice not in map(str, servers.ids):
                 raise AccessError(
                     self.env._(
