@@ -95,9 +95,12 @@ class Side:
             self.process.stdin.write(line + "\n")  # type: ignore[union-attr]
             self.process.stdin.flush()  # type: ignore[union-attr]
 
-    def tidy(self) -> None:
-        """Bring the tables that a measure works on into the same state."""
-        for table in TABLES:
+    def tidy(self, tables: Sequence[str] = TABLES) -> None:
+        """Bring the tables that a measure works on into the same state.
+
+        :param tables: ``[""]`` for all there are
+        """
+        for table in tables:
             self.odoo.databases.query(f"VACUUM ANALYZE {table}", self.database)
 
 

@@ -24,7 +24,7 @@ from odoo.modules.registry import Registry
 from odoo.tools import config
 from odoo.tools.lru import LRU
 
-from benchmarks import fixtures
+from benchmarks import fixtures, large_fixture, large_tasks
 
 ADDON = "odoo.addons.outgoing_mail_routing"
 
@@ -66,6 +66,22 @@ class Worker:
         """Replace the mail queue: :func:`benchmarks.fixtures.make_mails`."""
         with self._environment() as env:
             fixtures.make_mails(env, **arguments)
+
+    def make_large(self, port: int) -> None:
+        """Make a big customer, and its queue: :mod:`benchmarks.large_fixture`."""
+        with self._environment() as env:
+            large_fixture.make(env, port, assign="mail.routing" in env)
+            large_fixture.make_queue(env)
+
+    def make_large_queue(self) -> None:
+        """Make the queue of the big customer again."""
+        with self._environment() as env:
+            large_fixture.make_queue(env)
+
+    def task(self, name: str, number: int) -> dict[str, float]:
+        """Do a task of :mod:`benchmarks.large_tasks`; return what it took."""
+        with self._environment() as env:
+            return large_tasks.run(env, name, number)
 
     def split(self, repeats: int, forget_directory: bool) -> list[float]:
         """Split the queue into batches so many times; return what each took.

@@ -6,6 +6,7 @@ so that an editor and a type checker see where a mail goes.
 
 * ``directory_source``: the index of all servers, and what of records it is made of.
 * ``facts``: users, companies, addresses and messages as facts of a request.
+* ``company_facts``: what the forms of companies tell of, for many of them at once.
 * ``preview``: where mail would go that nobody has made, for forms and pages.
 * ``message_headers``: From, Reply-To and Return-Path of a routed message.
 * ``explanation``: a route as an administrator reads it.

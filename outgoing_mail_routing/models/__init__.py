@@ -14,6 +14,7 @@ from . import mail_routing_preview
 from . import mail_scheduled_message
 from . import mail_template
 from . import mail_thread
+from . import mail_tracking_value
 from . import res_company
 from . import res_config_settings
 from . import res_users

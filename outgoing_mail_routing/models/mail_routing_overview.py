@@ -1,6 +1,7 @@
 from odoo import SUPERUSER_ID, api, models
 from odoo.fields import Domain
 
+from ..bridge.company_facts import CompanyFacts
 from ..bridge.directory_source import SERVER_FIELDS, DirectorySource
 from ..bridge.explanation import check_administrator
 from ..bridge.facts import Facts
@@ -24,8 +25,8 @@ class MailRoutingOverview(models.AbstractModel):
     def get_overview(self):
         """All that the page shows. Names no host, login or password.
 
-        Called by the web client. The number of statements grows with the companies,
-        not with the users.
+        Called by the web client. The number of statements grows neither with the
+        companies nor with users and servers.
 
         :return: ``configured``, which is false as long as nothing was set by which
             mail would leave in another way than Odoo itself sends it. Then no more,
@@ -67,7 +68,6 @@ class MailRoutingOverview(models.AbstractModel):
         servers = self.env["ir.mail_server"].with_context(active_test=False)
         servers = servers.search([], order="sequence, id")
         servers.fetch(SERVER_FIELDS)  # at once: what is told of each is told by itself
-        (servers.own_user_ids | servers.owner_user_id).fetch(["active", "share"])
         return servers
 
     @api.model
@@ -150,9 +150,12 @@ class MailRoutingOverview(models.AbstractModel):
         mails_of, answers = listed._foresee_own_mails()
         users_of = listed.grouped("company_id")
         counts = self._count_users()
+        in_order = list(self._in_order_of_branches())
+        facts = CompanyFacts(self.env["res.company"].union(*(c for c, _ in in_order)))
+        preview.learn(facts.emails)
         companies = []
-        for company, depth in self._in_order_of_branches():
-            row = self._get_company(company, preview, gaps)
+        for company, depth in in_order:
+            row = self._get_company(company, preview, gaps, facts)
             users = users_of.get(company, self.env["res.users"])
             rows = [
                 self._get_user(
@@ -183,18 +186,21 @@ class MailRoutingOverview(models.AbstractModel):
             waiting += [(branch, depth + 1) for branch in reversed(branches)]
 
     @api.model
-    def _get_company(self, company, preview, gaps):
-        """A company with its servers, and what its form says of them."""
-        facts, directory = Facts(self.env).company(company), preview.directory
-        holder = directory.holder(facts)
+    def _get_company(self, company, preview, gaps, facts):
+        """A company with its servers, and what its form says of them.
+
+        :param CompanyFacts facts: of all companies
+        """
+        itself, directory = Facts(self.env).company(company), preview.directory
+        holder = directory.holder(itself)
         profiles = directory.of_company(holder.id) if holder else []
-        said = company._describe_outgoing_mail(preview)
+        said = company._describe_outgoing_mail(preview, facts)
         warnings = (said["mail_routing_warning"] or "").splitlines()
         return {
             "id": company.id,
             "name": company.name,
             "parent": company.parent_id.name,
-            "inherited_from": holder.name if holder and holder is not facts else False,
+            "inherited_from": holder.name if holder and holder is not itself else False,
             "server_ids": [profile.id for profile in profiles],
             "summary": (said["outgoing_mail_summary"] or "").splitlines(),
             "gaps": [

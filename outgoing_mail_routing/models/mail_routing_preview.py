@@ -15,6 +15,9 @@ from ..routing import compare
 # How many of the last mails are looked at
 _MAILS = 500
 
+# What of a message its headers and its line in the list are made of
+_MESSAGE_FIELDS = ("reply_to", "date", "subject", "record_name", "email_from")
+
 # The field of a server that a form's field of servers is the other side of
 _OTHER_SIDE = {
     "res.users": ("own_mail_server_ids", "own_user_ids"),
@@ -88,6 +91,8 @@ class MailRoutingPreview(models.AbstractModel):
             order="id desc",
             limit=_MAILS,
         )
+        # at once: each mail made of one would have its message read by itself
+        messages.fetch(_MESSAGE_FIELDS)
         Mail = env["mail.mail"]
         return Mail.concat(
             *(

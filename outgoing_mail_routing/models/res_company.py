@@ -1,10 +1,9 @@
-from odoo import SUPERUSER_ID, api, fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.fields import Domain
 from odoo.tools.mail import formataddr
-from odoo.tools.sql import escape_psql
 
 from ..bridge.addresses import email_of
+from ..bridge.company_facts import CompanyFacts
 from ..bridge.directory_source import DirectorySource
 from ..bridge.explanation import OBSTACLES, quote_server, sentence_of
 from ..bridge.facts import Facts
@@ -123,23 +122,26 @@ class ResCompany(models.Model):
     @api.depends("mail_server_ids", "name", "email", "alias_domain_id", "parent_id")
     @api.depends_context("lang")
     def _compute_outgoing_mail(self):
-        directory = DirectorySource(self.env).get()
+        facts = CompanyFacts(self.sudo())
+        preview = Preview(facts.env)
+        preview.learn(facts.emails)
         for company in self:
-            edited = directory
+            asked = preview
             if not company.id:
-                edited = directory.with_servers_of_company(
+                edited = preview.directory.with_servers_of_company(
                     company._origin.id or 0, company.mail_server_ids._origin.ids
                 )
-            preview = Preview(self.sudo().env, edited)
-            company.update(company.sudo()._describe_outgoing_mail(preview))
+                asked = Preview(facts.env, edited)
+            company.update(company.sudo()._describe_outgoing_mail(asked, facts))
 
-    def _describe_outgoing_mail(self, preview):
+    def _describe_outgoing_mail(self, preview, facts):
         """How this company's mail leaves, and what is wrong with that.
 
         Called by its own form and by the general settings, which have fields of the
         same names.
 
         :param Preview preview: over the servers that the form assigns
+        :param CompanyFacts facts: of all companies that are asked
         :return: values of the three computed fields
         """
         self.ensure_one()
@@ -149,8 +151,8 @@ class ResCompany(models.Model):
         servers = directory.of_company(holder.id) if holder else []
         names = ", ".join(profile.name for profile in servers)
         told = [
-            tell_of(sender, self._describe_typical_mail, preview)
-            for sender in self._get_typical_senders()
+            tell_of(sender, self._describe_typical_mail, preview, facts)
+            for sender in self._get_typical_senders(facts)
         ]
         summary = [answer[0] for answer in told if answer and is_told(answer)]
         if holder and holder is not company:
@@ -174,7 +176,7 @@ class ResCompany(models.Model):
             "mail_routing_warning": "\n".join(dict.fromkeys(warnings)) or False,
         }
 
-    def _describe_typical_mail(self, sender, preview):
+    def _describe_typical_mail(self, sender, preview, facts):
         """How a mail leaves that stands for others of this company, on a form.
 
         :param sender: one of its typical senders
@@ -185,11 +187,15 @@ class ResCompany(models.Model):
             return None
         user = sender if sender != self else None
         mail = preview.foresee(email_from, self, user)
-        return self._get_mail_sentence(mail), self._get_mail_warnings(mail)
+        return self._get_mail_sentence(mail), self._get_mail_warnings(mail, facts)
 
-    def _get_typical_senders(self):
-        """Who sends this company's mail: itself and one of its users, a list."""
-        return [self, *self._get_typical_user()]
+    def _get_typical_senders(self, facts):
+        """Who sends this company's mail: itself and one of its users, a list.
+
+        :param CompanyFacts facts: of all companies that are asked
+        """
+        user = facts.typical_users.get(self._origin.id)
+        return [self, user] if user else [self]
 
     def _get_email_from(self, sender):
         """The From header of one of the typical senders."""
@@ -200,21 +206,6 @@ class ResCompany(models.Model):
         if not email_of(self.email):
             return self.email or self.catchall_formatted
         return formataddr((self.name or "", email_of(self.email)))
-
-    def _get_typical_user(self):
-        """The first user of the company whose mail leaves through its servers."""
-        users = self.env["res.users"].sudo()
-        no_own_servers = Domain("own_mail_server_ids", "=", False)
-        switched_off = Domain("use_own_mail_servers", "=", False)
-        return users.search(
-            Domain("company_id", "=", self._origin.id)
-            & Domain("share", "=", False)
-            & Domain("id", "!=", SUPERUSER_ID)
-            & Domain("partner_id.email_normalized", "!=", False)
-            & (no_own_servers | switched_off),
-            order="id",
-            limit=1,
-        )
 
     def _get_mail_sentence(self, mail):
         """Which server carries a mail, and as which address it leaves."""
@@ -235,7 +226,7 @@ class ResCompany(models.Model):
             **values,
         )
 
-    def _get_mail_warnings(self, mail):
+    def _get_mail_warnings(self, mail, facts):
         """What is wrong with how a mail leaves, a sentence each."""
         decision = mail.decision
         warnings = [
@@ -260,12 +251,14 @@ class ResCompany(models.Model):
                     companies=", ".join(companies.mapped("name")),
                 )
             )
-        return warnings + self._get_address_warnings(mail)
+        return warnings + self._get_address_warnings(mail, facts)
 
-    def _get_address_warnings(self, mail):
+    def _get_address_warnings(self, mail, facts):
         """What is wrong with the address that a mail leaves as, a sentence each."""
         decision, warnings = mail.decision, []
-        if self._is_invented(decision):
+        # as an address that nobody gave, nor as a default From
+        given = facts.default_from_emails
+        if decision.invented and decision.from_email not in given:
             warnings.append(
                 self.env._(
                     "“%(server)s” sends mail of %(email)s as %(address)s, an address "
@@ -276,25 +269,19 @@ class ResCompany(models.Model):
                 )
             )
         rewritten = decision.from_email != mail.email
-        if rewritten and (companies := self._get_others_at(decision.from_email)):
+        others = rewritten and self._get_others_at(decision.from_email, facts)
+        if others:
             warnings.append(
                 self.env._(
                     "%(address)s is an address of %(companies)s: mail of this company "
                     "is taken for theirs. Assign a server that may send as "
                     "%(email)s.",
                     address=decision.from_email,
-                    companies=", ".join(companies.mapped("name")),
+                    companies=", ".join(others.mapped("name")),
                     email=mail.email,
                 )
             )
         return warnings
-
-    def _is_invented(self, decision):
-        """Whether mail leaves as an address that nobody gave, nor as a default From."""
-        domains = self.env["mail.alias.domain"].sudo()
-        return decision.invented and decision.from_email not in domains.search(
-            []
-        ).mapped("default_from_email")
 
     def _get_obstacle_warning(self, step):
         """Why a server of this company does not carry its mail, and what to do."""
@@ -313,16 +300,12 @@ class ResCompany(models.Model):
             return self.browse()
         return self._unless_ours(self.browse(sorted(profile.default_company_ids)))
 
-    def _get_others_at(self, email):
+    def _get_others_at(self, email, facts):
         """The companies at the domain of an address, unless it is this one's, too."""
         domain = domain_of(email)
         if domain in (domain_of(email_of(self.email)), self.alias_domain_id.name):
             return self.browse()
-        at_domain = self.search(
-            Domain("alias_domain_id.name", "=", domain)
-            | Domain("email", "=ilike", f"%@{escape_psql(domain)}")
-        )
-        return self._unless_ours(at_domain - self._origin)
+        return self._unless_ours(facts.by_domain[domain] - self._origin)
 
     def _unless_ours(self, companies):
         """These companies; none if this one, or one above it, is among them."""

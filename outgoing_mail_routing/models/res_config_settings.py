@@ -1,5 +1,6 @@
 from odoo import api, fields, models
 
+from ..bridge.company_facts import CompanyFacts
 from ..bridge.directory_source import DirectorySource
 from ..bridge.preview import Preview
 
@@ -43,4 +44,5 @@ class ResConfigSettings(models.TransientModel):
                 company.id, settings.mail_server_ids._origin.ids
             )
             preview = Preview(company.env, edited)
-            settings.update(company._describe_outgoing_mail(preview))
+            facts = CompanyFacts(company)
+            settings.update(company._describe_outgoing_mail(preview, facts))

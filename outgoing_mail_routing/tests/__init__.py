@@ -47,4 +47,5 @@ from . import test_sources_jobs
 from . import test_template_form
 from . import test_tours
 from . import test_translations
+from . import test_update
 from . import test_warnings

@@ -9,6 +9,7 @@ from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import SQL, mute_logger
 
+from ..bridge.company_facts import CompanyFacts
 from ..bridge.preview import Preview
 from .common import RoutingCase
 
@@ -348,7 +349,7 @@ class TestBadTexts(BadTextCase):
 
     @mute_logger(*_LOGGERS)
     def test_company_without_one_line_tells_the_other(self):
-        user = self.company_a._get_typical_user()
+        user = CompanyFacts(self.company_a).typical_users[self.company_a.id]
         self.store(user.partner_id, "email", "(" * 3000)
         company = self.as_administrator(self.company_a)
         self.assertIn("Mail of the company", company.outgoing_mail_summary)

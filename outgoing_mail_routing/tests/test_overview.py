@@ -389,6 +389,49 @@ class TestOverview(OverviewCase):
         self.assertEqual(listed, 1201)
         self.assertEqual(many, few)
 
+    def test_statements_do_not_grow_with_companies(self):
+        def statements():
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            data = self.overview()
+            return self.env.cr.sql_log_count - before, data
+
+        self._create_companies_with_servers(2)
+        statements()
+        few, _data = statements()
+        self._create_companies_with_servers(40)
+        statements()
+        many, data = statements()
+        self.assertEqual(many, few)
+        gaps = [
+            gap["message"] for company in data["companies"] for gap in company["gaps"]
+        ]
+        self.assertEqual(len([gap for gap in gaps if "is an address of A" in gap]), 84)
+
+    def _create_companies_with_servers(self, number):
+        """Companies, each with a user and a server that sends as another company."""
+        companies = self.env["res.company"].create(
+            [
+                {"name": f"Many {number} {n}", "email": f"office@m{number}-{n}.example"}
+                for n in range(number)
+            ]
+        )
+        self.env["ir.mail_server"].create(
+            [
+                {
+                    "name": company.name,
+                    "smtp_host": "host.invalid",
+                    "from_filter": "a.example",
+                    "sender_email": f"many{company.id}@a.example",
+                    "default_company_ids": company.ids,
+                }
+                for company in companies
+            ]
+        )
+        for company in companies:
+            self._create_user(f"many{company.id}", company)
+
     def _create_users_with_servers(self, number):
         """Users, each of whom has one of ten servers."""
         servers = self.env["ir.mail_server"].create(

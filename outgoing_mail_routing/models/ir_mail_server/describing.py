@@ -3,6 +3,7 @@
 from odoo import api, fields, models
 
 from ...bridge.addresses import email_of
+from ...bridge.company_facts import CompanyFacts
 from ...bridge.directory_source import PROPOSED_FROM, SERVER_FIELDS, DirectorySource
 from ...bridge.explanation import quote_server, sentence_of
 from ...bridge.facts import Facts, may_be_sender
@@ -74,7 +75,7 @@ class IrMailServer(models.Model):
         of_companies = [
             tell_of(sender, self._get_companys_mail, company, preview, forced_id)
             for company in self.default_company_ids._origin[:1]
-            for sender in company._get_typical_senders()
+            for sender in company._get_typical_senders(CompanyFacts(company))
         ]
         untold = [mail for mail in of_users + of_companies if not is_told(mail)]
         told = list(filter(is_told, of_users))

@@ -14,6 +14,37 @@ from odoo import SUPERUSER_ID, api, fields, models, tools
 from odoo.exceptions import UserError
 from odoo.fields import Command, Domain
 
+from ...bridge.carrier import Carried
+
+
+class Notes(Carried):
+    """Collects the messages that one transaction logs, to write them at once."""
+
+    def __init__(self):
+        self.servers = None  # as who logs them
+        self.values_list = []
+
+    def collect(self, servers, values_list):
+        """Take messages that ``servers`` would create."""
+        self.servers = servers.with_context(**{self._key: None})
+        self.values_list += values_list
+
+    def post(self):
+        """Create the messages, and then their tracking values."""
+        if not self.values_list:
+            return
+        commands_list = [
+            values.pop("tracking_value_ids") for values in self.values_list
+        ]
+        messages = self.servers._message_create(self.values_list)
+        self.servers.env["mail.tracking.value"].sudo().create(
+            [
+                {**values, "mail_message_id": message.id}
+                for message, commands in zip(messages, commands_list, strict=True)
+                for _command, _id, values in commands
+            ]
+        )
+
 
 class IrMailServer(models.Model):
     _name = "ir.mail_server"
@@ -78,6 +109,23 @@ class IrMailServer(models.Model):
     def _track_prepare(self, fields_iter):
         """Log no sender address that an installation computes."""
         return super()._track_prepare(fields_iter) if self._is_tracking() else None
+
+    def _message_track(self, fields_iter, initial_values_dict):
+        """Write the notes of all servers at once; core writes one after the other."""
+        notes = Notes()
+        tracking = super(IrMailServer, notes.on(self))._message_track(
+            fields_iter, initial_values_dict
+        )
+        notes.post()
+        return tracking
+
+    def _message_create(self, values_list):
+        """Keep a note where others follow: see :meth:`_message_track`."""
+        notes = Notes.of(self.env)
+        if notes is None:
+            return super()._message_create(values_list)
+        notes.collect(self, values_list)
+        return self.env["mail.message"]
 
     # ------------------------------------------------------------------
     # Changes from the other side

@@ -63,6 +63,8 @@ class IrMailServer(models.Model):
         :rtype: WarningFacts
         """
         env = self.sudo().env
+        users = (self.own_user_ids | self.owner_user_id)._origin
+        users.fetch(["active", "share", "company_id"])
         emails = (*self.mapped("sender_email"), *self.mapped("reply_to_email"))
         return WarningFacts(
             DirectorySource(env).get_domains_of_companies(),
