@@ -70,12 +70,14 @@ class MailMail(models.Model):
     # Sending
     # ------------------------------------------------------------------
 
-    def send(self, auto_commit=False, raise_exception=False, **kwargs):
+    def send(self, auto_commit=False, raise_exception=False, *args, **kwargs):
         """Hide servers in errors, and raise for mails that could not be routed."""
         failures = Failures()
         mails = self._without_client_keys().with_context(**{_FAILURES_KEY: failures})
         try:
-            result = super(MailMail, mails).send(auto_commit, raise_exception, **kwargs)
+            result = super(MailMail, mails).send(
+                auto_commit, raise_exception, *args, **kwargs
+            )
             if failures and raise_exception:
                 raise MailDeliveryException(failures[0])
             return result
