@@ -101,19 +101,19 @@ class MailRoutingSimulation(models.TransientModel):
     # ------------------------------------------------------------------
 
     @api.model
-    def default_get(self, fields_list):
+    def default_get(self, fields):
         """Take what a mail says itself, or a typical one of those who use a server.
 
         The simulator is opened on the mail, or on the server by its form.
         """
-        values = super().default_get(fields_list)
+        values = super().default_get(fields)
         mail = self.env["mail.mail"].browse(values.get("mail_id"))
         server = self.env["ir.mail_server"].browse(self.env.context.get(_OF_SERVER))
         if mail:
             values.update(self._get_values_of_mail(mail))
         elif server:
             values.update(self._get_values_of_server(server))
-        return {name: values[name] for name in values if name in fields_list}
+        return {name: values[name] for name in values if name in fields}
 
     @api.model
     def _get_values_of_mail(self, mail):
