@@ -82,7 +82,7 @@ def quote_server(env, profile):
 def sentence_of(env, step):
     """The reason of a ``routing.Step`` in the reader's language."""
     # the text is marked for translation in routing/reasons.py
-    return env._(step.reason.value, **dict(step.values))
+    return env._(step.reason.sentence, **dict(step.values))
 
 
 def explain(env, routed, message):

@@ -2,16 +2,17 @@
 
 Which outgoing mail server carries a mail and which From, Reply-To and Return-Path
 it leaves with, decided from plain facts. Nothing in this package imports Odoo: the
-models feed it (``models/mail_routing.py``, ``models/mail_mail.py``) and act on its
-answer, and the same functions serve sending and explaining.
+floor above, ``bridge/``, feeds it and acts on its answer, and the same functions serve
+sending and explaining.
 """
 
 from .changes import Outcome, Question, compare, outcome
 from .directory import Directory
 from .filters import FilterProblem, parse_filter, problem_of, same_address, spellings
 from .headers import decides_headers, header_route, plan_headers, session_key
-from .policy import choosable, decide, may_send_as
+from .policy import choosable, decide
 from .reasons import Reason
+from .sending_as import may_send_as
 from .suggest import Fit, Suggester, Suggestion
 from .types import (
     Company,

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from heapq import merge
+from operator import itemgetter
 
 from .filters import same_address
 from .types import Company, ServerProfile, domain_of
@@ -21,28 +23,40 @@ _ANY_COMPANY = 0
 _CLOSED_LOOKED_AT = 5
 
 
-class _FallbackPool:
-    """The first server, and the first without a FROM filter, open to a company.
+class FallbackPool:
+    """Servers that core may fall back to, each with all others that come after it.
 
     A server restricted to companies is filed under each of them, any other under
-    ``_ANY_COMPANY``: the first open to a company is the better of two entries.
+    ``_ANY_COMPANY``: those open to a company are the two lists of it, merged.
     """
 
     def __init__(self) -> None:
-        self._first: dict[tuple[bool, int], int] = {}
+        self._filed: dict[tuple[bool, int], list[tuple[int, ServerProfile]]]
+        self._filed = defaultdict(list)
+        self._ids: set[int] = set()
 
     def add(self, rank: int, profile: ServerProfile) -> None:
+        """File a server behind those that were added before."""
+        self._ids.add(profile.id)
         for company_id in profile.company_ids or (_ANY_COMPANY,):
-            self._first.setdefault((False, company_id), rank)
+            self._filed[False, company_id].append((rank, profile))
             if not profile.from_filter:
-                self._first.setdefault((True, company_id), rank)
+                self._filed[True, company_id].append((rank, profile))
 
-    def first(self, company_id: int, unfiltered: bool) -> int | None:
-        ranks = (
-            self._first.get((unfiltered, _ANY_COMPANY)),
-            self._first.get((unfiltered, company_id)),
+    def __contains__(self, profile: ServerProfile) -> bool:
+        return profile.id in self._ids
+
+    def open_to(self, company_id: int, unfiltered: bool) -> Iterator[ServerProfile]:
+        """The servers open to a company, in the order in which core asks them.
+
+        ``unfiltered`` asks for those without a FROM filter only.
+        """
+        filed = (
+            self._filed.get((unfiltered, id_), ())
+            for id_ in dict.fromkeys((_ANY_COMPANY, company_id))
         )
-        return min((rank for rank in ranks if rank is not None), default=None)
+        for _rank, profile in merge(*filed, key=itemgetter(0)):
+            yield profile
 
 
 def _look_up(
@@ -108,9 +122,10 @@ class Directory:
         self._by_owner: dict[int, ServerProfile] = {}
         self._by_filter: dict[str, list[ServerProfile]] = defaultdict(list)
         self._closed_by_filter: dict[str, list[ServerProfile]] = defaultdict(list)
-        self._unassigned = _FallbackPool()
-        self._of_other_companies = _FallbackPool()
-        self._without: dict[frozenset[int], Directory] = {}
+        #: Servers that are assigned to nobody
+        self.unassigned = FallbackPool()
+        #: Those of companies, as others fall back to them: not reserved, nor a user's
+        self.of_other_companies = FallbackPool()
         self.configured = any(profile.configured for profile in self._profiles)
         #: Those whose forms say so, whatever else is out
         self.out_of_service = frozenset(
@@ -142,9 +157,9 @@ class Directory:
         if closed:
             return
         if profile.default_company_ids:
-            self._of_other_companies.add(rank, profile)
+            self.of_other_companies.add(rank, profile)
         else:
-            self._unassigned.add(rank, profile)
+            self.unassigned.add(rank, profile)
 
     def __len__(self) -> int:
         return len(self._profiles)
@@ -170,14 +185,6 @@ class Directory:
         """A directory of these servers only, in the order given."""
         profiles = (self.get(server_id) for server_id in server_ids)
         return Directory(profile for profile in profiles if profile is not None)
-
-    def without(self, server_ids: frozenset[int]) -> Directory:
-        """A directory that lacks these servers, made once for each such set."""
-        left = self._without.get(server_ids)
-        if left is None:
-            left = Directory(p for p in self._profiles if p.id not in server_ids)
-            self._without = {server_ids: left}  # the last one: a queue asks for one
-        return left
 
     def with_servers_of_user(
         self, user_id: int, server_ids: Iterable[int]
@@ -265,16 +272,4 @@ class Directory:
 
         ``unfiltered`` asks for the first one without a FROM filter.
         """
-        return self._at(self._unassigned.first(company_id, unfiltered))
-
-    def first_of_other_companies(
-        self, company_id: int, unfiltered: bool
-    ) -> ServerProfile | None:
-        """The first server of another company that is open to this one.
-
-        Servers that are reserved or assigned to users are never the answer.
-        """
-        return self._at(self._of_other_companies.first(company_id, unfiltered))
-
-    def _at(self, rank: int | None) -> ServerProfile | None:
-        return None if rank is None else self._profiles[rank]
+        return next(self.unassigned.open_to(company_id, unfiltered), None)

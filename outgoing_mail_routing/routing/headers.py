@@ -7,7 +7,7 @@ envelope sender, so the two are always set to one value).
 from __future__ import annotations
 
 from .filters import same_address
-from .policy import decides_header, may_send_as
+from .sending_as import decides_header, may_send_as
 from .types import (
     Decision,
     HeaderFacts,

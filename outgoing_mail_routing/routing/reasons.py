@@ -4,13 +4,14 @@
 ``env._``. The placeholders are filled from the step's values.
 """
 
-from enum import Enum
+from enum import Enum, unique
 
 _lt = str
 
 
-class Reason(str, Enum):
-    """Why a rule took a server or passed it over."""
+@unique
+class Reason(Enum):
+    """Why a rule took a server or passed it over; kept and passed on by its name."""
 
     FORCED = _lt("%(server)s is set on the mail itself.")
     FORCED_BARRED = _lt(
@@ -122,3 +123,8 @@ class Reason(str, Enum):
     )
     NOTHING_LEFT = _lt("No server is left that may carry this mail.")
     SYSTEM = _lt("The mail leaves through the server of Odoo's configuration.")
+
+    @property
+    def sentence(self) -> str:
+        """The English sentence, with placeholders for the values of a step."""
+        return self.value

@@ -15,7 +15,8 @@ from enum import Enum
 
 from .directory import Directory
 from .filters import same_address
-from .policy import decide, may_send_as
+from .policy import decide
+from .sending_as import may_send_as
 from .types import Request, Rule, ServerProfile, domain_of
 
 _lt = str

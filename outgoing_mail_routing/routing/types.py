@@ -229,7 +229,7 @@ class Step:
     values: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        return self.reason.value % dict(self.values)
+        return self.reason.sentence % dict(self.values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,117 +1,134 @@
 import inspect
 import re
+from pathlib import Path
 
-from odoo.models import BaseModel
+from odoo.modules.module import Manifest
 from odoo.tests import TransactionCase, tagged
 
 from odoo.addons.mail.models import fetchmail
 
-# What is overridden or relied on, with the parameters it had in 19.0
-_SIGNATURES = {
-    "ir.mail_server": {
-        "_connect__": ["smtp_from", "mail_server_id", "allow_archived"],
-        "_find_mail_server": ["email_from", "mail_servers"],
-        "_find_mail_server_allowed_domain": [],
-        "_filter_mail_servers_fallback": ["servers"],
-        "_check_forced_mail_server": ["mail_server", "allow_archived", "smtp_from"],
-        "_prepare_email_message__": ["message", "smtp_session"],
-        "_alter_message__": ["message", "smtp_from", "smtp_to_list"],
-        "_match_from_filter": ["email_from", "from_filter"],
-        "_parse_from_filter": ["from_filter"],
-        "_get_default_from_filter": [],
-        "_get_default_from_address": [],
-        "_get_default_bounce_address": [],
-        "_active_usages_compute": [],
-        "send_email": ["message", "smtp_session"],
-        "test_smtp_connection": ["autodetect_max_email_size"],
-        "_get_test_email_from": [],
-    },
-    "ir.model": {"_reflect_model_params": ["model"]},
-    "mail.message": {
-        "_search": ["domain", "bypass_access"],
-        "_get_forbidden_access": ["operation"],
-    },
-    "mail.tracking.value": {
-        "_create_tracking_values": [
-            *("initial_value", "new_value", "col_name", "col_info", "record"),
-        ],
-    },
-    "mail.mail": {
-        "_split_by_mail_configuration": [],
-        "_filter_mail_mail_servers": ["mail_servers"],
-        "_send": ["smtp_session", "alias_domain_id", "mail_server"],
-    },
-    "fetchmail.server": {
-        "_connect__": ["allow_archived"],
-        "_get_connection_type": [],
-        "_fetch_mail": ["batch_limit"],
-    },
-    "mail.template": {
-        "send_mail_batch": [
-            *("res_ids", "force_send", "raise_exception"),
-            *("email_values", "email_layout_xmlid"),
-        ],
-    },
-    "mail.scheduled.message": {
-        "_notification_parameters_whitelist": [],
-        "_post_message": ["raise_exception"],
-    },
-    "mail.render.mixin": {
-        "_render_template": ["template_src", "model", "res_ids"],
-        "_render_encapsulate": ["layout_xmlid", "html"],
-    },
-    "mail.compose.message": {
-        "_action_send_mail": ["auto_commit"],
-        "_action_schedule_message": [],
-        "_prepare_mail_values_static": [],
-    },
-    "mail.thread": {
-        "_routing_create_bounce_email": ["email_from", "body_html", "message"],
-        "message_route": ["message", "message_dict"],
-        "_message_route_process": ["message", "message_dict", "routes"],
-        "_routing_check_route": [
-            *("message", "message_dict", "route", "raise_exception"),
-        ],
-        "_track_prepare": ["fields_iter"],
-        "_track_finalize": [],
-        "_track_discard": [],
-        "_track_get_fields": [],
-        "_track_set_log_message": ["message"],
-        "_creation_message": [],
-        "_message_log": ["body", "tracking_value_ids"],
-        "_notify_get_recipients": ["message", "msg_vals"],
-        "_notify_get_reply_to": [],
-    },
+from .core_names import AddonSource, CoreNames
+
+ADDON = Path(__file__).parents[1]
+
+_CLASS = """
+class IrMailServer(models.Model):
+    _inherit = "ir.mail_server"
+    {}
+"""
+_METHOD = """
+    @api.onchange()
+    def _ours(self, servers):
+        ':param ir.mail_server servers: other servers'
+        {}
+"""
+
+# Lines of a method on mail servers, or of their class, and the end of the complaint
+_TAKEN = {
+    "self._find_mail_server('a@a.example')": None,
+    "self._find_mail_srver('a@a.example')": "ir.mail_server has no _find_mail_srver",
+    "self._find_mail_server()": "missing a required argument: 'email_from'",
+    "self._find_mail_server('a', among=self)": "unexpected keyword argument 'among'",
+    "servers.sudo()[:1].from_fliter": "ir.mail_server has no from_fliter",
+    "servers['from_fliter']": "ir.mail_server has no from_fliter",
+    "[s.from_fliter for s in self | servers]": "ir.mail_server has no from_fliter",
+    "self.filtered(lambda s: s.from_fliter)": "ir.mail_server has no from_fliter",
+    "self.mapped('owner_user_id.nmae')": "res.users has no nmae",
+    "self.owner_user_id.nmae": "res.users has no nmae",
+    "self.env.company.nmae": "res.company has no nmae",
+    "self.env['mail.mail'].create({'sate': 'sent'})": "mail.mail has no sate",
+    "self.search([('from_fliter', '=', False)])": "ir.mail_server has no from_fliter",
+    "self.search(Domain('from_fliter', '=', False))": "has no from_fliter",
+    "mail = self.env['mail.mail'].browse(1); mail._sned()": "mail.mail has no _sned",
+    "super()._find_mail_server('a@a.example')": None,
+    "super(IrMailServer, servers)._find_mail_srver('')": "has no _find_mail_srver",
+    "self.unknown()._find_mail_srver": "ir.mail_server has no unknown",
+    "unknown()._find_mail_srver": "nothing is named _find_mail_srver",
+    "self.env['no.such.addon'].whatever": None,
+}
+_DEFINED = {
+    "def _find_mail_server(self, email_from, mail_servers=None): pass": None,
+    "def _find_mail_server(self, *args, **kwargs): pass": None,
+    "def _find_mail_server(self, email_from): pass": "too many positional arguments",
+    "def _find_mail_server(self, email, mail_servers=None): pass": "'email'",
+    "def _find_mail_server(self, email_from, mail_servers): pass": "'mail_servers'",
+    "def _find_mail_srver(self, email_from): pass": "and it overrides nothing",
+    "def create(self, vals_list): return self._find_mail_srver": "no _find_mail_srver",
+    "@api.constrains('from_filter')\n    def _check_ours(self): pass": None,
+    "@api.constrains('from_fliter')\n    def _check_ours(self): pass": "from_fliter",
+    "from_filter = fields.Char(tracking=True)": None,
+    "from_fliter = fields.Char(tracking=True)": "core's ir.mail_server has no",
+    "ours = fields.Char(string='Ours')": None,
 }
 
 
 @tagged("post_install", "-at_install")
 class TestCoreNames(TransactionCase):
-    def test_core_still_has_what_the_addon_builds_on(self):
-        for model, methods in _SIGNATURES.items():
-            core_classes = [
-                cls
-                for cls in type(self.env[model]).__mro__
-                if cls.__module__.startswith(("odoo.addons.base.", "odoo.addons.mail."))
-            ]
-            for name, parameters in methods.items():
-                with self.subTest(model=model, method=name):
-                    core = next(vars(c)[name] for c in core_classes if name in vars(c))
-                    core = inspect.unwrap(getattr(core, "__func__", core))
-                    self._check_parameters(core, parameters)
+    """What the addons take from core is there, with the parameters it had."""
 
-    def test_core_prepares_the_values_of_records_in_one_place(self):
-        self._check_parameters(BaseModel._prepare_create_values, ["vals_list"])
+    maxDiff = None
+
+    def _installed_addons(self):
+        """This addon and those of its authors beside it, as far as installed."""
+        author = Manifest.for_addon(ADDON.name)["author"]
+        names = [path.parent.name for path in ADDON.parent.glob("*/__manifest__.py")]
+        return [
+            ADDON.parent / name
+            for name in sorted(names)
+            if name in self.registry._init_modules
+            and Manifest.for_addon(name)["author"] == author
+        ]
+
+    def _core_of(self, addon):
+        """The names of all that an addon depends on, for which it is all core."""
+        found, waiting = set(), ["base", *Manifest.for_addon(addon)["depends"]]
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += Manifest.for_addon(name)["depends"]
+        return CoreNames(self.registry, found)
+
+    def test_core_still_has_what_the_addons_build_on(self):
+        for addon in self._installed_addons():
+            with self.subTest(addon=addon.name):
+                source = AddonSource.of(self.registry, addon)
+                core = self._core_of(addon.name)
+                self.assertEqual(core.complaints(source), [])
+
+    def test_guard_names_what_core_has_not(self):
+        cases = {_METHOD.format(line): end for line, end in _TAKEN.items()} | _DEFINED
+        core = self._core_of(ADDON.name)
+        for lines, complaint in cases.items():
+            with self.subTest(lines=lines):
+                source = AddonSource(self.registry, {"a.py": _CLASS.format(lines)})
+                complaints = core.complaints(source)
+                self.assertEqual(bool(complaints), bool(complaint), complaints)
+                if complaint:
+                    self.assertIn(complaint, complaints[0])
+
+    def test_guard_finds_every_call_of_super(self):
+        """By another way of reading: it overlooks no method that is built on core."""
+        calls = re.compile(r"\bsuper\([^()]*\)\.(\w+)\(")
+        for addon in self._installed_addons():
+            texts = [path.read_text() for path in addon.rglob("*.py")
+                     if "tests" not in path.relative_to(addon).parts]
+            asked = {name for text in texts for name in calls.findall(text)}
+            source = AddonSource.of(self.registry, addon)
+            with self.subTest(addon=addon.name):
+                self.assertTrue(asked)
+                self.assertLessEqual(
+                    asked - {"__init__", "__new__"},
+                    {use.name for use in source.uses if use.of_core},
+                )
 
     def test_invoices_are_sent_in_one_place(self):
+        """Core's method is wrapped, not overridden: Invoicing need not be installed."""
         if "account.move.send" not in self.env:
             self.skipTest("needs Invoicing")
-        send_mail = self.env.registry["account.move.send"]._send_mail
-        self._check_parameters(send_mail.origin, ["move", "mail_template"])
-
-    def _check_parameters(self, function, parameters):
+        send_mail = self.env.registry["account.move.send"]._send_mail.origin
         self.assertLessEqual(
-            set(parameters), set(inspect.signature(function).parameters)
+            {"move", "mail_template"}, set(inspect.signature(send_mail).parameters)
         )
 
     def test_core_asks_connections_for_nothing_else(self):

@@ -24,12 +24,14 @@ _HEADER_NAME = re.compile(r"[!-9;-~]+")
 class MailMail(models.Model):
     _inherit = "mail.mail"
 
-    def send(self, auto_commit=False, raise_exception=False, **kwargs):
+    def send(self, auto_commit=False, raise_exception=False, *args, **kwargs):
         """Hide servers in errors, and raise for mails that could not be routed."""
         failures = Failures()
         mails = failures.on(self._without_client_keys())
         try:
-            result = super(MailMail, mails).send(auto_commit, raise_exception, **kwargs)
+            result = super(MailMail, mails).send(
+                auto_commit, raise_exception, *args, **kwargs
+            )
             if failures.reasons and raise_exception:
                 raise MailDeliveryException(failures.reasons[0])
             return result

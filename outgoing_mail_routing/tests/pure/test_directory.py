@@ -277,7 +277,7 @@ OPEN_B = server(9, "Open B", companies=[B])
 def test_first_of_other_companies_is_neither_reserved_nor_a_users(
     servers: list[ServerProfile], unfiltered: bool, expected: str | None
 ) -> None:
-    found = Directory(servers).first_of_other_companies(A.id, unfiltered)
+    found = next(Directory(servers).of_other_companies.open_to(A.id, unfiltered), None)
     assert name(found) == expected
 
 

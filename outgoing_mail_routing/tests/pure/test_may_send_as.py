@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ...routing import FromFilter, Request, ServerProfile
-from ...routing.policy import may_send_as, sender_address
+from ...routing.sending_as import may_send_as, sender_address
 from .scenario import (
     ANNA,
     BEN,

@@ -28,7 +28,7 @@ from ...routing import (
     plan_headers,
     session_key,
 )
-from ...routing.policy import decides_header, may_send_as, sender_address
+from ...routing.sending_as import decides_header, may_send_as, sender_address
 from .core_model import core_answer
 from .scenario import (
     ANNA,

@@ -1,0 +1,3 @@
+from . import inputs
+from . import answer
+from . import testing
