@@ -194,8 +194,12 @@ class TestSenderAndCompany(RoutingCase):
             "record_company_id": self.root.company_id.id,
             "res_id": shared.id,
         }
+        many_users = self.env["res.users"].concat(
+            *(self._create_user(f"user{n}", self.company_a) for n in range(60))
+        )
         for case, users, values in (
             ("of users", self.anna + self.ben + self.clara, {}),
+            ("of a user each", many_users, {}),
             ("of scheduled actions", self.root, of_job),
             ("about accounts", self.root, {"model": "res.users", "res_id": 2}),
         ):

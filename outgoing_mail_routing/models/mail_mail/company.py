@@ -2,6 +2,7 @@
 
 import logging
 from collections import defaultdict
+from itertools import chain
 
 import psycopg2
 
@@ -91,25 +92,30 @@ class MailMail(models.Model):
         :return: ``{mail.mail id: res.company}``
         """
         of_records = self._get_record_companies()
+        persons = {mail: mail._get_persons() for mail in self.sudo()}
+        users = self.sudo().env["res.users"].union(*chain(*persons.values()))
+        users.fetch(["company_id", "company_ids", "share"])
         return {
             mail.id: mail._get_company(
                 senders[mail.id],
                 of_records.get((mail.model, mail.res_id), self.env["res.company"]),
+                persons[mail],
             )
-            for mail in self.sudo()
+            for mail in persons
         }
 
-    def _get_company(self, sender, of_record):
+    def _get_company(self, sender, of_record, persons):
         """The company the mail is sent for; nobody lends a mail another one's.
 
         :param res.users sender: maybe nobody
         :param res.company of_record: the company its record has, empty for none
+        :param persons: all who had a hand in it, as of :meth:`_get_persons`
         """
         self.ensure_one()
         if self.sent_for_company_id:  # told by Odoo's own text
             return self.sent_for_company_id
         company = self.settled_company_id or self._find_company(sender, of_record)
-        for person in self._get_persons():
+        for person in persons:
             if not self._may_lend_company(person, company):
                 return person.company_id
         return company
