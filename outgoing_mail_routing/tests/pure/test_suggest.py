@@ -91,6 +91,12 @@ CASES: dict[str, tuple[Request, tuple[ServerProfile, ...], Fit, list[int]]] = {
         Fit.SHARED,
         [15],
     ),
+    "address that is the default From, too": (
+        written_by(BEN, notifications_email=BEN.email),
+        (SHARED, BY_FILTER),
+        Fit.SHARED,
+        [11],
+    ),
     "relay of their company with their address": (
         OWN,
         (SHARED, but(RELAY_A, sender_email=BEN.email)),

@@ -456,10 +456,10 @@ def mailbox_cases(
 ) -> tuple[Request, list[ServerProfile], ServerProfile]:
     """Somebody's mail, and the one server that sends as them and carries nobody else's.
 
-    The first server is everybody's fallback.
+    The first server is everybody's fallback, and their address is no default From.
     """
     request, others = draw(any_case)
-    email = draw(emails)
+    email = draw(emails.filter(lambda email: email != request.notifications_email))
     sender = draw(people(draw(st.sampled_from(USER_IDS))))
     sender = replace(sender, email=email, uses_own_servers=True)
     colleagues = ids(USER_IDS).map(lambda users: users - {sender.id})
