@@ -4,7 +4,6 @@ from odoo.tools.mail import formataddr
 
 from ..bridge.addresses import email_of
 from ..bridge.company_facts import CompanyFacts
-from ..bridge.directory_source import DirectorySource
 from ..bridge.explanation import OBSTACLES, quote_server, sentence_of
 from ..bridge.facts import Facts
 from ..bridge.preview import Preview
