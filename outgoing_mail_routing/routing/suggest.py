@@ -170,15 +170,16 @@ class Suggester:
         answer = _one_of(shared, Fit.ADDRESS, user)
         if answer is None:
             return Suggestion(Fit.RESERVED, tuple(named))
-        if answer.proposed and self._carries_others(answer.proposed, request.email):
+        if answer.proposed and self._carries_others(answer.proposed, request):
             return replace(answer, fit=Fit.SHARED)
         return answer
 
-    def _carries_others(self, profile: ServerProfile, email: str) -> bool:
+    def _carries_others(self, profile: ServerProfile, request: Request) -> bool:
         """Whether mail of others may leave through a server that is not a user's yet.
 
-        By the rule of a company, by its FROM filter, or as the fallback of anybody:
-        once it is assigned to a user, it attracts nobody's mail and is no fallback.
+        By the rule of a company, by its FROM filter, for the default From, or as the
+        fallback of anybody: once it is assigned to a user, it attracts nobody's mail
+        and is no fallback.
         """
         if profile.user_ids or (profile.reserved and not profile.default_company_ids):
             return False
@@ -186,7 +187,8 @@ class Suggester:
         return bool(
             profile.default_company_ids
             or profile.from_filter.domains
-            or addresses - {same_address(email)}
+            or addresses - {same_address(request.email)}
+            or profile in self._directory.matching(request.notifications_email)
             or profile in self._fallbacks
         )
 

@@ -7,7 +7,8 @@ from odoo.tests import TransactionCase, tagged
 
 from odoo.addons.mail.models import fetchmail
 
-from .core_names import AddonSource, CoreNames
+from .addon_source import AddonSource
+from .core_names import CoreNames
 
 ADDON = Path(__file__).parents[1]
 
@@ -111,8 +112,11 @@ class TestCoreNames(TransactionCase):
         """By another way of reading: it overlooks no method that is built on core."""
         calls = re.compile(r"\bsuper\([^()]*\)\.(\w+)\(")
         for addon in self._installed_addons():
-            texts = [path.read_text() for path in addon.rglob("*.py")
-                     if "tests" not in path.relative_to(addon).parts]
+            texts = [
+                path.read_text()
+                for path in addon.rglob("*.py")
+                if "tests" not in path.relative_to(addon).parts
+            ]
             asked = {name for text in texts for name in calls.findall(text)}
             source = AddonSource.of(self.registry, addon)
             with self.subTest(addon=addon.name):

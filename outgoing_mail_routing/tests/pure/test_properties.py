@@ -11,12 +11,13 @@ from dataclasses import replace
 from email.utils import formataddr
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ...routing import (
     Decision,
     Directory,
+    FromFilter,
     HeaderFacts,
     Person,
     Reason,
@@ -28,7 +29,7 @@ from ...routing import (
     plan_headers,
     session_key,
 )
-from ...routing.sending_as import decides_header, may_send_as, sender_address
+from ...routing.sending_as import may_send_as, sender_address
 from .core_model import core_answer
 from .scenario import (
     ANNA,
@@ -47,11 +48,22 @@ from .worlds import (
     FOREIGN_USER_ID,
     USER_IDS,
     any_case,
+    assigned_case,
+    assigned_servers,
+    closed_servers,
+    companies_cases,
     core_case,
     emails,
+    fallback_cases,
+    filters,
+    forced_cases,
+    foreign_cases,
     header_facts,
+    held_cases,
+    lent_cases,
     server_lists,
     unrelated_servers,
+    users_cases,
     varied_requests,
 )
 
@@ -88,58 +100,93 @@ def holder_id(request: Request, servers: list[ServerProfile]) -> int:
 # ----------------------------------------------------------------------
 
 
-@thorough
-@given(any_case)
-def test_decision_never_names_an_archived_barred_or_closed_server(case: Case) -> None:
-    request, servers = case
-    decision = decide(request, Directory(servers))
-    profile = decision.profile
-    if profile is None:
-        assert decision.rule is Rule.SYSTEM
-        return
+def is_unfit(profile: ServerProfile, request: Request) -> bool:
+    """Whether a server may not carry a mail, whoever it is assigned to."""
     company_id = request.company.id if request.company else 0
     barred = bool(profile.company_ids) and company_id not in profile.company_ids
     closed = bool(profile.owner_id) and (
         profile.id != request.personal_id
         or profile.from_filter.addresses != (request.email,)
     )
-    unfit = barred or closed or not profile.active
-    assert decision.refused == unfit
-    assert not unfit or decision.rule is Rule.FORCED
+    return barred or closed or not profile.active
 
 
 @thorough
 @given(any_case)
-def test_decision_never_names_a_foreign_server(case: Case) -> None:
+def test_decision_never_names_an_archived_barred_or_closed_server(case: Case) -> None:
     request, servers = case
+    request = replace(request, forced_id=0)
     decision = decide(request, Directory(servers))
     profile = decision.profile
-    if profile is None or decision.rule is Rule.FORCED:
-        return
+    assert not decision.refused
+    assert (profile is None) == (decision.rule is Rule.SYSTEM)
+    assert profile is None or not is_unfit(profile, request)
+
+
+@thorough
+@given(forced_cases())
+def test_forced_server_is_named_and_refused_where_it_may_not_carry_the_mail(
+    case: Case,
+) -> None:
+    request, servers = case
+    decision = decide(request, Directory(servers))
+    assert decision.profile and decision.profile.id == request.forced_id
+    assert decision.rule is Rule.FORCED
+    assert decision.refused == is_unfit(decision.profile, request)
+
+
+@thorough
+@given(foreign_cases())
+def test_servers_of_others_never_carry_a_mail(case: Case) -> None:
+    request, servers = case
+    decision = decide(request, Directory(servers))
+    assert (decision.rule, decision.profile) == (Rule.SYSTEM, None)
+
+
+@thorough
+@given(any_case)
+def test_personal_server_carries_mail_of_its_owner_only(case: Case) -> None:
+    request, servers = case
+    request = replace(request, forced_id=0)
+    profile = decide(request, Directory(servers)).profile
     sender_id = request.sender.id if request.sender else 0
-    if profile.owner_id:
-        assert profile.id == request.personal_id
-        assert profile.owner_id == sender_id
-        return
+    owner_id = profile.owner_id if profile else 0
+    assert owner_id in (0, sender_id)
+    assert not owner_id or (profile and profile.id == request.personal_id)
+
+
+@thorough
+@given(st.one_of(users_cases(closed_servers), companies_cases(closed_servers)))
+def test_closed_server_carries_mail_of_those_it_is_assigned_or_lent_to(
+    case: Case,
+) -> None:
+    request, servers = case
+    profile = decide(request, Directory(servers)).profile
+    sender_id = request.sender.id if request.sender else 0
+    assert profile
     of_company = holder_id(request, servers) in profile.default_company_ids
     of_sender = sender_id in profile.user_ids
     of_sender &= not request.sender_named or profile.delegation != "nobody"
-    lent = any(
-        lends_to(profile, request, colleague)
-        for colleague in request.colleagues
-        if colleague.id in profile.user_ids
-    )
-    if profile.user_ids or profile.reserved:
-        assert of_sender or of_company or lent
+    assert of_sender or of_company
+
+
+@thorough
+@given(lent_cases())
+def test_server_of_a_colleague_carries_only_what_it_is_lent_for(case: Case) -> None:
+    request, servers = case
+    [colleague] = request.colleagues
+    profile = decide(request, Directory(servers)).profile
+    lent = [server for server in servers if lends_to(server, request, colleague)]
+    assert profile in (lent or [None])
 
 
 def lends_to(profile: ServerProfile, request: Request, colleague: Person) -> bool:
     """Whether a colleague's server may carry what is only sent in their name."""
-    if request.sender_named:
-        return profile.delegation in ("odoo", "colleagues")
     sender, company = request.sender, request.company
     return (
-        profile.delegation == "colleagues"
+        colleague.id in profile.user_ids
+        and colleague.uses_own_servers
+        and profile.delegation == "colleagues"
         and sender is not None
         and company is not None
         and {company.id} <= sender.company_ids & colleague.company_ids
@@ -152,88 +199,117 @@ def test_server_out_of_service_is_passed_over_like_an_archived_one(
     case: Case, data: st.DataObject
 ) -> None:
     request, servers = case
+    request = replace(request, forced_id=0)
     out = data.draw(st.frozensets(st.sampled_from([s.id for s in servers] or [0])))
-    archived = [replace(s, active=s.active and s.id not in out) for s in servers]
     decision = decide(request, Directory(servers), out)
-    assert decision.refused or not decision.profile or decision.profile.id not in out
-    if request.forced_id in out:
-        if not decision.refused:
-            assert decision.rule is not Rule.FORCED
-        request = replace(request, forced_id=0)
-    if not decision.refused:
-        expected = decide(request, Directory(archived))
-        assert replace(decision, steps=()) == replace(expected, steps=())
+    assert not decision.profile or decision.profile.id not in out
+    archived = Directory(as_archived(servers, out))
+    assert without_steps(decision) == without_steps(decide(request, archived))
 
 
 @thorough
-@given(any_case)
+@given(forced_cases())
+def test_forced_server_out_of_service_leaves_the_mail_to_the_rules(case: Case) -> None:
+    """Unless it may not carry the mail in service either."""
+    request, servers = case
+    out = frozenset({request.forced_id})
+    in_service = decide(request, Directory(servers))
+    archived = Directory(as_archived(servers, out))
+    expected = decide(replace(request, forced_id=0), archived)
+    assert without_steps(decide(request, Directory(servers), out)) == without_steps(
+        in_service if in_service.refused else expected
+    )
+
+
+def as_archived(
+    servers: list[ServerProfile], out: frozenset[int]
+) -> list[ServerProfile]:
+    """The servers, some of them archived."""
+    return [replace(s, active=s.active and s.id not in out) for s in servers]
+
+
+def without_steps(decision: Decision) -> Decision:
+    """The decision without what led to it."""
+    return replace(decision, steps=())
+
+
+@thorough
+@given(assigned_case)
 def test_choosable_server_chosen_by_hand_leaves_as_by_its_rule(case: Case) -> None:
     request, servers = case
     request = replace(request, sender_named=False)  # who chooses is the sender
     directory = Directory(servers)
-    for profile in choosable(replace(request, forced_id=0), directory):
+    profiles = choosable(request, directory)
+    assert profiles
+    for profile in profiles:
         chosen = decide(replace(request, forced_id=profile.id), directory)
         assert (chosen.profile, chosen.refused) == (profile, False)
-        if profile.owner_id:
-            continue
         assert chosen.header_rule in (Rule.USER, Rule.COMPANY)
         assert may_send_as(profile, chosen.from_email) or chosen.rewritten
 
 
 @thorough
-@given(any_case)
+@given(assigned_case)
 def test_server_chosen_by_rule_and_by_hand_leaves_the_same(case: Case) -> None:
     request, servers = case
-    request = replace(request, forced_id=0, colleagues=())
     directory = Directory(servers)
     by_rule = decide(request, directory)
-    if by_rule.profile is None or by_rule.rule not in (Rule.USER, Rule.COMPANY):
-        return
+    assert by_rule.profile in choosable(request, directory)
+    assert by_rule.profile
     by_hand = decide(replace(request, forced_id=by_rule.profile.id), directory)
     for field in ("email_from", "from_email", "from_name", "rewritten"):
         assert getattr(by_hand, field) == getattr(by_rule, field)
-    assert by_rule.profile in choosable(request, directory)
+    assert session_key(by_hand) == session_key(by_rule)
 
 
 @thorough
-@given(any_case)
-def test_decision_by_assignment_names_a_server_of_that_assignment(case: Case) -> None:
+@given(users_cases())
+def test_decision_by_user_names_a_server_of_the_sender(case: Case) -> None:
     request, servers = case
     decision = decide(request, Directory(servers))
-    profile = decision.profile
-    if decision.rule is Rule.COMPANY:
-        assert profile and request.company
-        assert holder_id(request, servers) in profile.default_company_ids
-    if decision.rule is Rule.USER:
-        assert profile and request.sender
-        people = (request.sender, *request.colleagues)
-        users = {person.id for person in people if person.uses_own_servers}
-        assert profile.owner_id or profile.user_ids & users
-    if decision.rule in (Rule.DEFAULT_FROM, Rule.PRIORITY):
-        assert profile and not profile.user_ids and not profile.reserved
+    assert decision.rule is Rule.USER
+    assert decision.profile and request.sender
+    assert request.sender.id in decision.profile.user_ids
 
 
 @thorough
-@given(any_case)
+@given(companies_cases())
+def test_decision_by_company_names_a_server_of_the_company(case: Case) -> None:
+    request, servers = case
+    decision = decide(request, Directory(servers))
+    assert decision.rule is Rule.COMPANY
+    assert decision.profile
+    assert holder_id(request, servers) in decision.profile.default_company_ids
+
+
+@thorough
+@given(fallback_cases())
+def test_decision_by_fallback_names_a_server_of_no_user(case: Case) -> None:
+    request, servers = case
+    decision = decide(request, Directory(servers))
+    assert decision.rule in (Rule.DEFAULT_FROM, Rule.PRIORITY)
+    profile = decision.profile
+    assert profile and not profile.user_ids and not profile.reserved
+    assert not profile.default_company_ids  # one that is nobody's is left
+
+
+@thorough
+@given(companies_cases())
 def test_company_rule_rewrites_an_explicit_from_only_where_none_fits(
     case: Case,
 ) -> None:
     request, servers = case
+    request = replace(request, sender=None, sender_named=False)
     directory = Directory(servers)
+    fits = any(
+        may_send_as(profile, request.email)
+        for profile in directory.of_company(holder_id(request, servers))
+        if not is_unfit(profile, request)
+    )
     decision = decide(request, directory)
-    sender, company = request.sender, request.company
-    if decision.rule is not Rule.COMPANY or not decision.rewritten or not company:
-        return
-    own = {
-        profile.sender_email
-        for profile in directory.of_user(sender.id if sender else 0)
-    }
-    if request.email in own or (sender and request.email == sender.email):
-        return
-    for profile in directory.of_company(holder_id(request, servers)):
-        is_open = not profile.company_ids or company.id in profile.company_ids
-        usable = profile.active and is_open
-        assert not (usable and may_send_as(profile, request.email))
+    assert (decision.rule is Rule.COMPANY and decision.rewritten) == (
+        decision.rule is Rule.COMPANY and not fits
+    )
 
 
 # ----------------------------------------------------------------------
@@ -242,12 +318,11 @@ def test_company_rule_rewrites_an_explicit_from_only_where_none_fits(
 
 
 @thorough
-@given(any_case)
+@given(held_cases(inherited=True))
 def test_inherited_servers_carry_what_assigned_ones_would(case: Case) -> None:
     request, servers = case
     company, holder = request.company, holder_id(request, servers)
-    if not company or not holder:
-        return
+    assert company and holder != company.id
     spelled_out = [
         replace(profile, default_company_ids=profile.default_company_ids | {company.id})
         if holder in profile.default_company_ids
@@ -265,15 +340,14 @@ def test_inherited_servers_carry_what_assigned_ones_would(case: Case) -> None:
 
 
 @thorough
-@given(any_case)
+@given(held_cases(inherited=False))
 def test_company_with_servers_of_its_own_is_no_branch(case: Case) -> None:
     request, servers = case
     company = request.company
-    if company and holder_id(request, servers) == company.id:
-        alone = replace(request, company=replace(company, parent=None))
-        directory = Directory(servers)
-        expected = answer(decide(alone, directory))
-        assert answer(decide(request, directory)) == expected
+    assert company and holder_id(request, servers) == company.id
+    alone = replace(request, company=replace(company, parent=None))
+    directory = Directory(servers)
+    assert answer(decide(request, directory)) == answer(decide(alone, directory))
 
 
 # ----------------------------------------------------------------------
@@ -332,37 +406,44 @@ def test_directory_subset_of_all_decides_the_same(case: Case) -> None:
 
 @thorough
 @given(any_case)
-def test_final_from_is_one_that_the_server_may_send_as(case: Case) -> None:
+def test_final_from_is_the_mails_the_default_or_the_servers(case: Case) -> None:
     request, servers = case
     decision = decide(request, Directory(servers))
-    profile = decision.profile
-    if profile is None or not decides_header(
-        decision.header_rule, profile, profile.from_policy
-    ):
-        default_from = request.notifications_email or request.email
-        assert decision.from_email in (request.email, default_from)
-        assert not decision.rewritten
-        return
-    if may_send_as(profile, request.email):
-        assert decision.email_from == request.email_from
-        assert decision.from_email == request.email
-        assert not decision.rewritten
-    elif address := sender_address(profile, request):
-        assert decision.rewritten
-        assert decision.from_email == address
-        assert "\n" not in decision.from_name
+    default_from = request.notifications_email or request.email
+    addresses = {request.email, default_from}
+    if decision.decides_from and decision.profile:
+        addresses = {request.email, sender_address(decision.profile, request)}
+    assert decision.from_email in addresses
+    assert decision.decides_from or not decision.rewritten
 
 
 @thorough
-@given(any_case)
-def test_sender_address_is_one_that_the_filter_admits(case: Case) -> None:
+@given(assigned_case)
+def test_final_from_is_rewritten_where_the_server_may_not_send_as_it(
+    case: Case,
+) -> None:
     request, servers = case
-    for profile in servers:
-        address = sender_address(profile, request)
-        if not profile.sender_email and address:
-            assert profile.from_filter.admits(address)
-        if any(profile.from_filter.addresses) or profile.from_filter.domains:
-            assert address
+    decision = decide(request, Directory(servers))
+    profile = decision.profile
+    assert profile and decision.decides_from
+    assert decision.rewritten != may_send_as(profile, request.email)
+    address = sender_address(profile, request) if decision.rewritten else request.email
+    assert decision.from_email == address
+    assert decision.rewritten or decision.email_from == request.email_from
+    assert "\n" not in decision.from_name
+
+
+@thorough
+@given(any_case, assigned_servers, filters)
+def test_sender_address_is_one_that_the_filter_admits(
+    case: Case, profile: ServerProfile, from_filter: FromFilter
+) -> None:
+    request, _servers = case
+    profile = replace(profile, from_filter=from_filter, sender_email="")
+    address = sender_address(profile, request)
+    usable = any(from_filter.addresses) or bool(from_filter.domains)
+    assert bool(address) or not usable
+    assert from_filter.admits(address) or not address
 
 
 @thorough
@@ -375,14 +456,26 @@ def test_return_path_is_the_bounce_address_or_the_final_from(
     facts = HeaderFacts(request.email, decision.email_from, reply_to, bounce)
     plan = plan_headers(decision, facts)
     assert plan.return_path in (None, bounce, decision.from_email)
-    profile = decision.profile
-    if profile and profile.bounce_policy == "auto" and plan.return_path == bounce:
-        assert may_send_as(profile, bounce) or bounce == decision.from_email
 
 
 @thorough
-@given(any_case, st.data())
-def test_mails_that_share_a_session_have_the_same_headers(
+@given(assigned_case, emails, emails)
+def test_return_path_left_to_the_route_is_one_that_the_server_may_send_as(
+    case: Case, reply_to: str, bounce: str
+) -> None:
+    request, servers = case
+    servers = [replace(profile, bounce_policy="auto") for profile in servers]
+    decision = decide(request, Directory(servers))
+    facts = HeaderFacts(request.email, decision.email_from, reply_to, bounce)
+    assert decision.profile
+    is_admitted = may_send_as(decision.profile, bounce)
+    expected = bounce if is_admitted else decision.from_email
+    assert plan_headers(decision, facts).return_path == expected
+
+
+@thorough
+@given(st.one_of(any_case, assigned_case), st.data())
+def test_mails_with_other_headers_never_share_a_session(
     case: Case, data: st.DataObject
 ) -> None:
     """All of a session get what is planned by the decision of its first mail."""
@@ -391,14 +484,22 @@ def test_mails_that_share_a_session_have_the_same_headers(
     first = decide(request, directory)
     other_request = data.draw(varied_requests(request))
     other = decide(other_request, directory)
-    server_ids = [d.profile.id if d.profile else 0 for d in (first, other)]
-    assume(server_ids[0] == server_ids[1] and final_from(first) == final_from(other))
-    assume(session_key(first) == session_key(other))
     facts = data.draw(header_facts(other_request, final_from(other)))
-    assert plan_headers(first, facts) == plan_headers(other, facts)
-    assert first.decides_from == other.decides_from
-    assert first.rewritten == other.rewritten
-    assert first.refused == other.refused
+    assert shared_by(first) != shared_by(other) or (
+        (plan_headers(first, facts), first.decides_from, first.rewritten, first.refused)
+        == (
+            plan_headers(other, facts),
+            other.decides_from,
+            other.rewritten,
+            other.refused,
+        )
+    )
+
+
+def shared_by(decision: Decision) -> tuple[object, ...]:
+    """What mails of one session have in common."""
+    server_id = decision.profile.id if decision.profile else 0
+    return server_id, final_from(decision), session_key(decision)
 
 
 def final_from(decision: Decision) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from ...routing import (
     Decision,
@@ -27,6 +28,7 @@ from .scenario import (
     RELAY_A,
     RELAY_B,
     SHARED,
+    UNKNOWN,
     A,
     B,
     but,
@@ -34,7 +36,7 @@ from .scenario import (
     written_by,
 )
 from .test_properties import thorough
-from .worlds import any_case
+from .worlds import emails, from_address, mailbox_cases
 
 BENS = server(10, "Ben's", sender_email=BEN.email)
 BY_FILTER = server(11, "By filter", BEN.email)
@@ -88,6 +90,12 @@ CASES: dict[str, tuple[Request, tuple[ServerProfile, ...], Fit, list[int]]] = {
         (SHARED, server(15, "Team", f"{ANNA.email}, {BEN.email}")),
         Fit.SHARED,
         [15],
+    ),
+    "address that is the default From, too": (
+        written_by(BEN, notifications_email=BEN.email),
+        (SHARED, BY_FILTER),
+        Fit.SHARED,
+        [11],
     ),
     "relay of their company with their address": (
         OWN,
@@ -216,27 +224,25 @@ def test_domain_counts_only_for_mail_of_the_own_company() -> None:
 
 
 @thorough
-@given(any_case)
+@given(mailbox_cases(), st.one_of(emails, st.just(UNKNOWN)), st.booleans())
 def test_what_is_proposed_takes_nothing_from_anybody(
-    case: tuple[Request, list[ServerProfile]],
+    case: tuple[Request, list[ServerProfile], ServerProfile],
+    email: str,
+    is_nobodys: bool,
 ) -> None:
-    request, servers = case
+    request, servers, mailbox = case
     sender = request.sender
-    if sender is None:
-        return
+    assert sender
     directory = Directory(servers)
-    asked = replace(request, email=sender.email, email_from=sender.email, forced_id=0)
-    answer = Suggester(directory).suggest(asked, sender.company_ids)
-    if answer.proposed is None:
-        return
+    answer = Suggester(directory).suggest(request, sender.company_ids)
+    assert answer.proposed == mailbox
     own = [profile.id for profile in directory.of_user(sender.id) if profile.active]
-    assigned = directory.with_servers_of_user(sender.id, [*own, answer.proposed.id])
-    for other in (None, but(BEN, id=99, email="somebody@else.example")):
-        of_other = replace(request, sender=other, colleagues=(), forced_id=0)
-        if of_other.email == sender.email:
-            continue
-        now, then = decide(of_other, directory), decide(of_other, assigned)
-        assert (then.rule, _id_of(then)) == (now.rule, _id_of(now))
+    assigned = directory.with_servers_of_user(sender.id, [*own, mailbox.id])
+    other = None if is_nobodys else but(BEN, id=99, email="somebody@else.example")
+    elsewhere = UNKNOWN if email == sender.email else email
+    of_other = from_address(replace(request, sender=other), elsewhere)
+    now, then = decide(of_other, directory), decide(of_other, assigned)
+    assert (then.rule, _id_of(then)) == (now.rule, _id_of(now))
 
 
 def _id_of(decision: Decision) -> int:

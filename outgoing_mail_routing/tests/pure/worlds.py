@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields, replace
 
 from hypothesis import strategies as st
@@ -13,8 +14,9 @@ from ...routing import (
     Person,
     Request,
     ServerProfile,
+    may_send_as,
 )
-from .scenario import from_filter
+from .scenario import UNKNOWN, from_filter
 
 DOMAINS = ("a.example", "b.example", "c.example")
 LOCALS = ("anna", "ben", "notifications")
@@ -95,9 +97,10 @@ def server_lists(
     servers: st.SearchStrategy[ServerProfile],
     personal: st.SearchStrategy[ServerProfile] = personal_servers,
     size: int = 7,
+    least: int = 0,
 ) -> list[ServerProfile]:
     """Numbered servers in random order, one personal server a user at most."""
-    least = draw(st.sampled_from((size // 2, 1, 0)))
+    least = max(least, draw(st.sampled_from((size // 2, 1, 0))))
     drawn = draw(
         st.lists(st.one_of(servers, servers, personal), min_size=least, max_size=size)
     )
@@ -128,11 +131,11 @@ def people(id: int) -> st.SearchStrategy[Person]:
 
 
 @st.composite
-def lineages(draw: st.DrawFn) -> Company:
+def lineages(draw: st.DrawFn, least: int = 1) -> Company:
     """A company, often a branch of one or two others."""
     numbers = draw(st.permutations(COMPANY_IDS))
     company = None
-    for number in numbers[: draw(st.integers(1, len(COMPANY_IDS)))]:
+    for number in numbers[: draw(st.integers(least, len(COMPANY_IDS)))]:
         addresses = draw(optional_emails), draw(optional_emails)
         company = Company(number, f"Company {number}", *addresses, parent=company)
     assert company
@@ -220,10 +223,271 @@ unrelated_servers: st.SearchStrategy[ServerProfile] = st.builds(
     reserved=st.just(True),
 )
 
-any_case = cases(server_lists(st.one_of(assigned_servers, core_servers)))
+#: Those that carry nothing but mail of the users and companies they are assigned to.
+closed_servers: st.SearchStrategy[ServerProfile] = st.builds(
+    replace, assigned_servers, reserved=st.just(True)
+)
+any_servers = st.one_of(assigned_servers, core_servers)
+any_case = cases(server_lists(any_servers))
 core_case = cases(
     server_lists(
         core_servers,
         st.builds(replace, personal_servers, company_ids=st.just(frozenset())),
     )
 )
+
+
+# ----------------------------------------------------------------------
+# Cases of one kind
+# ----------------------------------------------------------------------
+
+
+def from_address(request: Request, email: str) -> Request:
+    """The same mail with another address in From."""
+    email_from = f'"{request.name}" <{email}>' if request.name else email
+    return replace(request, email=email, email_from=email_from)
+
+
+def _left_to_rules(request: Request, sender: Person | None) -> Request:
+    """A mail of a sender's for which no server is set, nor lent, nor connected."""
+    named = bool(sender) and request.sender_named
+    return replace(
+        request,
+        sender=sender,
+        sender_named=named,
+        colleagues=(),
+        forced_id=0,
+        personal_id=0,
+    )
+
+
+def without_companies(
+    servers: list[ServerProfile], companies: Iterable[Company]
+) -> list[ServerProfile]:
+    """The servers, none of them assigned to any of these companies."""
+    taken = {company.id for company in companies}
+    return [
+        replace(profile, default_company_ids=profile.default_company_ids - taken)
+        for profile in servers
+    ]
+
+
+@st.composite
+def _with_one_more(
+    draw: st.DrawFn, servers: list[ServerProfile], profile: ServerProfile
+) -> list[ServerProfile]:
+    place = draw(st.integers(0, len(servers)))
+    return [*servers[:place], profile, *servers[place:]]
+
+
+@st.composite
+def _usable_servers(
+    draw: st.DrawFn,
+    id: int,
+    company: Company | None,
+    servers: st.SearchStrategy[ServerProfile],
+) -> ServerProfile:
+    """A server that can carry mail of a company, with an address to send as."""
+    profile = draw(servers)
+    company_ids = profile.company_ids
+    if company_ids:
+        company_ids = company_ids | {company.id} if company else frozenset()
+    return replace(
+        profile,
+        id=id,
+        name=f"Server {id}",
+        active=True,
+        company_ids=company_ids,
+        sender_email=draw(emails),
+    )
+
+
+@st.composite
+def users_cases(
+    draw: st.DrawFn, servers: st.SearchStrategy[ServerProfile] = any_servers
+) -> tuple[Request, list[ServerProfile]]:
+    """A mail that leaves through a server of its sender.
+
+    It is in the sender's own name, or of an address that no server knows and of no
+    company.
+    """
+    others = draw(server_lists(servers))
+    request = draw(requests(others))
+    sender = draw(people(draw(st.sampled_from(USER_IDS))))
+    sender = replace(sender, uses_own_servers=True)
+    is_own = draw(st.booleans())
+    company = request.company if is_own else None
+    own = draw(_usable_servers(len(others) + 1, company, servers))
+    delegation = "odoo" if own.delegation == "nobody" else own.delegation
+    own = replace(own, user_ids=own.user_ids | {sender.id}, delegation=delegation)
+    request = replace(_left_to_rules(request, sender), company=company)
+    address = draw(
+        st.sampled_from([sender.email or own.sender_email, own.sender_email])
+    )
+    request = from_address(request, address if is_own else UNKNOWN)
+    return request, draw(_with_one_more(others, own))
+
+
+@st.composite
+def companies_cases(
+    draw: st.DrawFn, servers: st.SearchStrategy[ServerProfile] = any_servers
+) -> tuple[Request, list[ServerProfile]]:
+    """A mail that leaves through a server of its company, or of one it inherits from.
+
+    It is of a sender whose own servers are switched off, or of an address that the
+    server may send as or that no server knows.
+    """
+    others = draw(server_lists(servers))
+    request = draw(requests(others))
+    sender = request.sender and replace(request.sender, uses_own_servers=False)
+    company = draw(lineages())
+    nearer = draw(st.integers(0, len(company.lineage) - 1))
+    holder = company.lineage[nearer]
+    own = draw(_usable_servers(len(others) + 1, company, servers))
+    own = replace(own, default_company_ids=own.default_company_ids | {holder.id})
+    request = replace(_left_to_rules(request, sender), company=company)
+    possible = [email for email in EMAILS if may_send_as(own, email)]
+    if sender and sender.email:
+        possible.append(sender.email)
+    address = draw(
+        st.one_of(*map(st.sampled_from, filter(None, ([UNKNOWN], possible))))
+    )
+    everything = draw(_with_one_more(others, own))
+    return from_address(request, address), without_companies(
+        everything, company.lineage[:nearer]
+    )
+
+
+assigned_case = st.one_of(users_cases(), companies_cases())
+
+
+@st.composite
+def lent_cases(draw: st.DrawFn) -> tuple[Request, list[ServerProfile]]:
+    """A mail in the name of a colleague whose servers may be lent to the sender.
+
+    Nobody else's would carry it.
+    """
+    request, others = draw(foreign_cases())
+    own, colleague = (
+        replace(draw(people(id)), company_ids=frozenset(COMPANY_IDS) - draw(few))
+        for id, few in zip(USER_IDS, (ids(COMPANY_IDS[:1]),) * 2, strict=False)
+    )
+    address = draw(emails)
+    colleague = replace(colleague, email=address)
+    own = replace(own, email=draw(emails.filter(lambda email: email != address)))
+    request = replace(request, sender=own, sender_named=False, colleagues=(colleague,))
+    lent = draw(
+        st.lists(
+            _usable_servers(0, request.company, assigned_servers),
+            min_size=1,
+            max_size=2,
+        )
+    )
+    taken = {own.id, colleague.id}
+    strangers = [
+        replace(profile, user_ids=profile.user_ids - taken, reserved=True)
+        for profile in others
+    ]
+    lineage = request.company.lineage if request.company else ()
+    of_colleague = [
+        replace(
+            profile,
+            id=len(others) + number,
+            user_ids=profile.user_ids - taken | {colleague.id},
+        )
+        for number, profile in enumerate(without_companies(lent, lineage), start=1)
+    ]
+    return from_address(request, address), [*strangers, *of_colleague]
+
+
+@st.composite
+def held_cases(draw: st.DrawFn, inherited: bool) -> tuple[Request, list[ServerProfile]]:
+    """A mail of a branch that has servers of its own, or inherits them."""
+    request, others = draw(any_case)
+    company = draw(lineages(least=2))
+    nearer = draw(st.integers(1, len(company.lineage) - 1)) if inherited else 0
+    own = replace(draw(assigned_servers), id=len(others) + 1, name="Of the holder")
+    ids = own.default_company_ids | {company.lineage[nearer].id}
+    own = replace(own, default_company_ids=ids)
+    everything = draw(_with_one_more(others, own))
+    return replace(request, company=company), without_companies(
+        everything, company.lineage[:nearer]
+    )
+
+
+@st.composite
+def fallback_cases(draw: st.DrawFn) -> tuple[Request, list[ServerProfile]]:
+    """A mail that no rule but core's fallbacks has a server for."""
+    request, others = draw(any_case)
+    request = from_address(_left_to_rules(request, None), UNKNOWN)
+    lineage = request.company.lineage if request.company else ()
+    last = replace(draw(core_servers), id=len(others) + 1, name="Last", active=True)
+    return request, draw(_with_one_more(without_companies(others, lineage), last))
+
+
+@st.composite
+def foreign_cases(draw: st.DrawFn) -> tuple[Request, list[ServerProfile]]:
+    """A mail of people and a company that none of the servers belongs to."""
+    request, servers = draw(any_case)
+    request = replace(request, forced_id=0, personal_id=0)
+    people = {request.sender, *request.colleagues} - {None}
+    lineage = request.company.lineage if request.company else ()
+    strangers = [
+        replace(profile, user_ids=profile.user_ids - {person.id for person in people})
+        for profile in without_companies(servers, lineage)
+    ]
+    return request, [
+        replace(profile, reserved=not profile.user_ids or profile.reserved)
+        for profile in strangers
+    ]
+
+
+@st.composite
+def forced_cases(draw: st.DrawFn) -> tuple[Request, list[ServerProfile]]:
+    """A mail on which one of the servers is set, which may not always carry it."""
+    request, servers = draw(cases(server_lists(any_servers, least=1)))
+    forced = draw(st.sampled_from(servers))
+    return replace(request, forced_id=forced.id), servers
+
+
+@st.composite
+def mailbox_cases(
+    draw: st.DrawFn,
+) -> tuple[Request, list[ServerProfile], ServerProfile]:
+    """Somebody's mail, and the one server that sends as them and carries nobody else's.
+
+    The first server is everybody's fallback, and their address is no default From.
+    """
+    request, others = draw(any_case)
+    email = draw(emails.filter(lambda email: email != request.notifications_email))
+    sender = draw(people(draw(st.sampled_from(USER_IDS))))
+    sender = replace(sender, email=email, uses_own_servers=True)
+    colleagues = ids(USER_IDS).map(lambda users: users - {sender.id})
+    mailbox = replace(
+        draw(assigned_servers),
+        id=len(others) + 1,
+        name="Mailbox",
+        active=True,
+        from_filter=from_filter(draw(st.sampled_from(["", email]))),
+        company_ids=draw(st.sampled_from([frozenset(), sender.company_ids])),
+        user_ids=draw(colleagues),
+        default_company_ids=frozenset(),
+        reserved=False,
+        sender_email=email,
+    )
+    if not mailbox.user_ids:
+        mailbox = replace(mailbox, reserved=draw(st.booleans()))
+    open_to_all = ServerProfile(len(others) + 2, "Everybody's")
+    strangers = [_never_sends_as(profile, email) for profile in others]
+    everything = [open_to_all, *draw(_with_one_more(strangers, mailbox))]
+    return from_address(_left_to_rules(request, sender), email), everything, mailbox
+
+
+def _never_sends_as(profile: ServerProfile, email: str) -> ServerProfile:
+    """A server that no address of its own ties to somebody's e-mail."""
+    named = email in profile.from_filter.addresses and not profile.owner_id
+    return replace(
+        profile,
+        from_filter=FromFilter() if named else profile.from_filter,
+        sender_email="" if profile.sender_email == email else profile.sender_email,
+    )
