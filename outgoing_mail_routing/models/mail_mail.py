@@ -27,6 +27,11 @@ _logger = logging.getLogger(__name__)
 # The context key of the reasons why mails could not be routed
 _FAILURES_KEY = "outgoing_mail_routing_failures"
 
+# Failures that whoever wrote a mail can mend, whose reasons name no server
+_FAILURES_OF_WRITER = frozenset(
+    {"mail_email_invalid", "mail_email_missing", "mail_from_missing"}
+)
+
 # What a mail says of its sender is decided by its route, and by core
 _SENDER_HEADERS = frozenset(
     {"return-path", "sender", "errors-to", "resent-from", "resent-sender"}
@@ -78,11 +83,13 @@ class MailMail(models.Model):
             result = super(MailMail, mails).send(auto_commit, raise_exception, **kwargs)
             if failures and raise_exception:
                 raise MailDeliveryException(failures[0])
-            return result
         except MailDeliveryException as error:
-            if self.env["ir.mail_server"].sudo(False).has_access("read"):
+            if self.env["mail.routing.hand"]._is_trusted(self.env.user):
                 raise
             raise self._hide_mail_server(error) from None
+        if self.env.context.get("mailing_test_mail"):
+            mails._hide_reasons_of_test()
+        return result
 
     def _hide_mail_server(self, error):
         """What is raised for users: the text of an error may name host or login.
@@ -92,10 +99,47 @@ class MailMail(models.Model):
         _logger.info("Mail %s could not be sent: %s", self.ids, error)
         cause = [arg for arg in error.args if isinstance(arg, ConnectionRefusedError)]
         return MailDeliveryException(
-            self.env._("The mail could not be sent. Ask your administrator why."),
+            self._get_neutral_reason(),
             # its class tells core's callers what to say
             *(type(arg)() for arg in cause),
         )
+
+    def _hide_reasons_of_test(self):
+        """Let core's test of a mailing log no reason that may name host or login.
+
+        It deletes the mails then: the log of Odoo keeps the reason.
+        """
+        for mail in self.exists().filtered(lambda mail: mail._is_bulk()):
+            reason = mail._get_told_reason(mail.failure_reason, mail.failure_type)
+            if reason != mail.failure_reason:
+                _logger.info("Test %s failed: %s", mail.ids, mail.failure_reason)
+                mail.failure_reason = reason
+
+    def _postprocess_sent_message(
+        self, success_pids, success_emails, failure_reason=False, failure_type=None
+    ):
+        """Tell notifications, which every user reads, no answer of an SMTP server."""
+        return super()._postprocess_sent_message(
+            success_pids,
+            success_emails,
+            failure_reason=self._get_told_reason(failure_reason, failure_type),
+            failure_type=failure_type,
+        )
+
+    def _get_told_reason(self, reason, failure_type):
+        """What users are told of why mail failed; administrators read the mail itself.
+
+        With nothing configured it is what core tells.
+
+        :param str reason: as core has it, maybe none
+        """
+        told = not reason or failure_type in _FAILURES_OF_WRITER
+        if told or not self.env["mail.routing"]._is_configured():
+            return reason
+        return self._get_neutral_reason()
+
+    def _get_neutral_reason(self):
+        return self.env._("The mail could not be sent. Ask your administrator why.")
 
     def _without_client_keys(self):
         """These mails in a context that steers nothing: a client may have sent it.

@@ -40,6 +40,9 @@ _SIGNATURES = {
         "_split_by_mail_configuration": [],
         "_filter_mail_mail_servers": ["mail_servers"],
         "_send": ["smtp_session", "alias_domain_id", "mail_server"],
+        "_postprocess_sent_message": [
+            *("success_pids", "success_emails", "failure_reason", "failure_type"),
+        ],
     },
     "fetchmail.server": {
         "_connect__": ["allow_archived"],
@@ -81,6 +84,7 @@ _SIGNATURES = {
         "_message_log": ["body", "tracking_value_ids"],
         "_notify_get_recipients": ["message", "msg_vals"],
         "_notify_get_reply_to": [],
+        "_mail_get_operation_for_mail_message_operation": ["message_operation"],
     },
 }
 
