@@ -52,7 +52,7 @@ _NOBODY = "nobody@explained.invalid"
 
 
 class Failures(list):
-    """Reasons why mails could not be routed: no client can send one."""
+    """Reasons why mails cannot be routed, to be raised: no client can send one."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,11 @@ class MailMail(models.Model):
     # ------------------------------------------------------------------
 
     def send(self, auto_commit=False, raise_exception=False, **kwargs):
-        """Hide servers in errors, and raise for mails that could not be routed."""
-        failures = Failures()
+        """Hide servers in errors, and raise for mails that cannot be routed."""
+        failures = Failures() if raise_exception else None
         mails = self._without_client_keys().with_context(**{_FAILURES_KEY: failures})
         try:
             result = super(MailMail, mails).send(auto_commit, raise_exception, **kwargs)
-            if failures and raise_exception:
-                raise MailDeliveryException(failures[0])
         except MailDeliveryException as error:
             if self.env["mail.routing.hand"]._is_trusted(self.env.user):
                 raise
@@ -150,7 +148,8 @@ class MailMail(models.Model):
         """
         context = dict(self.env.context)
         opened = set(context.get("allowed_company_ids") or ())
-        makers = self.sudo().create_uid if opened else ()
+        # another process may have sent and deleted some
+        makers = self.sudo().exists().create_uid if opened else ()
         if any(
             opened - set(maker._get_company_ids())
             for maker in makers
@@ -200,8 +199,15 @@ class MailMail(models.Model):
         """
         ids_by_session = defaultdict(list)
         directory = self.env["mail.routing"]._get_directory()
-        own = type(self)
-        routes = self._ask_apart(own._get_routed, own._fail_to_route, directory)
+        routes = self._ask_apart(
+            lambda mails: mails._get_routed(directory),
+            type(self)._fail_to_route,
+            directory.configured,
+        )
+        failures = self.env.context.get(_FAILURES_KEY)
+        if isinstance(failures, Failures) and failures:
+            # before any is sent: who asked for errors rolls back, and sends all again
+            raise MailDeliveryException(failures[0])
         for key, mail_ids in routes:
             ids_by_session[key].extend(mail_ids)
         batch_size = self._get_session_batch_size()
@@ -209,23 +215,23 @@ class MailMail(models.Model):
             for batch_ids in tools.split_every(batch_size, ids):
                 yield server_id, alias_domain_id, routed, batch_ids
 
-    def _ask_apart(self, ask, fail, directory):
+    def _ask_apart(self, ask, fail, configured):
         """The answers for these mails; whatever is wrong with one fails that one alone.
 
         All are asked at once. Only where that fails, each half is, and so on down to
         the one mail that is to blame.
 
-        :param ask: called with mails and the directory, answers a list
+        :param ask: called with mails, answers a list
         :param fail: called with the one mail and the error, answers a list in its place
-        :param routing.Directory directory: all servers
+        :param bool configured: whether errors of the database are caught, too
         """
         try:
-            with self.env.cr.savepoint() if directory.configured else nullcontext():
-                return ask(self, directory)
+            with self.env.cr.savepoint() if configured else nullcontext():
+                return ask(self)
         except (MemoryError, psycopg2.OperationalError):
             raise  # nothing that one mail could be blamed for
         except Exception as error:
-            if isinstance(error, psycopg2.Error) and not directory.configured:
+            if isinstance(error, psycopg2.Error) and not configured:
                 raise
             if len(self) == 1:
                 return fail(self, error)
@@ -234,7 +240,7 @@ class MailMail(models.Model):
         return [
             answer
             for mails in parts
-            for answer in mails._ask_apart(ask, fail, directory)
+            for answer in mails._ask_apart(ask, fail, configured)
         ]
 
     def _get_routed(self, directory):
@@ -340,9 +346,9 @@ class MailMail(models.Model):
         """
         directory = self.env["mail.routing"]._get_directory()
         return self._ask_apart(
-            type(self)._find_route_questions,
+            lambda mails: mails._find_route_questions(directory),
             lambda mail, error: [(mail, untold(mail, error))],
-            directory,
+            directory.configured,
         )
 
     def _find_route_questions(self, directory):

@@ -3,8 +3,6 @@
 import logging
 from collections import defaultdict
 
-import psycopg2
-
 from odoo import SUPERUSER_ID, api, fields, models
 
 from .company_text import CompanyText
@@ -72,17 +70,22 @@ class MailMail(models.Model):
         if not self or not self.env["mail.routing"]._is_configured():
             return
         self.env.flush_all()  # what fails here is no fault of these mails
-        try:
-            with self.env.cr.savepoint():
-                companies = self._get_companies(self._get_senders())
-        except (MemoryError, psycopg2.OperationalError):
-            raise
-        except Exception:
-            _logger.warning("The companies of mails are not known", exc_info=True)
-            return
-        for mail in self:
-            company_id = _SettledId(companies[mail.id].id)
-            mail.write({"settled_company_id": company_id})
+        found = self._ask_apart(
+            lambda mails: list(mails._get_companies(mails._get_senders()).items()),
+            type(self)._fail_to_settle,
+            configured=True,
+        )
+        for mail_id, company in found:
+            mail = self.browse(mail_id).with_prefetch(self._prefetch_ids)
+            mail.write({"settled_company_id": _SettledId(company.id)})
+
+    def _fail_to_settle(self, error):
+        """Leave one mail without it, and the others with theirs.
+
+        :return: no company, in a list of them
+        """
+        _logger.warning("The company of mail %s is not known", self.ids, exc_info=error)
+        return []
 
     def _get_companies(self, senders):
         """The company each mail is sent for: the record's, not the one left open.
