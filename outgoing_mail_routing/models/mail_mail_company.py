@@ -112,10 +112,37 @@ class MailMail(models.Model):
         if self.sent_for_company_id:  # told by Odoo's own text
             return self.sent_for_company_id
         company = self.settled_company_id or self._find_company(sender, of_record)
-        for person in self._get_persons():
-            if not self._may_lend_company(person, company):
-                return person.company_id
-        return company
+        return self._find_lent_company(company, self._get_lenders())
+
+    def _get_lenders(self):
+        """All who have to be allowed to send the mail for its company.
+
+        Those who had a hand in its mass mailing were asked when it was settled: a mail
+        that somebody else makes of that, a test for example, is never sent for them.
+
+        :return: list of ``res.users`` as of :meth:`_get_persons`, which come last
+        """
+        persons = self._get_persons()
+        if self._is_bulk() and not self.settled_company_id:
+            return self._get_names_on(self.mailing_id) + persons
+        return persons
+
+    def _find_lent_company(self, company, lenders):
+        """A company that all lenders may send for: this one, or one of theirs.
+
+        Where there is none, that of the last one of them who can be told: who changed
+        the mail or asked for it, whatever it is made of and in whose name. Whether the
+        company was settled already or not, the answer is the same.
+
+        :param res.company company: maybe none
+        :param list lenders: ``res.users``
+        """
+        users = [user for user in lenders if user]
+        for candidate in (company, *(user.company_id for user in users)):
+            if all(self._may_lend_company(user, candidate) for user in users):
+                return candidate
+        last = users[-1]
+        return company if self._may_lend_company(last, company) else last.company_id
 
     def _may_lend_company(self, person, company):
         """Whether somebody who had a hand in the mail may send it for a company.
@@ -124,7 +151,7 @@ class MailMail(models.Model):
         record is its company's: core lets them post where they were let in. By
         ``message_notify`` they could name any record.
         """
-        if not person or company in person.company_ids:
+        if company in person.company_ids:
             return True
         return person.share and self.message_type != "user_notification"
 
@@ -148,12 +175,11 @@ class MailMail(models.Model):
         )
 
     def _find_company_of_mailing(self, of_record):
-        """The recipient's company if all its makers are in it, else theirs."""
+        """The recipient's company, else the responsible's."""
         company = of_record or self.mail_message_id.record_company_id
-        for user in filter(None, self._get_makers_of(self.mailing_id)):
-            if company not in user.company_ids:
-                company = user.company_id
-        return company or self.env.company.sudo()
+        users = filter(None, self._get_names_on(self.mailing_id))
+        responsible = next(users, self.env["res.users"])
+        return company or responsible.company_id or self.env.company.sudo()
 
     def _is_company_of_job(self):
         """Whether the company noted on the mail may be that of OdooBot's own.
@@ -214,7 +240,7 @@ class MailMail(models.Model):
         Whoever may edit an event may name anybody as its organizer.
         """
         company = event.user_id.company_id
-        for user in filter(None, self._get_makers_of(event)):
+        for user in filter(None, self._get_names_on(event)):
             if not user.share and company not in user.company_ids:
                 return user.company_id
         return company
