@@ -4,14 +4,225 @@ Reminders of events leave for the organizer's company as long as nobody of anoth
 wrote any of what they say, and a scheduled message as its maker's.
 """
 
+from datetime import timedelta
 from types import SimpleNamespace
 from unittest.mock import patch
 
+from odoo import fields
+from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..models.mail_routing_hand import GATEWAY, GATEWAY_KEY
-from .test_security_callers import _SCHEDULED, CallerCase
+from .test_security_callers import _SCHEDULED, TO, CallerCase
+
+_JOB = "calendar.ir_cron_scheduler_alarm"
+_REMINDER = "calendar.calendar_template_meeting_reminder"
+
+
+@tagged("post_install", "-at_install")
+class TestReminders(CallerCase):
+    """Bob of company B invites a guest, who is reminded by mail."""
+
+    def setUp(self):
+        super().setUp()
+        self.require("calendar")
+        self.alarm = self.create_alarm(self.root)
+        self.guest = self.env["res.partner"].create({"name": "Guest", "email": TO})
+        self.other = self.env["res.partner"].create({"name": "x", "email": "x@x.test"})
+        self.event = self.create_event(self.bob)
+
+    def create_alarm(self, user):
+        return (
+            self.env["calendar.alarm"]
+            .with_user(user)
+            .create(
+                {
+                    "name": "Reminder",
+                    "alarm_type": "email",
+                    "interval": "hours",
+                    "duration": 1,
+                    "mail_template_id": self.env.ref(_REMINDER).id,
+                }
+            )
+        )
+
+    def create_event(self, user):
+        start = fields.Datetime.now() + timedelta(minutes=30)
+        events = self.env["calendar.event"].with_user(user)
+        event = events.with_context(dont_notify=True).create(
+            {
+                "name": "His",
+                "user_id": user.id,
+                "start": start,
+                "stop": start + timedelta(hours=1),
+                "partner_ids": [Command.set(self.guest.ids)],
+                "alarm_ids": [Command.set(self.alarm.ids)],
+            }
+        )
+        self.forget_mails()
+        return event.with_user(self.root)
+
+    def create_template(self, user):
+        values = {
+            "name": "x",
+            "model_id": self.env["ir.model"]._get_id("calendar.attendee"),
+            "subject": "Theirs",
+            "body_html": "<p>Theirs</p>",
+            "email_from": "sales@b.example",
+        }
+        return self.env["mail.template"].with_user(user).create(values)
+
+    def forget_mails(self):
+        self.env["mail.mail"].search([]).unlink()
+        self.forget_received()
+
+    def reminding(self):
+        """The accounts by which the reminders of a run leave."""
+        self.forget_mails()
+        job = self.env.ref(_JOB)
+        with self.sending(), self.enter_registry_test_mode():
+            job.lastcall = fields.Datetime.now() - timedelta(hours=1)
+            job.method_direct_trigger()
+        self.env.invalidate_all()
+        with self.sending():
+            self.run_jobs()
+        return {mail.login for mail in self.received()}
+
+    def as_plain(self, model, method, *args):
+        silent = {"dont_notify": True, "no_mail_to_attendees": True}
+        return self.call(self.plain, model, method, *args, context=silent)
+
+    def test_reminder_of_what_nobody_else_touched_is_the_organizers(self):
+        self.assertEqual(self.reminding(), {"relay-b"})
+
+    def test_text_of_a_colleagues_template_is_not_the_organizers(self):
+        template = self.create_template(self.plain)
+        values = {"mail_template_id": template.id}
+        self.as_plain("calendar.alarm", "write", self.alarm.ids, values)
+        self.assertEqual(self.reminding(), {"relay-a"})
+
+    def test_template_of_a_colleague_that_stood_on_the_reminder_before_counts(self):
+        self.alarm.mail_template_id = self.create_template(self.plain)
+        self.assertEqual(self.reminding(), {"relay-a"})
+
+    def test_change_of_the_reminder_or_its_template_counts(self):
+        template = self.env.ref(_REMINDER)
+        for record, values in (
+            (self.alarm, {"name": "Mine"}),
+            (template, {"subject": "Mine"}),
+            (template, {"body_html": "<p>Mine</p>"}),
+            (
+                self.env["ir.attachment"].create(
+                    {"name": "a.txt", "raw": b"a", "res_model": "mail.template"}
+                ),
+                {"raw": b"Mine"},
+            ),
+        ):
+            with self.subTest(record=record._name, values=values):
+                self.env["mail.routing.hand"].search([]).sudo().unlink()
+                if record._name == "ir.attachment":
+                    template.attachment_ids = record
+                self.assertEqual(self.reminding(), {"relay-b"})
+                record.with_user(self.plain).sudo().write(values)
+                self.assertEqual(self.reminding(), {"relay-a"})
+
+    def test_maker_of_a_reminder_counts_once_they_change_it(self):
+        """Who chose it saw what it was called then."""
+        self.event.unlink()
+        self.alarm = self.create_alarm(self.plain)
+        self.create_event(self.bob)
+        self.assertEqual(self.reminding(), {"relay-b"})
+        self.as_plain("calendar.alarm", "write", self.alarm.ids, {"name": "Mine"})
+        self.assertEqual(self.reminding(), {"relay-a"})
+
+    def test_translation_of_the_reminder_counts(self):
+        texts = {"en_US": "Mine"}
+        self.as_plain(
+            "calendar.alarm", "update_field_translations", self.alarm.ids, "name", texts
+        )
+        self.assertEqual(self.alarm.name, "Mine")
+        self.assertEqual(self.reminding(), {"relay-a"})
+
+    def test_administrators_template_is_the_organizers(self):
+        administrator = self._create_administrator()
+        administrator.company_ids = self.company_a
+        self.alarm.mail_template_id = self.create_template(administrator)
+        self.alarm.with_user(administrator).name = "Theirs"
+        self.assertEqual(self.reminding(), {"relay-b"})
+
+    def test_attendee_by_whatever_way_counts(self):
+        new = {"partner_id": self.other.id}
+        attendees, events = "calendar.attendee", "calendar.event"
+        for name, attack in {
+            "made": lambda event, theirs: self.as_plain(
+                attendees, "create", {"event_id": event.id, **new}
+            ),
+            "made by a command": lambda event, theirs: self.as_plain(
+                events, "write", event.ids, {"attendee_ids": [[0, 0, new]]}
+            ),
+            "moved": lambda event, theirs: self.as_plain(
+                attendees, "write", theirs.ids, {"event_id": event.id}
+            ),
+            "moved by a command": lambda event, theirs: self.as_plain(
+                events, "write", event.ids, {"attendee_ids": [[4, theirs.id]]}
+            ),
+            "called something": lambda event, theirs: self.as_plain(
+                attendees, "write", event.attendee_ids.ids, {"common_name": "Mine"}
+            ),
+            "replaced": lambda event, theirs: self.as_plain(
+                attendees, "write", event.attendee_ids.ids, new
+            ),
+            "called something by a command": lambda event, theirs: self.as_plain(
+                *(events, "write", event.ids),
+                {"attendee_ids": [[1, event.attendee_ids.id, {"common_name": "x"}]]},
+            ),
+        }.items():
+            with self.subTest(name):
+                event = self.create_event(self.bob)
+                theirs = self.create_event(self.plain).attendee_ids
+                attack(event, theirs)
+                company = self.env["mail.mail"].sudo()._get_company_of_event(event)
+                self.assertEqual(company, self.company_a)
+
+    def test_attendee_of_a_colleague_is_no_mail_of_the_organizers(self):
+        values = {"event_id": self.event.id, "partner_id": self.other.id}
+        self.as_plain("calendar.attendee", "create", values)
+        self.assertEqual(self.reminding(), {"relay-a"})
+
+    def test_answer_and_same_values_again_leave_it_the_organizers(self):
+        """As attendees answer, and synchronized calendars write."""
+        attendee = self.event.attendee_ids
+        self.as_plain("calendar.attendee", "write", attendee.ids, {"state": "accepted"})
+        self.as_plain(
+            *("calendar.event", "write", self.event.ids),
+            {
+                "name": self.event.name,
+                "start": fields.Datetime.to_string(self.event.start),
+                "stop": self.event.stop.isoformat(" "),
+                "description": str(self.event.description),
+                "location": "",
+                "user_id": self.bob.id,
+                "partner_ids": [[6, 0, self.guest.ids]],
+                "attendee_ids": [[1, attendee.id, {"state": "declined"}]],
+            },
+        )
+        self.as_plain(
+            *("calendar.event", "write", self.event.ids),
+            {"attendee_ids": [[4, attendee.id], [1, attendee.id, {"state": "accepted"}]]},
+        )
+        self.assertEqual(attendee.state, "accepted")
+        self.assertFalse(self.env["mail.routing.hand"]._of(self.event))
+        self.assertEqual(self.reminding(), {"relay-b"})
+
+    def test_event_made_by_an_incoming_mail_is_nobodys(self):
+        """Nothing proves that it is of whom its From names."""
+        events = self.env["calendar.event"].with_user(self.bob)
+        event = events.with_context(**{GATEWAY_KEY: GATEWAY}).create(
+            {"name": "x", "start": "2030-01-01 10:00:00", "stop": "2030-01-01 11:00:00"}
+        )
+        [hand] = self.env["mail.routing.hand"]._of(event)[event.id]
+        self.assertFalse(hand.user_id)
 
 
 @tagged("post_install", "-at_install")
