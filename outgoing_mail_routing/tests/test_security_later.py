@@ -207,10 +207,9 @@ class TestReminders(CallerCase):
                 "attendee_ids": [[1, attendee.id, {"state": "declined"}]],
             },
         )
-        self.as_plain(
-            *("calendar.event", "write", self.event.ids),
-            {"attendee_ids": [[4, attendee.id], [1, attendee.id, {"state": "accepted"}]]},
-        )
+        again = [[4, attendee.id], [1, attendee.id, {"state": "accepted"}]]
+        values = {"attendee_ids": again}
+        self.as_plain("calendar.event", "write", self.event.ids, values)
         self.assertEqual(attendee.state, "accepted")
         self.assertFalse(self.env["mail.routing.hand"]._of(self.event))
         self.assertEqual(self.reminding(), {"relay-b"})
@@ -260,8 +259,9 @@ class TestScheduled(CallerCase):
 
     def test_message_changed_while_the_job_posts_another_is_nobodys(self):
         first, hers = self.schedule(self.ben, "First"), self.schedule(self.anna, "Hers")
+        changed = hers.with_user(self.ben).sudo()
         change = {"body": "Mine", "subject": "Mine"}
-        with self.meanwhile(first, lambda: hers.with_user(self.ben).sudo().write(change)):
+        with self.meanwhile(first, lambda: changed.write(change)):
             _refused, logins = self.attempt(lambda: None)
         self.assertEqual(logins, {"relay-a"})
 
