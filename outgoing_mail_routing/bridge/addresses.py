@@ -4,8 +4,6 @@ Every rule and every mail of a queue asks for the same few addresses, and parsin
 is what splitting a queue would spend most of its time on.
 """
 
-from email.message import EmailMessage
-from email.policy import SMTP
 from functools import lru_cache
 
 from odoo.tools.mail import email_split_and_normalize, formataddr
@@ -29,9 +27,10 @@ def name_of(header):
 def formatted_of(header):
     """The first contact of a header as core puts it into From, ``""`` without one.
 
-    As ``email_split_and_format_normalize`` has it.
+    :raise Exception: as core's ``email_split_and_format_normalize`` does, for texts
+        that Python's parser gives up on
     """
-    contacts = _parsed(str(header or ""))
+    contacts = _contacts(str(header or ""))
     return formataddr(contacts[0]) if contacts else ""
 
 
@@ -41,40 +40,14 @@ def only_email_of(header):
     return contacts[0][1] if len(contacts) == 1 else ""
 
 
-@lru_cache(maxsize=16384)
-def as_header(text):
-    """A From header as a message gives it back.
-
-    :raise ValueError: no message takes it; other errors of Python's parser likewise
-    """
-    message = EmailMessage(policy=SMTP)
-    message["From"] = text
-    return str(message["From"])
-
-
-def clean_name(name):
-    """A display name on one line: RFC 5322 forbids line breaks and controls in it.
-
-    >>> clean_name("Anna\\r\\nBcc: all@a.example")
-    'Anna Bcc: all@a.example'
-    """
-    printable = "".join(char if char.isprintable() else " " for char in name or "")
-    return " ".join(printable.split())
-
-
-def is_clean(text):
-    """Whether a text is one that may stand in a header as it is.
-
-    >>> is_clean("a@a.example"), is_clean("a@a.example\\x00"), is_clean(False)
-    (True, False, False)
-    """
-    return bool(text) and text.isprintable()
-
-
-@lru_cache(maxsize=16384)
 def _parsed(text):
+    """The contacts of a text, none where Python's parser gives up on it."""
     try:
-        contacts = email_split_and_normalize(text)
+        return tuple((name, email) for name, email in _contacts(text) if email)
     except (RecursionError, ValueError, LookupError, AttributeError, TypeError):
-        return ()  # Python's parser gives up on some texts
-    return tuple((name or "", email) for name, email in contacts if email)
+        return ()
+
+
+@lru_cache(maxsize=16384)
+def _contacts(text):
+    return tuple((name or "", email) for name, email in email_split_and_normalize(text))
