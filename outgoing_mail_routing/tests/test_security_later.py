@@ -13,7 +13,7 @@ from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from ..models.mail_routing_hand import GATEWAY, GATEWAY_KEY
+from ..bridge.carrier import Incoming
 from .test_security_callers import _SCHEDULED, TO, CallerCase
 
 _JOB = "calendar.ir_cron_scheduler_alarm"
@@ -217,7 +217,7 @@ class TestReminders(CallerCase):
     def test_event_made_by_an_incoming_mail_is_nobodys(self):
         """Nothing proves that it is of whom its From names."""
         events = self.env["calendar.event"].with_user(self.bob)
-        event = events.with_context(**{GATEWAY_KEY: GATEWAY}).create(
+        event = Incoming().on(events).create(
             {"name": "x", "start": "2030-01-01 10:00:00", "stop": "2030-01-01 11:00:00"}
         )
         [hand] = self.env["mail.routing.hand"]._of(event)[event.id]
@@ -275,7 +275,7 @@ class TestScheduled(CallerCase):
 
     def test_message_that_an_incoming_mail_scheduled_is_nobodys(self):
         model = self.env["mail.scheduled.message"]
-        model = model.with_context(**{GATEWAY_KEY: GATEWAY})
+        model = Incoming().on(model)
         self.schedule(self.anna, "Mine", model)
         self.assertEqual(self.attempt(lambda: None)[1], {"relay-a"})
 
@@ -344,7 +344,7 @@ class TestNotedOnce(CallerCase):
 
     def test_somebody_who_cannot_be_told_is_noted_once(self):
         message = self.customer.with_user(self.anna).message_post(body="x")
-        gateway = message.with_context(**{GATEWAY_KEY: GATEWAY}).sudo()
+        gateway = Incoming().on(message).sudo()
         for number in range(3):
             gateway.subject = f"{number}"
         [hand] = self.env["mail.routing.hand"]._of(message)[message.id]
@@ -358,7 +358,7 @@ class TestNotedOnce(CallerCase):
             message.with_user(user).sudo().subject = user.login
             users += user
         users.unlink()
-        message.with_context(**{GATEWAY_KEY: GATEWAY}).sudo().subject = "x"
+        Incoming().on(message).sudo().subject = "x"
         hands = self.env["mail.routing.hand"]._of(message)[message.id]
         self.assertEqual(len(hands), 3)
         self.assertFalse(hands.user_id)
