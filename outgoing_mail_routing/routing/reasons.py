@@ -4,13 +4,14 @@
 ``env._``. The placeholders are filled from the step's values.
 """
 
-from enum import Enum
+from enum import Enum, unique
 
 _lt = str
 
 
-class Reason(str, Enum):
-    """Why a rule took a server or passed it over."""
+@unique
+class Reason(Enum):
+    """Why a rule took a server or passed it over; its value is the sentence."""
 
     FORCED = _lt("%(server)s is set on the mail itself.")
     FORCED_BARRED = _lt(
