@@ -40,6 +40,26 @@ def only_email_of(header):
     return contacts[0][1] if len(contacts) == 1 else ""
 
 
+def clean_name(name):
+    """A display name on one line: RFC 5322 forbids line breaks and controls in it.
+
+    >>> clean_name("Anna\\r\\nBcc: all@a.example")
+    'Anna Bcc: all@a.example'
+    """
+    printable = "".join(char if char.isprintable() else " " for char in name or "")
+    return " ".join(printable.split())
+
+
+def is_clean(text):
+    """Whether a text is one that may stand in a header as it is.
+
+    >>> is_clean("a@a.example"), is_clean("a@a.example\\x00"), is_clean(False)
+    (True, False, False)
+    """
+    return bool(text) and text.isprintable()
+
+
+@lru_cache(maxsize=16384)
 def _parsed(text):
     """The contacts of a text, none where Python's parser gives up on it."""
     try:

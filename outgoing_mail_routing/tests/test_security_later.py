@@ -217,8 +217,16 @@ class TestReminders(CallerCase):
     def test_event_made_by_an_incoming_mail_is_nobodys(self):
         """Nothing proves that it is of whom its From names."""
         events = self.env["calendar.event"].with_user(self.bob)
-        event = Incoming().on(events).create(
-            {"name": "x", "start": "2030-01-01 10:00:00", "stop": "2030-01-01 11:00:00"}
+        event = (
+            Incoming()
+            .on(events)
+            .create(
+                {
+                    "name": "x",
+                    "start": "2030-01-01 10:00:00",
+                    "stop": "2030-01-01 11:00:00",
+                }
+            )
         )
         [hand] = self.env["mail.routing.hand"]._of(event)[event.id]
         self.assertFalse(hand.user_id)
