@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from functools import lru_cache
 
-from odoo.tools.mail import email_split_and_normalize
+from odoo.tools.mail import email_split_and_normalize, formataddr
 
 
 def email_of(header):
@@ -24,6 +24,15 @@ def email_of(header):
 def name_of(header):
     """The display name of the first contact in a header, as it was typed."""
     return next(iter(_parsed(str(header or ""))), ("", ""))[0]
+
+
+def formatted_of(header):
+    """The first contact of a header as core puts it into From, ``""`` without one.
+
+    As ``email_split_and_format_normalize`` has it.
+    """
+    contacts = _parsed(str(header or ""))
+    return formataddr(contacts[0]) if contacts else ""
 
 
 def only_email_of(header):

@@ -60,6 +60,11 @@ class Carried:
         return records.with_context(**{self._key: self})
 
     @classmethod
+    def off(cls, records):
+        """The same records, in a context that carries no such object."""
+        return records.with_context(**{cls._key: None})
+
+    @classmethod
     def of(cls, env):
         """The object that an environment carries, ``None`` where it has none."""
         value = env.context.get(cls._key)
@@ -75,7 +80,7 @@ class EnvelopeTest(Carried):
 
 
 class Failures(Carried):
-    """Collects the reasons why mails could not be routed."""
+    """Collects the reasons why mails cannot be routed, to be raised."""
 
     def __init__(self):
         self.reasons = []

@@ -262,9 +262,16 @@ class MailTemplate(models.Model):
         """Refuse values of a mail by which a client would act beyond that mail.
 
         :param dict values: of a ``mail.mail``, as a client sends them
-        :raise AccessError: they name a server that is closed to the user, or create,
-            change or delete other records
+        :raise AccessError: they name a server that is closed to the user or a mass
+            mailing, or create, change or delete other records
         """
+        if values.get("mailing_id"):
+            raise AccessError(
+                self.env._(
+                    "A mail that is sent by a template belongs to no mailing. Send the "
+                    "mailing instead."
+                )
+            )
         server_id = values.get("mail_server_id")
         if server_id != self.sudo().mail_server_id.id:
             self.env["ir.mail_server"]._check_open_to_user([server_id])

@@ -96,6 +96,21 @@ class RoutingCase(TransactionCase):
         )
 
     @classmethod
+    def _create_marketer(cls):
+        """A user of company A who may make mailings, where there are any."""
+        marketing = "mass_mailing.group_mass_mailing_user"
+        installed = cls.env.ref(marketing, raise_if_not_found=False)
+        return new_test_user(
+            cls.env,
+            "mia",
+            groups=f"base.group_user,{marketing}" if installed else "base.group_user",
+            name="Mia",
+            email="mia@a.example",
+            company_id=cls.company_a.id,
+            company_ids=[Command.set(cls.company_a.ids)],
+        )
+
+    @classmethod
     def _create_customer(cls, company):
         return cls.env["res.partner"].create(
             {

@@ -13,7 +13,7 @@ from ..models.mail_mail import company
 from .test_security_senders import MAILBOX, SenderCase
 
 _LOGGERS = (
-    "odoo.addons.outgoing_mail_routing.models.mail_mail.splitting",
+    "odoo.addons.outgoing_mail_routing.models.mail_mail.failing",
     "odoo.addons.outgoing_mail_routing.models.mail_mail.company",
     "odoo.addons.mail.models.mail_mail",
     "odoo.sql_db",
@@ -172,11 +172,51 @@ class TestOneBadMail(SenderCase):
         self.assertEqual(self.deliver(mail).login, MAILBOX)
 
     @mute_logger(*_LOGGERS)
-    def test_who_asked_for_an_error_gets_it(self):
-        mail = self._mails(1)
-        with self._failing("_get_sender", mail):
-            with self.assertRaises(MailDeliveryException), self.sending():
-                mail.send(raise_exception=True)
+    def test_company_that_cannot_be_found_is_missing_on_that_mail_alone(self):
+        about = {"model": "res.partner", "res_id": self.customer_a.id}
+        registered = type(self.env["mail.mail"])
+        method = registered._get_company
+        for bad in (0, 2, 4):
+            addresses = [f"{number}@x.example" for number in range(5)]
+
+            def fail(mail, *args, bad=addresses[bad]):
+                if mail.email_to == bad:
+                    mail.env.cr.execute("SELECT nothing FROM nowhere")
+                return method(mail, *args)
+
+            with self.subTest(bad=bad), patch.object(registered, "_get_company", fail):
+                mails = self.env["mail.mail"].create(
+                    [{**about, "email_to": address} for address in addresses]
+                )
+                self.assertEqual(
+                    [mail.settled_company_id for mail in mails],
+                    [
+                        self.env["res.company"] if number == bad else self.company_a
+                        for number in range(5)
+                    ],
+                )
+
+    @mute_logger(*_LOGGERS)
+    def test_who_asked_for_an_error_gets_it_before_any_mail_is_sent(self):
+        """The transaction of the caller is rolled back: all would be sent again."""
+        mails = self._mails()
+        for bad in (mails[0], mails[2], mails[4]):
+            with self.subTest(bad=bad.email_to), self._failing("_get_sender", bad):
+                with self.assertRaises(MailDeliveryException):
+                    self._send(mails, raise_exception=True)
+                self.assertFalse(self.received())
+
+    def test_mail_that_is_gone_stops_no_other(self):
+        """Another process has sent and deleted it."""
+        for context in ({}, {"allowed_company_ids": self.company_a.ids}):
+            with self.subTest(context):
+                self.forget_received()
+                mails = self._mails(3)
+                gone = mails[1]
+                addresses = set((mails - gone).mapped("email_to"))
+                self.env.flush_all()
+                self.env.cr.execute("DELETE FROM mail_mail WHERE id = %s", [gone.id])
+                self.assertEqual(self._send(mails.with_context(**context)), addresses)
 
     @mute_logger(*_LOGGERS)
     def test_what_no_mail_is_to_blame_for_fails_none(self):

@@ -180,6 +180,14 @@ class TestHandedInMail(CallerCase):
         """As a forum does that turns the answer of one user into a comment."""
         self.assertEqual(self.posted_for(self.ben, self.anna), "relay-a")
 
+    def test_message_in_the_name_of_another_company_is_of_who_asked_for_it(self):
+        """Asked again when it is sent, it is not for the company in its name."""
+        for asking in (self.ben, self.plain):
+            with self.subTest(asking.name):
+                self.forget_received()
+                sender = {"email_from": "sales@b.example"}
+                self.assertEqual(self.posted_for(asking, self.bob, **sender), "relay-a")
+
     def test_attachment_that_code_changes_for_somebody_in_its_owners_name(self):
         attachment = self.env["ir.attachment"].with_user(self.anna)
         attachment = attachment.create({"name": "hers.txt", "raw": b"Hers"})

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 from odoo import fields
 from odoo.fields import Command
-from odoo.tests import new_test_user, tagged
+from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from .common import RoutingCase, RpcCase, RpcError
@@ -370,16 +370,8 @@ class TestChoosing(RpcCase):
 
     @mute_logger("odoo.http")
     def test_marketing_user_chooses_for_mailings_as_for_templates(self):
-        if "mailing.mailing" not in self.env:
-            self.skipTest("needs the module mass_mailing")
-        self.user = new_test_user(
-            self.env,
-            "mia",
-            groups="base.group_user,mass_mailing.group_mass_mailing_user",
-            email="mia@a.example",
-            company_id=self.company_a.id,
-            company_ids=[Command.set(self.company_a.ids)],
-        )
+        self.require("mass_mailing")
+        self.user = self._create_marketer()
         self.shop.own_user_ids = self.user
         for server, refused in (
             (self.mailbox, True),

@@ -1,4 +1,5 @@
 import json
+from unittest.mock import patch
 
 from odoo.fields import Command
 from odoo.tests import new_test_user, tagged
@@ -208,6 +209,48 @@ class TestReading(ReaderCase):
                 self.assertIn("could not be sent", answer)
                 self.assertNotIn("vault", answer.lower())
 
+    @mute_logger("odoo.http", "odoo.addons.mail.models.mail_mail")
+    def test_notification_of_a_failure_names_no_login(self):
+        """Every user reads all notifications, administrators read why."""
+        mail = self._fail(b"553 5.7.1 Not owned by user login@vault.invalid")
+        notification = mail.notification_ids
+        self.assertEqual(notification.notification_status, "exception")
+        self.assertEqual(notification.failure_type, "unknown")
+        self.assertIn("could not be sent", notification.failure_reason)
+        for user in self.readers:
+            for model, field in (
+                ("mail.notification", "failure_reason"),
+                ("mail.mail", "failure_reason"),
+                ("mail.message", "mail_ids"),
+            ):
+                with self.subTest(user=user.name, model=model):
+                    answer = self.ask(user, model, "search_read", [], [field])
+                    self.assertNotIn("vault", self._unasked(answer).lower())
+        self.assertIn("login@vault.invalid", mail.failure_reason)
+
+    @mute_logger("odoo.addons.mail.models.mail_mail")
+    def test_notification_tells_what_the_writer_can_mend(self):
+        mail = self.queue(self.ben, self.customer_a)
+        mail.recipient_ids.email = "nobody"
+        mail.auto_delete = False
+        with self.sending():
+            mail.send()
+        notification = mail.notification_ids
+        self.assertEqual(notification.failure_type, "mail_email_invalid")
+        self.assertEqual(notification.failure_reason, mail.failure_reason)
+
+    def _fail(self, answer):
+        """A mail of Ben's that his company's server refuses with an answer."""
+
+        async def refuse(*_args):
+            return answer.decode()
+
+        mail = self.queue(self.ben, self.customer_a)
+        with patch.object(self.smtp["relay-a"], "handle_MAIL", refuse):
+            with self.sending():
+                mail.send()
+        return mail
+
     def test_own_preferences_name_the_own_route_only(self):
         answer = self.ask(
             self.ben, "res.users", "read", self.ben.ids, ["outgoing_mail_summary"]
@@ -215,6 +258,85 @@ class TestReading(ReaderCase):
         self.assertIn("A: through Relay-a as ben@a.example", answer)
         for name in ("Vault", "Office", "Relay-b", "Shop"):
             self.assertNotIn(name, answer)
+
+
+@tagged("post_install", "-at_install")
+class TestMarketer(ReaderCase):
+    """Email Marketing lets its users read servers: what core has of them, no more."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.marketer = cls._create_marketer()
+
+    def setUp(self):
+        super().setUp()
+        self.require("mass_mailing")
+
+    @mute_logger("odoo.http")
+    def test_no_field_of_the_addon_and_no_login_is_read(self):
+        fields = self.env["ir.mail_server"]._fields
+        thread = self.env["mail.thread"]._fields
+        of_addon = [
+            name
+            for name, field in fields.items()
+            if field._modules == ("outgoing_mail_routing",) and name not in thread
+        ]
+        self.assertIn("sender_email", of_addon)
+        for name in (*of_addon, "smtp_user", "smtp_pass"):
+            with self.subTest(name):
+                call = ("search_read", [], [name])
+                answer = self.ask(self.marketer, "ir.mail_server", *call)
+                self.assertIn("AccessError", answer)
+        answer = self.ask(self.marketer, "ir.mail_server", "search_read", [], ["name"])
+        self.assertIn("Vault", answer, "as core has it, and README says")
+
+    @mute_logger("odoo.http", "odoo.addons.mail.models.mail_mail")
+    def test_errors_and_the_log_of_a_test_name_no_server(self):
+        mailing = self.env["mailing.mailing"].create(
+            {
+                "subject": "News",
+                "body_html": "<p>News</p>",
+                "mailing_model_id": self.env["ir.model"]._get_id("res.partner"),
+            }
+        )
+        template = self.env["mail.template"].create(
+            {
+                "name": "Template",
+                "model_id": self.env["ir.model"]._get_id("res.partner"),
+                "partner_to": "{{ object.id }}",
+                "body_html": "<p>Hello</p>",
+            }
+        )
+        for values in (
+            {"smtp_host": "host.vault.invalid"},
+            {"smtp_pass": "wrong"},
+            {"company_ids": self.company_b.ids},
+        ):
+            relay = self._create_server("vault", **values)
+            with self.subTest("error", values=values):
+                template.mail_server_id = relay
+                answer = self.ask(
+                    *(self.marketer, "mail.template", "send_mail", template.ids),
+                    *(self.customer_a.id, True, True),
+                )
+                self.assertIn("could not be sent", answer)
+                self.assertNotIn("vault", answer.lower())
+            with self.subTest("log of a test", values=values):
+                mailing.mail_server_id = relay
+                self.assertNotIn("vault", self._log_of_test(mailing).lower())
+
+    def _log_of_test(self, mailing):
+        """What a test of a mailing that fails writes on it."""
+        wizard_id = self.call(
+            *(self.marketer, "mailing.mailing.test", "create"),
+            {"email_to": "x@x.example", "mass_mailing_id": mailing.id},
+        )
+        before = mailing.message_ids
+        self.ask(self.marketer, "mailing.mailing.test", "send_mail_test", [wizard_id])
+        body = (mailing.message_ids - before).body
+        self.assertIn("could not be sent", body)
+        return body
 
 
 @tagged("post_install", "-at_install")

@@ -386,45 +386,209 @@ class TestCompanyOfMaker(WallCase):
             )
         self.assertEqual(self.one_received().login, "relay-b")
 
-    def test_mailing_is_one_of_its_responsibles_companys(self):
-        if "mailing.mailing" not in self.env:
-            self.skipTest("needs the module mass_mailing")
-        marketer = new_test_user(
-            self.env,
-            "mia",
-            groups="base.group_user,mass_mailing.group_mass_mailing_user",
-            email="mia@a.example",
-            company_id=self.company_a.id,
-            company_ids=[Command.set(self.company_a.ids)],
+
+class MailingCase(WallCase):
+    """Mia, who makes mailings in company A, beside Bob of company B."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.marketer = cls._create_marketer()
+
+    def setUp(self):
+        super().setUp()
+        self.require("mass_mailing")
+
+    def mailing(self, maker, **values):
+        """A mailing to one contact, its text says Mine."""
+        mailing = (
+            self.env["mailing.mailing"]
+            .with_user(maker)
+            .sudo()
+            .create(
+                {
+                    "subject": "Mine",
+                    "body_html": "<p>Mine</p>",
+                    "mailing_model_id": self.env["ir.model"]._get_id("res.partner"),
+                    "mailing_domain": [("id", "=", self.customer.id)],
+                    **values,
+                }
+            )
         )
-        root = self.env.ref("base.user_root")
+        return self.env["mailing.mailing"].browse(mailing.id)
+
+    def launch(self, mailing):
+        """Let Odoo's job send a mailing.
+
+        :return: logins that carried it
+        """
+
+        def send():
+            mailing.with_user(self.root).write({"state": "in_queue"})
+            mailing.with_user(self.root).action_send_mail()
+
+        return self.attempt(send)[1]
+
+    def press_test(self, user, mailing):
+        """Press *Test* on a mailing, which sends at once, to one address."""
+        wizard_id = self.call(
+            *(user, "mailing.mailing.test", "create"),
+            {"email_to": TO, "mass_mailing_id": mailing.id},
+        )
+        self.call(user, "mailing.mailing.test", "send_mail_test", [wizard_id])
+
+
+@tagged("post_install", "-at_install")
+class TestCompanyOfMailing(MailingCase):
+    """A mailing is sent for a company of all who made it, whoever is named on it."""
+
+    def test_mailing_is_one_of_its_responsibles_companys(self):
         for name, maker, responsible, editor, expected in (
-            ("theirs", marketer, marketer, None, "relay-a"),
-            ("said to be a colleague's", marketer, self.bob, None, "relay-a"),
-            ("a colleague's, changed by them", root, self.bob, marketer, "relay-a"),
-            ("a colleague's", root, self.bob, None, "relay-b"),
+            ("theirs", self.marketer, self.marketer, None, "relay-a"),
+            ("said to be a colleague's", self.marketer, self.bob, None, "relay-a"),
+            (
+                *("a colleague's, changed by them", self.root, self.bob),
+                *(self.marketer, "relay-a"),
+            ),
+            ("a colleague's", self.root, self.bob, None, "relay-b"),
+            ("of one of both companies", self.clara, self.bob, None, "relay-b"),
         ):
             with self.subTest(name):
-                self.forget_received()
-                mailing = self.env["mailing.mailing"].with_user(maker).sudo()
-                mailing = mailing.create(
-                    {
-                        "subject": "Mine",
-                        "body_html": "<p>Mine</p>",
-                        "mailing_model_id": self.env["ir.model"]._get_id("res.partner"),
-                        "mailing_domain": [("id", "=", self.of_b.id)],
-                        "user_id": responsible.id,
-                        "email_from": "sales@b.example",
-                    }
+                mailing = self.mailing(
+                    maker,
+                    mailing_domain=[("id", "=", self.customer_b.id)],
+                    user_id=responsible.id,
+                    email_from="sales@b.example",
                 )
                 if editor:
                     mailing.with_user(editor).body_html = "<p>Mine too</p>"
-                mailing = mailing.with_user(root)
-                mailing.write({"state": "in_queue"})
-                with self.sending():
-                    mailing.action_send_mail()
-                    self.run_jobs()
-                self.assertEqual(self.one_received().login, expected)
+                self.assertEqual(self.launch(mailing), {expected})
+
+    def _of_bob(self):
+        return self.mailing(self.bob, user_id=self.bob.id, email_from="sales@b.example")
+
+    @mute_logger("odoo.http")
+    def test_mail_of_anothers_mailing_is_sent_for_who_makes_it(self):
+        mailing = self._of_bob()
+        values = {
+            **{"composition_mode": "mass_mail", "model": "res.partner"},
+            **{"res_ids": str(self.customer.ids), "mass_mailing_id": mailing.id},
+            **{"subject": "Mine", "body": "Mine", "email_from": "sales@b.example"},
+        }
+        for name, make in {
+            "press Test": lambda: self.press_test(self.marketer, mailing),
+            "compose": lambda: self._compose(self.marketer, values),
+            "have code make it": lambda: self.mail(
+                self.plain,
+                subject="Mine",
+                email_from="sales@b.example",
+                mailing_id=mailing.id,
+            ),
+        }.items():
+            with self.subTest(name):
+                self.assertEqual(self.attempt(make), ("", {"relay-a"}))
+
+    def _compose(self, user, values):
+        composer_id = self.call(user, "mail.compose.message", "create", values)
+        self.call(user, "mail.compose.message", "action_send_mail", [composer_id])
+
+    def test_company_is_the_same_however_often_it_is_asked_for(self):
+        """Once settled, who made the mailing is not asked again."""
+        mail = self.mail(
+            self.plain, email_from="sales@b.example", mailing_id=self._of_bob().id
+        )
+        for _time in range(3):
+            self.assertEqual(mail.sudo().settled_company_id, self.company_a)
+            route = mail._get_mail_routes()[mail.id]
+            self.assertEqual(route.company, self.company_a)
+            mail.sudo()._settle_companies()
+
+    @mute_logger("odoo.http")
+    def test_values_of_a_template_name_no_mailing(self):
+        values = {"mailing_id": self._of_bob().id, "email_from": "sales@b.example"}
+        refused, logins = self.attempt(lambda: self.send_template(self.plain, values))
+        self.assertEqual((refused, logins), ("AccessError", set()))
+
+    def test_own_mailing_is_tested_through_the_own_company(self):
+        """Else the tests above could not fail."""
+        mailing = self._of_bob()
+        self.bob.group_ids += self.env.ref("mass_mailing.group_mass_mailing_user")
+        _refused, logins = self.attempt(lambda: self.press_test(self.bob, mailing))
+        self.assertEqual(logins, {"relay-b"})
+
+
+@tagged("post_install", "-at_install")
+class TestServerOfMailing(MailingCase):
+    """The server of a mailing carries what its makers may send through it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.vip = cls._create_server("vip", reserved=True, from_filter="shop.example")
+
+    def _set_dedicated(self, server):
+        params = self.env["ir.config_parameter"]
+        params.set_param("mass_mailing.outgoing_mail_server", True)
+        params.set_param("mass_mailing.mail_server_id", server.id)
+
+    def _create_as_marketer(self, **values):
+        """A mailing that Mia makes by RPC, through the dedicated server."""
+        mailing_id = self.call(
+            *(self.marketer, "mailing.mailing", "create"),
+            {
+                "subject": "Mine",
+                "body_html": "<p>Mine</p>",
+                "mailing_model_id": self.env["ir.model"]._get_id("res.partner"),
+                "mailing_domain": repr([("id", "=", self.customer.id)]),
+                **values,
+            },
+        )
+        return self.env["mailing.mailing"].browse(mailing_id)
+
+    def test_responsible_need_not_read_mailings(self):
+        self._set_dedicated(self.vip)
+        for responsible in (self.marketer, self.ben, self.bob):
+            with self.subTest(responsible.name):
+                mailing = self._create_as_marketer(
+                    user_id=responsible.id, email_from="vip@shop.example"
+                )
+                self.launch(mailing)
+                self.assertEqual(self.logins_to_customer(), {"vip"})
+
+    @mute_logger("odoo.addons.mail.models.mail_mail")
+    def test_mailbox_carries_no_mailing_of_others(self):
+        self._set_dedicated(self.mailbox)
+        through_mailbox = {"email_from": MAILBOX, "mail_server_id": self.mailbox.id}
+        changed = self.mailing(self.root, **through_mailbox)
+        changed.with_user(self.marketer).subject = "Mine, too"
+        for name, mailing in {
+            "the dedicated one": self._create_as_marketer(email_from=MAILBOX),
+            "of an administrator's, changed": changed,
+            "of Odoo itself": self.mailing(self.root, **through_mailbox),
+        }.items():
+            with self.subTest(name):
+                self.assertEqual(self.launch(mailing), set())
+        mailing = self.mailing(self.root, **through_mailbox)
+        self.assertKeptOut(
+            {"its test": lambda: self.press_test(self.marketer, mailing)}, MAILBOX
+        )
+
+    @mute_logger("odoo.addons.mail.models.mail_mail")
+    def test_mailbox_carries_mailings_where_its_delegation_allows_them(self):
+        self._set_dedicated(self.mailbox)
+        through_mailbox = {"email_from": MAILBOX, "mail_server_id": self.mailbox.id}
+        for delegation, of_colleague, of_odoo in (
+            ("nobody", set(), set()),
+            ("odoo", set(), {MAILBOX}),
+            ("colleagues", {MAILBOX}, {MAILBOX}),
+        ):
+            self.mailbox.delegation = delegation
+            with self.subTest(delegation, of="a colleague"):
+                mailing = self._create_as_marketer(email_from=MAILBOX)
+                self.assertEqual(self.launch(mailing), of_colleague)
+            with self.subTest(delegation, of="Odoo"):
+                mailing = self.mailing(self.root, **through_mailbox)
+                self.assertEqual(self.launch(mailing), of_odoo)
 
 
 @tagged("post_install", "-at_install")

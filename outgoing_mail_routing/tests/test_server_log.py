@@ -446,6 +446,7 @@ class TestServerLogReaders(LogCase, RpcCase):
         cls.env.flush_all()
         cls.env.cr.flush()
         cls.messages = cls.shared.sudo().message_ids
+        cls.marketer = cls._create_marketer()
 
     def ask(self, user, model, method, *args, **kwargs):
         try:
@@ -471,10 +472,11 @@ class TestServerLogReaders(LogCase, RpcCase):
             with self.subTest(name, user="administrator"):
                 answer = self.ask(self.administrator, *call)
                 self.assertNotIn("AccessError", answer)
-            for user in (self.ben, self.clara, self.portal_user):
+            for user in (self.ben, self.clara, self.portal_user, self.marketer):
                 with self.subTest(name, user=user.name):
                     answer = self.ask(user, *call)
-                    self.assertRegex(answer, r"^\[\]$|AccessError")
+                    none = r"^\[\]$|'message_ids': \[\]}\]$|AccessError"
+                    self.assertRegex(answer, none)
 
     @mute_logger("odoo.http")
     def test_thread_is_open_to_administrators_only(self):
@@ -487,7 +489,7 @@ class TestServerLogReaders(LogCase, RpcCase):
             "/mail/inbox/messages": {},
         }
         for route, params in routes.items():
-            for user in (self.administrator, self.ben, self.clara):
+            for user in (self.administrator, self.ben, self.clara, self.marketer):
                 with self.subTest(route, user=user.name):
                     answer = repr(self._route(user, route, params))
                     shown = route == "/mail/thread/messages"

@@ -72,7 +72,7 @@ class IrMailServer(models.Model):
         servers = self.sudo().with_context(active_test=False)
         return self & servers.filtered(is_open).with_env(self.env)
 
-    def _is_open_to_mail_of(self, choosers, company, from_template=False):
+    def _is_open_to_mail_of(self, choosers, company, given=False):
         """Whether mail may leave through this server, on which it is set by hand.
 
         Asked of every mail before it is sent, whoever asked for the server. Odoo's own
@@ -81,8 +81,8 @@ class IrMailServer(models.Model):
         :param list choosers: ``res.users`` who all have to be allowed to choose it, an
             empty recordset for somebody who cannot be told; none for Odoo itself
         :param res.company company: the company that the mail is sent for
-        :param bool from_template: whether its template gives the server, so that it is
-            open to whoever may use the template
+        :param bool given: whether its template or mailing gives the server, so that it
+            is open to whoever may use that
         """
         self.ensure_one()
         server = self.sudo().with_context(active_test=False)
@@ -90,12 +90,12 @@ class IrMailServer(models.Model):
         if choosers and not closed_to:
             return True
         if not server.own_user_ids:
-            return from_template or not choosers
+            return given or not choosers
         if not choosers:
             return server.delegation != "nobody"
         both = [server.own_user_ids, *closed_to]
         return (
-            from_template
+            given
             and server.delegation == "colleagues"
             and all(company in users.company_ids for users in both)
         )

@@ -219,6 +219,16 @@ class IrMailServer(models.Model):
         servers = self.with_user(SUPERUSER_ID)
         return super(IrMailServer, servers)._message_log_batch(bodies, *args, **kwargs)
 
+    def _mail_get_operation_for_mail_message_operation(self, message_operation):
+        """Show the log to those who may write on servers; others may read servers.
+
+        *Email Marketing* lets its users.
+        """
+        operations = super()._mail_get_operation_for_mail_message_operation(
+            message_operation
+        )
+        return dict.fromkeys(operations, "write")
+
     def message_post(self, **kwargs):
         """Refuse to address anybody: who reads servers finds it here."""
         if kwargs.get("partner_ids") or kwargs.get("outgoing_email_to"):

@@ -4,8 +4,6 @@ import logging
 from collections import defaultdict
 from itertools import chain
 
-import psycopg2
-
 from odoo import SUPERUSER_ID, api, fields, models
 
 from ...bridge.company_text import CompanyText
@@ -73,17 +71,22 @@ class MailMail(models.Model):
         if not self or not self.env["ir.mail_server"]._is_configured():
             return
         self.env.flush_all()  # what fails here is no fault of these mails
-        try:
-            with self.env.cr.savepoint():
-                companies = self._get_companies(self._get_senders())
-        except (MemoryError, psycopg2.OperationalError):
-            raise
-        except Exception:
-            _logger.warning("The companies of mails are not known", exc_info=True)
-            return
-        for mail in self:
-            company_id = _SettledId(companies[mail.id].id)
-            mail.write({"settled_company_id": company_id})
+        found = self._ask_apart(
+            lambda mails: mails._get_companies(mails._get_senders()),
+            type(self)._fail_to_settle,
+            configured=True,
+        )
+        for mail_id, company in found.items():
+            mail = self.browse(mail_id).with_prefetch(self._prefetch_ids)
+            mail.write({"settled_company_id": _SettledId(company.id)})
+
+    def _fail_to_settle(self, error):
+        """Leave one mail without it, and the others with theirs.
+
+        :return: no company, as :meth:`_get_companies` answers them
+        """
+        _logger.warning("The company of mail %s is not known", self.ids, exc_info=error)
+        return {}
 
     def _get_companies(self, senders):
         """The company each mail is sent for: the record's, not the one left open.
@@ -92,33 +95,60 @@ class MailMail(models.Model):
         :return: ``{mail.mail id: res.company}``
         """
         of_records = self._get_record_companies()
-        persons = {mail: mail._get_persons() for mail in self.sudo()}
-        users = self.sudo().env["res.users"].union(*chain(*persons.values()))
+        lenders = {mail: mail._get_lenders() for mail in self.sudo()}
+        users = self.sudo().env["res.users"].union(*chain(*lenders.values()))
         users.fetch(["company_id", "company_ids", "share"])
         return {
             mail.id: mail._get_company(
                 senders[mail.id],
                 of_records.get((mail.model, mail.res_id), self.env["res.company"]),
-                persons[mail],
+                lenders[mail],
             )
-            for mail in persons
+            for mail in lenders
         }
 
-    def _get_company(self, sender, of_record, persons):
+    def _get_company(self, sender, of_record, lenders):
         """The company the mail is sent for; nobody lends a mail another one's.
 
         :param res.users sender: maybe nobody
         :param res.company of_record: the company its record has, empty for none
-        :param persons: all who had a hand in it, as of :meth:`_get_persons`
+        :param lenders: as of :meth:`_get_lenders`
         """
         self.ensure_one()
         if self.sent_for_company_id:  # told by Odoo's own text
             return self.sent_for_company_id
         company = self.settled_company_id or self._find_company(sender, of_record)
-        for person in persons:
-            if not self._may_lend_company(person, company):
-                return person.company_id
-        return company
+        return self._find_lent_company(company, lenders)
+
+    def _get_lenders(self):
+        """All who have to be allowed to send the mail for its company.
+
+        Those who had a hand in its mass mailing were asked when it was settled: a mail
+        that somebody else makes of that, a test for example, is never sent for them.
+
+        :return: list of ``res.users`` as of :meth:`_get_persons`, which come last
+        """
+        persons = self._get_persons()
+        if self._is_bulk() and not self.settled_company_id:
+            return self._get_names_on(self.mailing_id) + persons
+        return persons
+
+    def _find_lent_company(self, company, lenders):
+        """A company that all lenders may send for: this one, or one of theirs.
+
+        Where there is none, that of the last one of them who can be told: who changed
+        the mail or asked for it, whatever it is made of and in whose name. Whether the
+        company was settled already or not, the answer is the same.
+
+        :param res.company company: maybe none
+        :param list lenders: ``res.users``
+        """
+        users = [user for user in lenders if user]
+        for candidate in (company, *(user.company_id for user in users)):
+            if all(self._may_lend_company(user, candidate) for user in users):
+                return candidate
+        last = users[-1]
+        return company if self._may_lend_company(last, company) else last.company_id
 
     def _may_lend_company(self, person, company):
         """Whether somebody who had a hand in the mail may send it for a company.
@@ -127,7 +157,7 @@ class MailMail(models.Model):
         record is its company's: core lets them post where they were let in. By
         ``message_notify`` they could name any record.
         """
-        if not person or company in person.company_ids:
+        if company in person.company_ids:
             return True
         return person.share and self.message_type != "user_notification"
 
@@ -151,12 +181,11 @@ class MailMail(models.Model):
         )
 
     def _find_company_of_mailing(self, of_record):
-        """The recipient's company if all its makers are in it, else theirs."""
+        """The recipient's company, else the responsible's."""
         company = of_record or self.mail_message_id.record_company_id
-        for user in filter(None, self._get_makers_of(self.mailing_id)):
-            if company not in user.company_ids:
-                company = user.company_id
-        return company or self.env.company.sudo()
+        users = filter(None, self._get_names_on(self.mailing_id))
+        responsible = next(users, self.env["res.users"])
+        return company or responsible.company_id or self.env.company.sudo()
 
     def _is_company_of_job(self):
         """Whether the company noted on the mail may be that of OdooBot's own.
@@ -217,7 +246,7 @@ class MailMail(models.Model):
         Whoever may edit an event may name anybody as its organizer.
         """
         company = event.user_id.company_id
-        for user in filter(None, self._get_makers_of(event)):
+        for user in filter(None, self._get_names_on(event)):
             if not user.share and company not in user.company_ids:
                 return user.company_id
         return company

@@ -45,10 +45,11 @@ class MailMail(models.Model):
         :return: ``{mail.mail id: routing.Question}``, or :class:`Untold` where that
             cannot be told
         """
+        directory = DirectorySource(self.env).get()
         return self._ask_apart(
-            type(self)._find_route_questions,
+            lambda mails: mails._find_route_questions(directory),
             lambda mail, error: {mail.id: untold(mail, error)},
-            DirectorySource(self.env).get(),
+            directory.configured,
         )
 
     def _find_route_questions(self, directory):

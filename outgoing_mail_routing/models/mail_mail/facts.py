@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from odoo import SUPERUSER_ID, models
-from odoo.tools.mail import email_split_and_format_normalize
 
-from ...bridge.addresses import email_of
+from ...bridge.addresses import email_of, formatted_of
 from ...bridge.carrier import RequestFrom
 from ...bridge.company_text import NOBODYS_MODELS
 from ...bridge.facts import Facts, may_be_sender
@@ -53,10 +52,9 @@ class MailMail(models.Model):
         facts = mails._get_mail_facts(directory, explain)
         asked, questions, defaults = {}, {}, {}
         for values in values_list:
-            formatted = email_split_and_format_normalize(values["email_from"])
             question = (
                 values["record_alias_domain_id"],
-                formatted[0] if formatted else values["email_from"],
+                formatted_of(values["email_from"]) or values["email_from"],
                 values["mail_server_id"] or 0,
                 facts[values["id"]],
             )

@@ -67,10 +67,7 @@ class MailMail(models.Model):
             makers = makers.browse()
         persons = [user for user in makers if user.id != SUPERUSER_ID]
         hands = self._get_hands()
-        persons = (persons if makers else [makers]) + [hand.user_id for hand in hands]
-        if self._is_bulk():
-            persons += self._get_makers_of(self.mailing_id)
-        return persons
+        return (persons if makers else [makers]) + [hand.user_id for hand in hands]
 
     @api.model
     def _get_makers_of(self, record):
@@ -82,8 +79,17 @@ class MailMail(models.Model):
         if not record._origin:
             return []  # made up, to foresee what becomes of such mail
         hands = self.env["mail.routing.hand"]._of(record).get(record.id, ())
-        users = [*record.user_id, record.create_uid, *(hand.user_id for hand in hands)]
+        users = [record.create_uid, *(hand.user_id for hand in hands)]
         return [user for user in users if user.id != SUPERUSER_ID]
+
+    @api.model
+    def _get_names_on(self, record):
+        """Its responsible, who need not have had a hand in it, and all who had.
+
+        :return: list of ``res.users`` as of :meth:`_get_makers_of`
+        """
+        responsible = [u for u in record._origin.user_id if u.id != SUPERUSER_ID]
+        return responsible + self._get_makers_of(record)
 
     def _get_hands(self):
         """The hands of others in what is sent."""
@@ -104,25 +110,25 @@ class MailMail(models.Model):
         """
         self.ensure_one()
         server = self.mail_server_id
-        return (
-            not server
-            or self._is_server_of_mailing()
-            or server._is_open_to_mail_of(
-                self._get_choosers(), company, self._is_server_of_template()
-            )
+        return not server or server._is_open_to_mail_of(
+            self._get_choosers(),
+            company,
+            self._is_server_of_template() or self._is_server_of_mailing(),
         )
 
     def _get_choosers(self):
         """All who have to be allowed to send through the server set on the mail.
 
         Where somebody set another one after the mail was made, who made it need not be.
+        Nor need the responsible of a mass mailing, who is named on it and no more.
 
         :return: list of ``res.users`` as of :meth:`_get_persons`
         """
         hands = self._get_hands()
         if any(hand.chose_server for hand in hands):
             return [hand.user_id for hand in hands]
-        return self._get_persons()
+        makers = self._get_makers_of(self.mailing_id) if self._is_bulk() else []
+        return self._get_persons() + makers
 
     def _is_server_of_template(self):
         """Whether the mail was made from a template that has that server still."""
@@ -133,10 +139,10 @@ class MailMail(models.Model):
         )
 
     def _is_server_of_mailing(self):
-        """Whether it is that of the mass mailing, and who made the mail may use it."""
+        """Whether it is that of the mass mailing, which who made the mail may use."""
         if not self._is_bulk() or self.mailing_id.mail_server_id != self.mail_server_id:
             return False
         return all(
             user and self.mailing_id.with_user(user).sudo(False).has_access("read")
-            for user in self._get_persons()
+            for user in self._get_choosers()
         )

@@ -1,6 +1,5 @@
 """Splitting a queue into batches, each with one server, From and set of headers."""
 
-import logging
 from collections import defaultdict
 from contextlib import nullcontext
 
@@ -8,13 +7,12 @@ import psycopg2
 
 from odoo import models, tools
 
+from odoo.addons.base.models.ir_mail_server import MailDeliveryException
+
 from ...bridge.carrier import Failures
 from ...bridge.directory_source import DirectorySource
 from ...bridge.message_headers import in_alias_domain
-from ...bridge.telling import text_of
 from ...routing import session_key
-
-_logger = logging.getLogger(__name__)
 
 
 class MailMail(models.Model):
@@ -26,10 +24,16 @@ class MailMail(models.Model):
         Takes the place of core's split, which filters all servers for every mail.
         With nothing assigned the batches are core's, in core's order.
         """
-        own = type(self)
+        directory = DirectorySource(self.env).get()
         routes = self._ask_apart(
-            own._get_routed, own._fail_to_route, DirectorySource(self.env).get()
+            lambda mails: mails._get_routed(directory),
+            type(self)._fail_to_route,
+            directory.configured,
         )
+        failures = Failures.of(self.env)
+        if failures and failures.reasons:
+            # before any is sent: who asked for errors rolls back, and sends all again
+            raise MailDeliveryException(failures.reasons[0])
         ids_by_session = defaultdict(list)
         for mail in self.browse(routes):
             routed = routes[mail.id]
@@ -43,29 +47,29 @@ class MailMail(models.Model):
             for batch_ids in tools.split_every(batch_size, ids):
                 yield server_id, alias_domain_id, routed, batch_ids
 
-    def _ask_apart(self, ask, fail, directory):
+    def _ask_apart(self, ask, fail, configured):
         """The answers for these mails; whatever is wrong with one fails that one alone.
 
         All are asked at once. Only where that fails, each half is, and so on down to
         the one mail that is to blame.
 
-        :param ask: called with mails and the directory, answers a dictionary by mail id
+        :param ask: called with mails, answers a dictionary by mail id
         :param fail: called with the one mail and the error, answers one in its place
-        :param routing.Directory directory: all servers
+        :param bool configured: whether errors of the database are caught, too
         """
         try:
-            with self.env.cr.savepoint() if directory.configured else nullcontext():
-                return ask(self, directory)
+            with self.env.cr.savepoint() if configured else nullcontext():
+                return ask(self)
         except (MemoryError, psycopg2.OperationalError):
             raise  # nothing that one mail could be blamed for
         except Exception as error:
-            if isinstance(error, psycopg2.Error) and not directory.configured:
+            if isinstance(error, psycopg2.Error) and not configured:
                 raise
             if len(self) == 1:
                 return fail(self, error)
         middle = len(self) // 2
         parts = (self[:middle].with_prefetch(), self[middle:].with_prefetch())
-        first, second = (mails._ask_apart(ask, fail, directory) for mails in parts)
+        first, second = (mails._ask_apart(ask, fail, configured) for mails in parts)
         return first | second
 
     def _get_routed(self, directory, explain=False):
@@ -87,31 +91,6 @@ class MailMail(models.Model):
                 routed[question] = mail._find_route(asked[mail.id])
             asked[mail.id] = routed[question]
         return asked
-
-    def _fail_to_route(self, error):
-        """Let one mail fail as core lets it where it cannot be sent.
-
-        :return: no route, as :meth:`_get_routed` answers it
-        """
-        _logger.warning("Mail %s cannot be routed", self.ids, exc_info=error)
-        reason = self.env._(
-            "The outgoing mail server for this mail could not be found out: %(error)s. "
-            "Correct the mail, or delete it.",
-            error=text_of(error),
-        )
-        failure = {"failure_reason": reason, "failure_type": "unknown"}
-        if failures := Failures.of(self.env):
-            failures.reasons.append(reason)
-        try:
-            with self.env.cr.savepoint():
-                self.write({"state": "exception", **failure})
-                self._postprocess_sent_message([], [], **failure)
-        except (MemoryError, psycopg2.OperationalError):
-            raise
-        except Exception:
-            _logger.exception("The failure of mail %s cannot be shown", self.ids)
-            self.write({"state": "exception", **failure})
-        return {}
 
     def _find_route(self, asked):
         """The route of a mail.
