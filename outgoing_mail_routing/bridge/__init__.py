@@ -4,6 +4,7 @@ It turns records into the facts that ``routing/`` decides on, and its answers in
 headers and sentences. Models and wizards use it; it imports ``routing/`` and no model,
 so that an editor and a type checker see where a mail goes.
 
+* ``server_rows``: whether the rows of servers changed, and which of them.
 * ``directory_source``: the index of all servers, and what of records it is made of.
 * ``facts``: users, companies, addresses and messages as facts of a request.
 * ``company_facts``: what the forms of companies tell of, for many of them at once.

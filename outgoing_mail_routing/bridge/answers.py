@@ -3,8 +3,8 @@
 from odoo.fields import Domain
 
 from .addresses import email_of
-from .directory_source import COLLECTING
 from .facts import Facts
+from .server_rows import COLLECTING
 
 
 class Answers:

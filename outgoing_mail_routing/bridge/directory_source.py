@@ -1,53 +1,50 @@
-"""Where the directory of all servers comes from: rows, kept while they stand."""
+"""Where the directory of all servers comes from: kept while their rows stand."""
 
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from odoo import models
-from odoo.fields import Domain
-from odoo.tools import SQL
 from odoo.tools.lru import LRU
 
 from ..routing import Directory, ServerProfile, domain_of, spellings
 from .addresses import email_of
 from .from_filters import read_as_core, read_usable
+from .server_rows import COLLECTING, PROPOSED_FROM, SERVER_FIELDS, ServerRows
 
-# Directories by database and fingerprint: a few, since a changed one never comes back
-_directories = LRU(16)
+# What was read, by database and versions of rows: a few, since a changed one never
+# comes back
+_read = LRU(16)
 
-# Incoming servers that bring in what arrives; those of core's type "local" are never
-# confirmed, for there the mail system hands over the mails by itself
-COLLECTING = Domain("active", "=", True) & (
-    Domain("state", "=", "done") | Domain("server_type", "=", "local")
-)
+# The last of them, by database and what is around the servers
+_last_read = LRU(4)
 
-# Every column of a server that a directory is built from
-SERVER_FIELDS = (
-    "name",
-    "active",
-    "out_of_service",
-    "sequence",
-    "from_filter",
-    "company_ids",
-    "own_user_ids",
-    "default_company_ids",
-    "owner_user_id",
-    "reserved",
-    "delegation",
-    "from_policy",
-    "sender_email",
-    "reply_to_policy",
-    "reply_to_email",
-    "bounce_policy",
-    "fetchmail_server_id",
-)
-# What a server's sender address is proposed from, besides its FROM filter
-PROPOSED_FROM = ("sender_email_custom", "smtp_user", "smtp_authentication")
-# What of a company tells which domains are its own
-_COMPANY_FIELDS = ("email", "alias_domain_id", "parent_id")
 
-# What of an incoming server tells whether it brings answers back
-_COLLECTOR_FIELDS = ("active", "state", "server_type")
+@dataclass(frozen=True)
+class Surroundings:
+    """What profiles depend on besides their servers.
+
+    ``domains`` are the e-mail domains by company, ``collector_ids`` the incoming
+    servers that bring in what arrives.
+    """
+
+    domains: dict
+    collector_ids: frozenset
+
+
+@dataclass(frozen=True)
+class ReadServers:
+    """The directory of all servers, and what the next one is made of.
+
+    ``rows`` are the fingerprints that :class:`ServerRows` gives, ``profiles`` the
+    servers with their FROM filters as core takes them, and ``usable`` those of which a
+    part is left out (:meth:`DirectorySource._with_usable_filter`), both by server id.
+    """
+
+    surroundings: Surroundings
+    rows: dict = field(default_factory=dict)
+    profiles: dict = field(default_factory=dict)
+    usable: dict = field(default_factory=dict)
+    directory: Directory = field(default_factory=lambda: Directory(()))
 
 
 class DirectorySource:
@@ -55,6 +52,7 @@ class DirectorySource:
 
     def __init__(self, env):
         self.env = env
+        self._rows = ServerRows(env)
 
     def get(self):
         """The directory of all servers as this transaction sees them.
@@ -62,129 +60,98 @@ class DirectorySource:
         Called once per batch. It is kept by the rows it is built from, so there is
         nothing to invalidate: one statement tells whether a directory of this process
         still stands, whoever changed what and by whatever means, in this transaction
-        too. Rows that changed where it does not matter (core counts the mails of
-        personal servers) are told by a second one.
+        too. Where it does not, the servers that changed are read, and no others.
 
         :rtype: routing.Directory
         """
-        for model, names in self._depended_on().items():
-            self.env[model].sudo().flush_model(names)
-        known = (self.env.cr.dbname, self._read_without_column())
-        versions = (*known, self._row_versions())
-        directory = _directories.get(versions)
-        if directory is None:
-            content = (*known, self._row_contents())
-            directory = _directories.get(content) or self.build()
-            _directories[versions] = _directories[content] = directory
-        return directory
+        return self._get_read().directory
 
-    def _depended_on(self):
-        """The fields that a directory depends on, by model."""
-        return {
-            "ir.mail_server": (*SERVER_FIELDS, *PROPOSED_FROM),
-            "fetchmail.server": _COLLECTOR_FIELDS,
-            "res.company": _COMPANY_FIELDS,
-            "mail.alias.domain": ("name",),
-        }
+    def is_configured(self):
+        """Whether anything was set that core does not know: most often one statement.
 
-    def _read_without_column(self):
-        """What a directory depends on and another addon took out of the database.
-
-        Some read the login of a server from a file of the machine, and so the fields of
-        core have no column any more. Most often there is none to be read.
+        The same as ``configured`` of the directory.
         """
-        values = []
-        for model, names in self._depended_on().items():
-            records = self.env[model].sudo().with_context(active_test=False)
-            columns = self._columns_of(model)
-            known = ("sender_email", *columns)
-            fields = self.env[model]._fields
-            read = [n for n in names if n not in known and fields[n].column_type]
-            if read:
-                rows = records.search([], order="id").read(read, load=None)
-                values += [tuple(row.values()) for row in rows]
-        return tuple(values)
+        self._rows.flush()
+        configured = self._rows.is_configured()
+        return self.get().configured if configured is None else configured
 
-    def _columns_of(self, model):
-        """The columns among the fields that a directory depends on."""
-        fields = self.env[model]._fields
-        names = self._depended_on()[model]
-        return [n for n in names if fields[n].store and fields[n].column_type]
+    def build(self, edits):
+        """The directory with values in place of what is stored.
 
-    def _row_versions(self):
-        """Count and hash of the versions of all rows that a directory depends on.
-
-        PostgreSQL never changes a row in place: each change writes a new version, known
-        by its place (``ctid``) and its transaction (``xmin``), and these cost a third
-        of what the content does. Incoming servers are few, and each fetch writes a new
-        version of them: of these the content tells more.
+        :param dict edits: by server id; 0 for a server that is not saved yet
         """
-        version = SQL("concat(line.ctid, line.xmin)")
-        tables = ("ir_mail_server", *self._relation_tables())
-        return self._count_and_hash(
-            {**self._content_columns(), **dict.fromkeys(tables, version)}
-        )
-
-    def _row_contents(self):
-        """Count and hash of the content of all rows that a directory depends on."""
-        relations = dict.fromkeys(self._relation_tables(), SQL("line::text"))
-        return self._count_and_hash({**self._content_columns(), **relations})
-
-    def _content_columns(self):
-        """The SQL of the text of the columns that count in a row, by table."""
-        texts = {}
-        for model in self._depended_on():
-            names = ("id", *self._columns_of(model))
-            columns = (SQL.identifier("line", name) for name in names)
-            text = SQL("ROW(%s)::text", SQL(", ").join(columns))
-            texts[self.env[model]._table] = text
-        return texts
-
-    def _relation_tables(self):
-        """The tables that link servers to users and companies."""
-        fields = map(self.env["ir.mail_server"]._fields.get, SERVER_FIELDS)
-        return [field.relation for field in fields if field.type == "many2many"]
-
-    def _count_and_hash(self, hashed):
-        """How many rows some tables have, and a hash of something in each of them.
-
-        :param dict hashed: by table, the SQL of a text, with the row as ``line``
-        """
-        counted = (
-            SQL(
-                "(SELECT concat(count(*), ':', sum(hashtextextended(%s, 0)))"
-                " FROM %s AS line)",
-                text,
-                SQL.identifier(table),
-            )
-            for table, text in hashed.items()
-        )
-        return self.env.execute_query(SQL("SELECT %s", SQL(", ").join(counted)))[0]
-
-    def build(self, edits=None):
-        """Read all servers, archived ones too, in core's order.
-
-        :param dict edits: values to put in place of what is stored, by server id; 0
-            for a server that is not saved yet
-        """
-        edits = dict(edits or {})
-        servers = self.env["ir.mail_server"].sudo().with_context(active_test=False)
-        collectors = self.env["fetchmail.server"].sudo().search(COLLECTING)
-        collector_ids = frozenset(collectors.ids)
-        rows = servers.search([], order="sequence, id").read(SERVER_FIELDS, load=None)
-        for row in rows:
-            row.update(edits.get(row["id"], {}))
+        stored = self._get_read()
+        kept = [server_id for server_id in edits if server_id in stored.profiles]
+        rows = {row["id"]: {**row, **edits[row["id"]]} for row in self._read_rows(kept)}
         if 0 in edits:
-            last_id = max((row["id"] for row in rows), default=0)
-            rows.append({"id": last_id + 1, **edits[0]})
-        if edits:
-            rows.sort(key=lambda row: (row["sequence"], row["id"]))
-        domains = self.get_domains_of_companies()
-        profiles = [self.make_profile(row, collector_ids, domains) for row in rows]
-        directory = Directory(profiles)
-        if not directory.configured:
-            return directory
-        return Directory(self._with_usable_filter(profile) for profile in profiles)
+            new_id = stored.directory.last_id + 1
+            rows[new_id] = {"id": new_id, **edits[0]}
+        order = {id_: sequence for id_, (sequence, _hash) in stored.rows.items()}
+        order.update((id_, row["sequence"]) for id_, row in rows.items())
+        return self._make(
+            stored,
+            rows.values(),
+            dict.fromkeys(sorted(order, key=lambda id_: _in_order(order[id_], id_))),
+        ).directory
+
+    def _get_read(self):
+        """What was read of the servers, as they are now.
+
+        :rtype: ReadServers
+        """
+        self._rows.flush()
+        versions = (self.env.cr.dbname, self._rows.get_versions())
+        read = _read.get(versions)
+        if read is None:
+            read = self._read_changed()
+            _read[versions] = read
+        return read
+
+    def _read_changed(self):
+        """Read the servers that have changed since some were read last."""
+        around = (self.env.cr.dbname, self._rows.get_surroundings())
+        last = _last_read.get(around) or ReadServers(self._read_surroundings())
+        rows = self._rows.get_servers()
+        changed = [id_ for id_, row in rows.items() if last.rows.get(id_) != row]
+        if changed or len(rows) != len(last.rows):
+            last = self._make(last, self._read_rows(changed), rows)
+            _last_read[around] = last
+        return last
+
+    def _read_surroundings(self):
+        collectors = self.env["fetchmail.server"].sudo().search(COLLECTING)
+        return Surroundings(
+            self._read_domains_of_companies(), frozenset(collectors.ids)
+        )
+
+    def _read_rows(self, server_ids):
+        """Values of servers as they stand in the database, many2one fields as ids."""
+        servers = self.env["ir.mail_server"].sudo().with_context(active_test=False)
+        servers = servers.browse(server_ids)
+        # SQL may have changed them behind what is remembered, and others get the answer
+        servers.invalidate_recordset([*SERVER_FIELDS, *PROPOSED_FROM], flush=False)
+        return servers.read(SERVER_FIELDS, load=None)
+
+    def _make(self, last, changed, rows):
+        """What is read of servers where some have changed.
+
+        :param ReadServers last: before
+        :param changed: values of those that are others or new
+        :param dict rows: all that there are, in core's order
+        :rtype: ReadServers
+        """
+        profiles, usable = {**last.profiles}, {**last.usable}
+        for values in changed:
+            profile = self.make_profile(
+                values, last.surroundings.collector_ids, last.surroundings.domains
+            )
+            profiles[profile.id] = profile
+            usable[profile.id] = self._with_usable_filter(profile)
+        profiles = {id_: profiles[id_] for id_ in rows}
+        usable = {id_: usable[id_] for id_ in rows}
+        configured = any(profile.configured for profile in profiles.values())
+        directory = Directory((usable if configured else profiles).values())
+        return ReadServers(last.surroundings, rows, profiles, usable, directory)
 
     def _with_usable_filter(self, profile):
         """A profile whose filter has only what is an address or a domain.
@@ -202,6 +169,10 @@ class DirectorySource:
 
         :return: ``{res.company id: set of domains}``, each in all its spellings
         """
+        return self._get_read().surroundings.domains
+
+    def _read_domains_of_companies(self):
+        """As :meth:`get_domains_of_companies`, read anew."""
         companies = self.env["res.company"].sudo().with_context(active_test=False)
         domains = defaultdict(set)
         for company in companies.search([]):
@@ -210,7 +181,7 @@ class DirectorySource:
             spelled = {spelling for domain in own for spelling in spellings(domain)}
             for ancestor in company | company._get_branch_of():
                 domains[ancestor.id] |= spelled
-        return domains
+        return dict(domains)
 
     def get_edited(self, server):
         """The directory with a server as a form has it, maybe not saved yet.
@@ -266,3 +237,8 @@ class DirectorySource:
             bounce_policy=values["bounce_policy"],
             collects_replies=values["fetchmail_server_id"] in collector_ids,
         )
+
+
+def _in_order(sequence, server_id):
+    """What core's order of servers compares: one without a sequence comes last."""
+    return sequence is None, sequence or 0, server_id

@@ -6,7 +6,7 @@ from odoo.exceptions import UserError
 from odoo.tools.mail import email_split
 
 from ..bridge.addresses import clean_name, only_email_of
-from ..bridge.directory_source import COLLECTING
+from ..bridge.server_rows import COLLECTING
 from ..bridge.telling import is_told, tell_of
 from ..routing.incoming import KnownMessage, answers_a_stranger, read_summary
 from .replies_connection import ImapReplies, MissingFolder, PopReplies

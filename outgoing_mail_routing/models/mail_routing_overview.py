@@ -2,10 +2,11 @@ from odoo import SUPERUSER_ID, api, models
 from odoo.fields import Domain
 
 from ..bridge.company_facts import CompanyFacts
-from ..bridge.directory_source import SERVER_FIELDS, DirectorySource
+from ..bridge.directory_source import DirectorySource
 from ..bridge.explanation import check_administrator
 from ..bridge.facts import Facts
 from ..bridge.preview import Preview
+from ..bridge.server_rows import SERVER_FIELDS
 
 # How many users a search finds
 _FOUND_USERS = 40

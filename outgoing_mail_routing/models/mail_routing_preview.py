@@ -6,9 +6,10 @@ import psycopg2
 from odoo import SUPERUSER_ID, api, models
 from odoo.tools import format_datetime
 
-from ..bridge.directory_source import SERVER_FIELDS, DirectorySource
+from ..bridge.directory_source import DirectorySource
 from ..bridge.explanation import check_administrator, quote_server
 from ..bridge.facts import Facts
+from ..bridge.server_rows import SERVER_FIELDS
 from ..bridge.telling import is_told, lines_of, untold
 from ..routing import compare
 

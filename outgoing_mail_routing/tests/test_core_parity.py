@@ -216,5 +216,5 @@ class TestCoreParity(TransactionCase):
         )
 
     def test_installation_assigns_nothing(self):
-        directory = DirectorySource(self.env).build()
+        directory = DirectorySource(self.env).get()
         self.assertFalse(directory.configured)

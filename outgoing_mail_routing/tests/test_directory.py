@@ -1,7 +1,25 @@
-from odoo.tests import tagged
+from contextlib import ExitStack
+from unittest.mock import patch
 
+from odoo.tests import tagged
+from odoo.tools.lru import LRU
+
+from ..bridge import directory_source
 from ..bridge.directory_source import DirectorySource
+from ..bridge.server_rows import SERVER_FIELDS
 from .common import RoutingCase
+
+# A server of which nothing is set that core does not know
+_UNSET = {
+    "own_user_ids": False,
+    "default_company_ids": False,
+    "company_ids": False,
+    "reserved": False,
+    "out_of_service": False,
+    "from_policy": "auto",
+    "reply_to_policy": "auto",
+    "bounce_policy": "auto",
+}
 
 
 @tagged("post_install", "-at_install")
@@ -78,32 +96,102 @@ class TestDirectory(RoutingCase):
         ranks = [directory.rank(directory.get(server_id)) for server_id in order]
         self.assertEqual(ranks, sorted(ranks))
 
+    def _read_all(self):
+        """The servers of a directory in a process that knows of none."""
+        names = ("_read", "_last_read")
+        with ExitStack() as patches:
+            for name in names:
+                patches.enter_context(patch.object(directory_source, name, LRU(2)))
+            return list(self._directory())
+
+    def test_directory_of_what_changed_is_that_of_all_rows(self):
+        servers = self.env["ir.mail_server"].with_context(active_test=False)
+        table, ids = "ir_mail_server", self.shared.ids
+        sql = self.env.cr.execute
+        odd = "a.example, *.odd.example"
+        personal = servers.create({"name": "P", "owner_user_id": self.clara.id})
+        relation = "ir_mail_server_own_user_rel"
+        for change in (
+            lambda: self.shared.write({"sequence": 0}),
+            lambda: sql(f"UPDATE {table} SET sequence = NULL WHERE id = %s", ids),
+            lambda: sql(f"UPDATE {table} SET from_filter = %s", [odd]),
+            lambda: sql(f"UPDATE {table} SET from_policy = 'any' WHERE id = %s", ids),
+            lambda: self.company_a.write({"email": "info@new.example"}),
+            lambda: self.company_a.alias_domain_id.write({"name": "newer.example"}),
+            lambda: sql(f"DELETE FROM {relation}"),
+            lambda: sql(f"INSERT INTO {relation} VALUES (%s, %s)", [*ids, self.ben.id]),
+            lambda: self.relay_a.copy({"name": "New"}),
+            lambda: personal.write({"owner_user_id": self.ben.id}),
+            lambda: personal.unlink(),
+            lambda: self.mailbox.write({"smtp_user": "another@mailbox.example"}),
+            lambda: (servers.search([]) - self.shop).write(_UNSET),
+            lambda: self.shop.write(_UNSET),
+            lambda: self.shop.write({"reserved": True}),
+        ):
+            with self.subTest(change=change):
+                before = list(self._directory())
+                change()
+                self.assertNotEqual(list(self._directory()), before)
+                self.assertEqual(list(self._directory()), self._read_all())
+
+    def test_changed_server_is_read_alone(self):
+        def statements():
+            self._directory()
+            self.relay_a.name += "!"
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            with patch.object(
+                DirectorySource,
+                "make_profile",
+                autospec=True,
+                side_effect=DirectorySource.make_profile,
+            ) as make:
+                self._directory()
+            self.assertEqual(make.call_count, 1)
+            return self.env.cr.sql_log_count - before
+
+        few = statements()
+        self.env["ir.mail_server"].create(
+            [{"name": f"Many {n}", "from_filter": "m.example"} for n in range(50)]
+        )
+        self.assertEqual(statements(), few)
+
+    def test_edited_servers_are_those_of_the_directory_but_for_the_edits(self):
+        new = {"name": "New", "sequence": 0, "default_company_ids": [], "active": True}
+        new = {**dict.fromkeys(SERVER_FIELDS, False), **new}
+        new |= {"company_ids": [], "own_user_ids": []}
+        source = DirectorySource(self.env)
+        before = list(source.get())
+        edited = source.build({self.shared.id: {"sequence": -1, "name": "E"}, 0: new})
+        [first, second, *rest] = edited
+        self.assertEqual((first.id, first.name), (self.shared.id, "E"))
+        self.assertEqual((second.id, second.name), (edited.last_id, "New"))
+        self.assertEqual(rest, [p for p in before if p.id != self.shared.id])
+        self.assertEqual(list(source.get()), before)
+
     def test_is_configured_follows_each_assignment_and_costs_no_statement(self):
         servers = self.env["ir.mail_server"].with_context(active_test=False)
         servers.search([("owner_user_id", "!=", False)]).unlink()
         assigned = servers.search([])
-        reset = {
-            "own_user_ids": False,
-            "default_company_ids": False,
-            "company_ids": False,
-            "reserved": False,
-            "from_policy": "auto",
-            "reply_to_policy": "auto",
-            "bounce_policy": "auto",
-        }
         for record, values in (
             (self.shared, {"own_user_ids": self.ben.ids}),
             (self.shared, {"default_company_ids": self.company_a.ids}),
             (self.shared, {"company_ids": self.company_a.ids}),
             (self.shared, {"reserved": True}),
+            (self.shared, {"out_of_service": True}),
+            (self.shared, {"from_policy": "any"}),
+            (self.shared, {"reply_to_policy": "odoo"}),
             (self.shared, {"bounce_policy": "from"}),
             (self.ben, {"own_mail_server_ids": self.shared.ids}),
             (self.company_a, {"mail_server_ids": self.shared.ids}),
         ):
             with self.subTest(record=record, values=values):
-                assigned.write(reset)
+                assigned.write(_UNSET)
                 self.assertFalse(servers._is_configured())
+                self.assertFalse(self._directory().configured)
                 record.write(values)
                 self.assertTrue(servers._is_configured())
+                self.assertTrue(self._directory().configured)
                 with self.assertQueryCount(0):
                     servers._is_configured()

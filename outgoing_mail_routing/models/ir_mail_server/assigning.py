@@ -4,7 +4,8 @@ from odoo import api, fields, models, tools
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
 
-from ...bridge.directory_source import SERVER_FIELDS, DirectorySource
+from ...bridge.directory_source import DirectorySource
+from ...bridge.server_rows import SERVER_FIELDS
 from ..import_templates import with_template
 
 _SYSTEM = "base.group_system"
@@ -232,7 +233,7 @@ class IrMailServer(models.Model):
     @api.constrains(*SERVER_FIELDS)
     def _renew_is_configured(self):
         """Forget whether anything is configured, where that changed."""
-        if self._is_configured() != DirectorySource(self.env).get().configured:
+        if self._is_configured() != DirectorySource(self.env).is_configured():
             self.env.registry.clear_cache()
 
     @api.model
@@ -243,7 +244,7 @@ class IrMailServer(models.Model):
         For what a form offers: unlike a directory, the answer misses what SQL changed.
         Core forgets it where a transaction is rolled back, and in other processes.
         """
-        return DirectorySource(self.env).get().configured
+        return DirectorySource(self.env).is_configured()
 
     @api.constrains("own_user_ids")
     def _check_own_users_internal(self):

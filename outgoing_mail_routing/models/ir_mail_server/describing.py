@@ -4,10 +4,11 @@ from odoo import api, fields, models
 
 from ...bridge.addresses import email_of
 from ...bridge.company_facts import CompanyFacts
-from ...bridge.directory_source import PROPOSED_FROM, SERVER_FIELDS, DirectorySource
+from ...bridge.directory_source import DirectorySource
 from ...bridge.explanation import quote_server, sentence_of
 from ...bridge.facts import Facts, may_be_sender
 from ...bridge.preview import Preview
+from ...bridge.server_rows import PROPOSED_FROM, SERVER_FIELDS
 from ...bridge.telling import is_told, lines_of, tell_of
 from ...routing import Rule
 

@@ -5,8 +5,8 @@ from odoo.exceptions import ValidationError
 from odoo.fields import Domain
 
 from ...bridge.addresses import is_clean, only_email_of
-from ...bridge.directory_source import PROPOSED_FROM
 from ...bridge.from_filters import read_usable
+from ...bridge.server_rows import PROPOSED_FROM
 from ...routing import FilterProblem, problem_of
 
 _SYSTEM = "base.group_system"

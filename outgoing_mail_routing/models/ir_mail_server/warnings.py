@@ -6,9 +6,10 @@ from odoo import api, fields, models
 
 from ...bridge.addresses import email_of, only_email_of
 from ...bridge.answers import Answers
-from ...bridge.directory_source import COLLECTING, SERVER_FIELDS, DirectorySource
+from ...bridge.directory_source import DirectorySource
 from ...bridge.facts import may_be_sender
 from ...bridge.from_filters import read_usable
+from ...bridge.server_rows import COLLECTING, SERVER_FIELDS
 from ...bridge.telling import lines_of
 from ...routing import may_send_as
 
@@ -111,7 +112,7 @@ class IrMailServer(models.Model):
         if self.from_filter or policy_says or not self.default_company_ids:
             return []
         companies = self.default_company_ids._origin
-        known = sorted(set().union(*(domains[c.id] for c in companies)))
+        known = sorted(set().union(*(domains.get(c.id, ()) for c in companies)))
         if not known:
             return [
                 self.env._(
