@@ -4,6 +4,8 @@ Every rule and every mail of a queue asks for the same few addresses, and parsin
 is what splitting a queue would spend most of its time on.
 """
 
+from email.message import EmailMessage
+from email.policy import SMTP
 from functools import lru_cache
 
 from odoo.tools.mail import email_split_and_normalize, formataddr
@@ -38,6 +40,17 @@ def only_email_of(header):
     """The normalised address of a header, ``""`` where it has none or several."""
     contacts = _parsed(str(header or ""))
     return contacts[0][1] if len(contacts) == 1 else ""
+
+
+@lru_cache(maxsize=16384)
+def as_header(text):
+    """A From header as a message gives it back.
+
+    :raise ValueError: no message takes it; other errors of Python's parser likewise
+    """
+    message = EmailMessage(policy=SMTP)
+    message["From"] = text
+    return str(message["From"])
 
 
 def clean_name(name):
