@@ -98,14 +98,14 @@ class MailMail(models.Model):
         lenders = {mail: mail._get_lenders() for mail in self.sudo()}
         users = self.sudo().env["res.users"].union(*chain(*lenders.values()))
         users.fetch(["company_id", "company_ids", "share"])
-        return {
-            mail.id: mail._get_company(
-                senders[mail.id],
-                of_records.get((mail.model, mail.res_id), self.env["res.company"]),
-                lenders[mail],
+        companies, none = {}, self.env["res.company"]
+        for mail in lenders:
+            message = mail.mail_message_id
+            of_record = of_records.get((message.model, message.res_id), none)
+            companies[mail.id] = mail._get_company(
+                senders[mail.id], of_record, lenders[mail]
             )
-            for mail in lenders
-        }
+        return companies
 
     def _get_company(self, sender, of_record, lenders):
         """The company the mail is sent for; nobody lends a mail another one's.
@@ -159,7 +159,7 @@ class MailMail(models.Model):
         """
         if company in person.company_ids:
             return True
-        return person.share and self.message_type != "user_notification"
+        return person.share and self.mail_message_id.message_type != "user_notification"
 
     def _find_company(self, sender, of_record):
         """The first company that applies; :meth:`_get_company` asks who may lend it."""

@@ -9,12 +9,13 @@ from ...bridge.addresses import email_of, formatted_of
 from ...bridge.carrier import RequestFrom
 from ...bridge.company_text import NOBODYS_MODELS
 from ...bridge.facts import Facts, may_be_sender
+from ...bridge.message_headers import in_alias_domain
 from ...routing import Company, Person, Request
 
 # What of a message its route depends on
 _ROUTED_BY = (
     *("create_uid", "author_id", "email_from", "model", "res_id"),
-    *("record_company_id", "record_alias_domain_id"),
+    *("record_company_id", "record_alias_domain_id", "mail_server_id"),
     *("made_by_gateway", "message_type", "server_template_id"),
 )
 
@@ -42,32 +43,40 @@ class MailMail(models.Model):
         :param bool explain: gather also what does not change the answer
         :return: ``{mail.mail id: RequestFrom}``, in the order of the queue
         """
-        values_list = self.with_context(prefetch_fields=False).read(
-            ["id", "email_from", "mail_server_id", "record_alias_domain_id"]
-            + ["create_uid"],
-            load=None,
-        )
-        # read() leaves out mails that another process has sent and deleted
-        mails = self.browse(values["id"] for values in values_list)
+        mails = self._fetch_to_route()
         facts = mails._get_mail_facts(directory, explain)
         asked, questions, defaults = {}, {}, {}
-        for values in values_list:
+        for mail in mails.sudo():
+            message = mail.mail_message_id
             question = (
-                values["record_alias_domain_id"],
-                formatted_of(values["email_from"]) or values["email_from"],
-                values["mail_server_id"] or 0,
-                facts[values["id"]],
+                message.record_alias_domain_id,
+                formatted_of(message.email_from) or message.email_from,
+                message.mail_server_id.id or 0,
+                facts[mail.id],
             )
             if question not in questions:
-                alias_domain_id, email_from, forced_id, of_mail = question
-                if alias_domain_id not in defaults:
-                    env = self.browse(values["id"])._get_alias_domain_env()
-                    defaults[alias_domain_id] = Facts(env).default_facts()
-                core_facts = Facts.core_facts(email_from, defaults[alias_domain_id])
+                alias_domain, email_from, forced_id, of_mail = question
+                if alias_domain not in defaults:
+                    env = in_alias_domain(self.env, alias_domain)
+                    defaults[alias_domain] = Facts(env).default_facts()
+                core_facts = Facts.core_facts(email_from, defaults[alias_domain])
                 request = Request(**vars(of_mail), forced_id=forced_id, **core_facts)
                 questions[question] = RequestFrom(request, directory)
-            asked[values["id"]] = questions[question]
+            asked[mail.id] = questions[question]
         return asked
+
+    def _fetch_to_route(self):
+        """Those of the mails that are still there, with what their routes depend on.
+
+        In a few statements for all of them: other fields, the text among them, are not
+        read. Another process may have sent and deleted some.
+        """
+        rows = self.with_context(prefetch_fields=False).read(
+            ["create_uid", "mail_message_id"], load=None
+        )
+        mails = self.browse(row["id"] for row in rows)
+        mails.sudo().mail_message_id.fetch(_ROUTED_BY)
+        return mails
 
     def _get_mail_facts(self, directory, explain):
         """Sender, colleagues, company and personal server of each mail.
@@ -82,30 +91,34 @@ class MailMail(models.Model):
         if not (directory.configured or explain):
             return {id_: MailFacts(personal_id=personal_ids[id_]) for id_ in self._ids}
         known = Facts(self.env)
-        self.sudo().mail_message_id.fetch(_ROUTED_BY)
+        known.fetch(self.sudo().mail_message_id.create_uid | self.sudo().create_uid)
         emails = self._get_emails_to_look_up(explain or directory.assigned_to_users)
         by_email = known.users_by_email(emails)
         by_sender = known.users_by_sender_address(emails, directory)
         collected = known.collected_among(emails)
-        senders = {mail.id: mail.sudo()._get_sender(by_email) for mail in self}
+        mails = self.sudo()
+        makers = {mail.id: mail._get_maker() for mail in mails}
+        senders = {
+            mail.id: mail._get_sender(makers[mail.id], by_email) for mail in mails
+        }
         companies = self._get_companies(senders)
         person, company = cache(known.person), cache(known.company)
         return {
             mail.id: MailFacts(
                 sender=person(senders[mail.id]),
-                sender_named=senders[mail.id] != mail.sudo()._get_maker(),
+                sender_named=senders[mail.id] != makers[mail.id],
                 colleagues=tuple(
                     person(user)
-                    for user in mail.sudo()._get_colleagues(
+                    for user in mail._get_colleagues(
                         senders[mail.id], by_email, by_sender
                     )
                 ),
                 company=company(companies[mail.id]),
                 personal_id=personal_ids[mail.id],
-                collected=email_of(mail.email_from) in collected,
-                forced_open=mail.sudo()._is_forced_server_open(companies[mail.id]),
+                collected=email_of(mail.mail_message_id.email_from) in collected,
+                forced_open=mail._is_forced_server_open(companies[mail.id]),
             )
-            for mail in self
+            for mail in mails
         }
 
     def _get_emails_to_look_up(self, users_matter):
@@ -133,7 +146,7 @@ class MailMail(models.Model):
         server_ids = {}
         for mail in self.sudo():
             maker = mail._get_maker()
-            forced_id = mail.mail_server_id.id
+            forced_id = mail.mail_message_id.mail_server_id.id
             server_id = known.personal_server_id(maker, directory, forced_id)
             if server_id != forced_id and directory.configured and mail._is_nobodys():
                 server_id = 0
@@ -162,20 +175,22 @@ class MailMail(models.Model):
         users = Facts(self.env).users_by_email(
             self._get_emails_to_look_up(users_matter=False)
         )
-        return {mail.id: mail.sudo()._get_sender(users) for mail in self}
+        return {
+            mail.id: mail._get_sender(mail._get_maker(), users) for mail in self.sudo()
+        }
 
-    def _get_sender(self, users_by_email):
+    def _get_sender(self, maker, users_by_email):
         """The internal user the mail is sent for, or nobody.
 
         Who made it, not who is named on it; only what Odoo made itself is sent for
         the user behind its author, or, without an author, behind its From.
 
+        :param res.users maker: as of :meth:`_get_maker`
         :param dict users_by_email: internal users by normalised e-mail
         :return: a ``res.users`` record or the empty recordset
         """
         self.ensure_one()
         message = self.mail_message_id
-        maker = self._get_maker()
         if self._is_nobodys():
             return maker.browse()
         if may_be_sender(maker):

@@ -128,7 +128,7 @@ class MailMail(models.Model):
         :param res.company company: the company that the mail is sent for
         """
         self.ensure_one()
-        server = self.mail_server_id
+        server = self.mail_message_id.mail_server_id
         return not server or server._is_open_to_mail_of(
             self._get_choosers(),
             company,
@@ -154,12 +154,13 @@ class MailMail(models.Model):
         message = self.mail_message_id
         return (
             not message.changed_by_others
-            and message.server_template_id.mail_server_id == self.mail_server_id
+            and message.server_template_id.mail_server_id == message.mail_server_id
         )
 
     def _is_server_of_mailing(self):
         """Whether it is that of the mass mailing, which who made the mail may use."""
-        if not self._is_bulk() or self.mailing_id.mail_server_id != self.mail_server_id:
+        server = self.mail_message_id.mail_server_id
+        if not self._is_bulk() or self.mailing_id.mail_server_id != server:
             return False
         return all(
             user and self.mailing_id.with_user(user).sudo(False).has_access("read")

@@ -39,7 +39,7 @@ class MailMail(models.Model):
             routed = routes[mail.id]
             profile = routed.decision.profile
             server_id = profile.id if profile else False
-            alias_domain_id = mail.record_alias_domain_id.id
+            alias_domain_id = mail.sudo().mail_message_id.record_alias_domain_id.id
             key = (server_id, alias_domain_id, routed, session_key(routed.decision))
             ids_by_session[key].append(mail.id)
         batch_size = self._get_session_batch_size()
@@ -84,13 +84,13 @@ class MailMail(models.Model):
             mails that another process has sent and deleted
         """
         asked = self._get_asked(directory, explain)
-        routed = {}
+        routes, answers = {}, {}
         for mail in self.browse(asked):
-            question = (mail.record_alias_domain_id, id(asked[mail.id]))
-            if question not in routed:
-                routed[question] = mail._find_route(asked[mail.id])
-            asked[mail.id] = routed[question]
-        return asked
+            question = asked[mail.id]
+            if id(question) not in answers:
+                answers[id(question)] = mail._find_route(question)
+            routes[mail.id] = answers[id(question)]
+        return routes
 
     def _find_route(self, asked):
         """The route of a mail.
@@ -113,4 +113,5 @@ class MailMail(models.Model):
 
     def _get_alias_domain_env(self):
         """The environment that core gives these mails, all of one alias domain."""
-        return in_alias_domain(self.env, self.record_alias_domain_id.sudo())
+        alias_domain = self.sudo().mail_message_id.record_alias_domain_id
+        return in_alias_domain(self.env, alias_domain)
