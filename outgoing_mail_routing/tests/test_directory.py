@@ -109,12 +109,16 @@ class TestDirectory(RoutingCase):
         table, ids = "ir_mail_server", self.shared.ids
         sql = self.env.cr.execute
         odd = "a.example, *.odd.example"
-        personal = servers.create({"name": "P", "owner_user_id": self.clara.id})
+        owner = {"owner_user_id": self.clara.id, "from_filter": "p@p.example"}
+        personal = servers.create({"name": "Personal", **owner})
         relation = "ir_mail_server_own_user_rel"
         for change in (
             lambda: self.shared.write({"sequence": 0}),
             lambda: sql(f"UPDATE {table} SET sequence = NULL WHERE id = %s", ids),
-            lambda: sql(f"UPDATE {table} SET from_filter = %s", [odd]),
+            lambda: self.shop.write({"bounce_policy": "from"}),
+            lambda: sql(
+                f"UPDATE {table} SET from_filter = %s WHERE id = %s", [odd, *ids]
+            ),
             lambda: sql(f"UPDATE {table} SET from_policy = 'any' WHERE id = %s", ids),
             lambda: self.company_a.write({"email": "info@new.example"}),
             lambda: self.company_a.alias_domain_id.write({"name": "newer.example"}),
