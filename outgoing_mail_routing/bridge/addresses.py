@@ -29,9 +29,10 @@ def name_of(header):
 def formatted_of(header):
     """The first contact of a header as core puts it into From, ``""`` without one.
 
-    As ``email_split_and_format_normalize`` has it.
+    :raise Exception: as core's ``email_split_and_format_normalize`` does, for texts
+        that Python's parser gives up on
     """
-    contacts = _parsed(str(header or ""))
+    contacts = _contacts(str(header or ""))
     return formataddr(contacts[0]) if contacts else ""
 
 
@@ -73,8 +74,13 @@ def is_clean(text):
 
 @lru_cache(maxsize=16384)
 def _parsed(text):
+    """The contacts of a text, none where Python's parser gives up on it."""
     try:
-        contacts = email_split_and_normalize(text)
+        return tuple((name, email) for name, email in _contacts(text) if email)
     except (RecursionError, ValueError, LookupError, AttributeError, TypeError):
-        return ()  # Python's parser gives up on some texts
-    return tuple((name or "", email) for name, email in contacts if email)
+        return ()
+
+
+@lru_cache(maxsize=16384)
+def _contacts(text):
+    return tuple((name or "", email) for name, email in email_split_and_normalize(text))

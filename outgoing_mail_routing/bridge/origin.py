@@ -17,13 +17,15 @@ class Origin(Carried):
     """Where messages come from.
 
     ``template_id`` is the template that they are made from, 0 for none.
-    ``scheduled_by`` is the user who scheduled them, 0 where nobody did, and
-    ``changed_by`` has the ids of users who changed what somebody else had scheduled,
-    with 0 for a user who was deleted.
+    ``scheduled_by`` is the user who scheduled them, 0 where nobody did. ``asked_by``
+    has the ids of users who asked for what was scheduled in the name of somebody else,
+    ``changed_by`` of those who changed it, with 0 for somebody who cannot be told, or
+    was deleted.
     """
 
     template_id: int = 0
     scheduled_by: int = 0
+    asked_by: frozenset[int] = frozenset()
     changed_by: frozenset[int] = frozenset()
 
     @contextmanager
@@ -42,7 +44,7 @@ class Origin(Carried):
         fails: both are the maker's, whoever has it posted.
         """
         if self.scheduled_by:
-            return [self.scheduled_by]
+            return [self.scheduled_by, *self.asked_by]
         return env["mail.routing.hand"]._get_asking_user().ids
 
     def get_server_template(self, env, vals):

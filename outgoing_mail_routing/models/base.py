@@ -11,7 +11,19 @@ _SENT_LATER = {
         {"alarm_ids", "description", "location", "name", "partner_ids", "start"}
         | {"stop", "user_id", "videocall_location"}
     ),
+    "calendar.attendee": frozenset({"common_name", "event_id", "partner_id"}),
+    "calendar.alarm": frozenset({"mail_template_id", "name"}),
+    "mail.template": frozenset(
+        {"attachment_ids", "body_html", "email_from", "reply_to", "report_template_ids"}
+        | {"subject"}
+    ),
 }
+
+# What of these is sent with another record: the path to that one
+_SENT_WITH = {"calendar.attendee": "event_id"}
+
+# What others choose as they find it, so that its maker, too, may change what they chose
+_CHOSEN = ("calendar.alarm",)
 
 
 class Base(models.AbstractModel):
@@ -36,20 +48,44 @@ class Base(models.AbstractModel):
 
     @api.model_create_multi
     def create(self, vals_list):
-        """Note, too, for whom code makes a mailing or event as somebody else."""
+        """Note, too, for whom code makes as somebody else what is sent later."""
         records = super().create(vals_list)
-        if self._name in _SENT_LATER:
+        if self._name in _SENT_WITH:
+            records._note_sent_later()
+        elif self._name in _SENT_LATER:
             hands = self.env["mail.routing.hand"]
-            hands._note_asking(records, hands._get_asking_user().ids)
+            hands._note_asking(records, hands._get_asking_ids())
         return records
 
     def write(self, vals):
-        """Note, too, who changes mailings and events of others: they have a company."""
+        """Note, too, who changes what others made and is sent later."""
         self._check_chosen_mail_servers([vals])
-        if self._name in _SENT_LATER:
-            hands = self.env["mail.routing.hand"]
-            hands._note(hands._filter_changed(self, vals, _SENT_LATER[self._name]))
-        return super().write(vals)
+        if self._name not in _SENT_LATER:
+            return super().write(vals)
+        changed = self._filter_sent_later(vals)
+        changed._note_sent_later()
+        result = super().write(vals)
+        if _SENT_WITH.get(self._name) in vals:
+            changed._note_sent_later()  # with another record from now on
+        return result
+
+    def _update_field_translations(self, field_name, *args, **kwargs):
+        """Note, too, who changes by translating what is sent later."""
+        if field_name in _SENT_LATER.get(self._name, ()):
+            self._note_sent_later()
+        return super()._update_field_translations(field_name, *args, **kwargs)
+
+    def _filter_sent_later(self, vals):
+        """Those of which these values change what is sent."""
+        own = self._name in _SENT_WITH or self._name in _CHOSEN
+        return self.env["mail.routing.hand"]._filter_changed(
+            self, vals, _SENT_LATER[self._name], own
+        )
+
+    def _note_sent_later(self):
+        """Note who changes these now, on what they are sent with."""
+        records = self.mapped(_SENT_WITH.get(self._name, ""))
+        self.env["mail.routing.hand"]._note(records, own=self._name in _CHOSEN)
 
     @api.model
     def _check_chosen_mail_servers(self, vals_list):

@@ -20,7 +20,12 @@ ATTACHED_FIELDS = frozenset(
 )
 
 # Whose attachments wait to be sent
-_WAITING = ("mail.message", "mail.scheduled.message", "mailing.mailing")
+_WAITING = (
+    "mail.message",
+    "mail.scheduled.message",
+    "mail.template",
+    "mailing.mailing",
+)
 
 
 class MailRoutingHand(models.Model):
@@ -61,7 +66,12 @@ class MailRoutingHand(models.Model):
         readonly=True,
         help="Whether they chose another outgoing mail server for it.",
     )
-
+    noted_id = fields.Integer(
+        string="ID of the User When Noted",
+        readonly=True,
+        help="The ID of the user, also of one that was deleted since; 0 for somebody "
+        "who cannot be told.",
+    )
     only_asked = fields.Boolean(
         string="Only Asked for It",
         readonly=True,
@@ -69,7 +79,8 @@ class MailRoutingHand(models.Model):
         "of somebody else.",
     )
 
-    _record_user_uniq = models.UniqueIndex("(res_model, res_id, user_id)")
+    # not the user, who is gone once deleted: then nobody would be there many times
+    _record_user_uniq = models.UniqueIndex("(res_model, res_id, noted_id)")
 
     # ------------------------------------------------------------------
     # Who acts
@@ -111,6 +122,15 @@ class MailRoutingHand(models.Model):
         return user if in_anothers_name or not user.share else user.browse()
 
     @api.model
+    def _get_asking_ids(self):
+        """The ids of those who ask for what code makes now and Odoo sends later.
+
+        0 stands for who wrote an incoming mail, as in :meth:`_get_acting_ids`.
+        """
+        nobody = [0] if self._is_incoming() else []
+        return nobody + self._get_asking_user().ids
+
+    @api.model
     def _is_incoming(self):
         """Whether core processes an incoming mail, as the user in its From."""
         return Incoming.of(self.env) is not None
@@ -136,7 +156,7 @@ class MailRoutingHand(models.Model):
     # ------------------------------------------------------------------
 
     @api.model
-    def _filter_changed(self, records, vals, names):
+    def _filter_changed(self, records, vals, names, own=False):
         """Those that somebody changes by these values now, and others had made.
 
         None for Odoo itself: what it changes, it changes for them.
@@ -144,6 +164,7 @@ class MailRoutingHand(models.Model):
         :param records: of one model, before the values are written
         :param dict vals: as ``write`` takes them
         :param frozenset names: the fields that are sent
+        :param bool own: also those that they had made themselves
         """
         names = names.intersection(vals)
         acting_ids = self._get_acting_ids() if names else set()
@@ -151,7 +172,7 @@ class MailRoutingHand(models.Model):
             return records.browse()
         return records.filtered(
             lambda record: (
-                acting_ids - {record.sudo().create_uid.id}
+                (own or acting_ids - {record.sudo().create_uid.id})
                 and any(
                     self._changes(record.sudo(), name, vals[name]) for name in names
                 )
@@ -160,11 +181,19 @@ class MailRoutingHand(models.Model):
 
     @api.model
     def _changes(self, record, name, value):
-        """Whether a value is another one; commands that make or edit records are."""
+        """Whether a value is another one; commands that make or edit records are.
+
+        A client says in its own words what the record has: a date is a text, and
+        nothing may be an empty one.
+        """
         field = record._fields[name]
         if field.type in ("one2many", "many2many"):
             return self._resulting_ids(record[name], value) != set(record[name].ids)
-        return field.convert_to_write(record[name], record) != value
+        now, then = (
+            field.convert_to_cache(said, record) or None
+            for said in (record[name], value)
+        )
+        return now != then
 
     @api.model
     def _resulting_ids(self, records, value):
@@ -187,15 +216,16 @@ class MailRoutingHand(models.Model):
         return ids
 
     @api.model
-    def _note(self, records, chose_server=False):
+    def _note(self, records, chose_server=False, own=False):
         """Note who changes records now which others had made.
 
         :param records: of one model
         :param bool chose_server: whether they choose another server for them
+        :param bool own: note also what they had made themselves
         """
         if records:
             asked = self._is_odoo_acting()
-            self._note_all(records, self._get_acting_ids(), asked, False, chose_server)
+            self._note_all(records, self._get_acting_ids(), asked, own, chose_server)
 
     @api.model
     def _note_asking(self, records, user_ids):
@@ -285,8 +315,10 @@ class MailRoutingHand(models.Model):
         self.env.cr.execute(
             SQL(
                 "INSERT INTO %s AS noted"
-                " (res_model, res_id, user_id, chose_server, only_asked) %s"
-                " ON CONFLICT (res_model, res_id, user_id) DO UPDATE SET"
+                " (res_model, res_id, user_id, chose_server, only_asked, noted_id)"
+                " SELECT made.*, COALESCE(made.user_id, 0) FROM (%s) AS made"
+                " (res_model, res_id, user_id, chose_server, only_asked)"
+                " ON CONFLICT (res_model, res_id, noted_id) DO UPDATE SET"
                 " chose_server = noted.chose_server OR EXCLUDED.chose_server,"
                 " only_asked = noted.only_asked AND EXCLUDED.only_asked"
                 " WHERE EXCLUDED.chose_server AND NOT noted.chose_server"

@@ -42,7 +42,7 @@ class MailScheduledMessage(models.Model):
         """Note for whom code schedules messages in the name of somebody else."""
         scheduled = super().create(vals_list)
         hands = self.env["mail.routing.hand"]
-        hands._note_asking(scheduled, hands._get_asking_user().ids)
+        hands._note_asking(scheduled, hands._get_asking_ids())
         return scheduled
 
     def write(self, vals):
@@ -67,15 +67,14 @@ class MailScheduledMessage(models.Model):
         return super(MailScheduledMessage, self.exists()).unlink()
 
     def _post_message(self, raise_exception=True):
-        """Post each as what it is made of: its template, and who changed it."""
-        hands = self.env["mail.routing.hand"]._of(self)
+        """Post each as what it is made of: its template, and who changed it.
+
+        Every commit lets others change or cancel the next one, or post it themselves.
+        """
         for scheduled in self:
-            changed_by = hands.get(scheduled.id, self.env["mail.routing.hand"])
-            origin = Origin(
-                scheduled.sudo().server_template_id.id or 0,
-                scheduled.sudo().create_uid.id or 0,
-                frozenset(hand.user_id.id or 0 for hand in changed_by),
-            )
+            if not scheduled.try_lock_for_update():
+                continue  # it is gone, or somebody has it in hand
+            origin = scheduled._get_origin()
             # core replaces the context where it posts, and rolls back before it tells
             scheduled = origin.on(scheduled)  # noqa: PLW2901
             with origin.during(self.env):
@@ -84,6 +83,23 @@ class MailScheduledMessage(models.Model):
                 # as core does, or an error of the next one brings this one back
                 self.env.cr.commit()  # pylint: disable=invalid-commit
         return None  # as core's
+
+    def _get_origin(self):
+        """What the message is made of, as it is now."""
+        hands = self.env["mail.routing.hand"]
+        hands = hands._of(self).get(self.id, hands)
+        asked = hands.filtered("only_asked")
+        asked_by, changed_by = (
+            frozenset(hand.user_id.id or 0 for hand in noted)
+            for noted in (asked, hands - asked)
+        )
+        scheduled = self.sudo()
+        return Origin(
+            scheduled.server_template_id.id or 0,
+            scheduled.create_uid.id or 0,
+            asked_by,
+            changed_by,
+        )
 
     @api.model
     def _get_server_template(self, vals):

@@ -10,6 +10,11 @@ from odoo.tools import config
 from .smtp_server import SmtpServer
 
 
+def sentence(reason, **values):
+    """The sentence by which a :class:`routing.Reason` is told."""
+    return reason.value % values
+
+
 class RoutingCase(TransactionCase):
     """Two companies, their users, and real SMTP servers that demand a login.
 

@@ -4,7 +4,8 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Command
 from odoo.tests import Form, tagged
 
-from .common import RoutingCase
+from ..routing import Reason
+from .common import RoutingCase, sentence
 
 MAILBOX = "office@mailbox.example"
 
@@ -38,10 +39,8 @@ class TestBranches(BranchCase):
         self.forget_received()
         mail = self.queue(self.dora, self.customer)
         self.assertRule(mail, "company")
-        self.assertIn(
-            "Branch has no mail servers of its own: those of A are inherited.",
-            self.explained(mail),
-        )
+        inherited = sentence(Reason.INHERITED, company="Branch", parent="A")
+        self.assertIn(inherited, self.explained(mail))
         self.assertRoute(self.deliver(mail), *expected)
 
     def test_branch_bounces_go_to_its_own_alias_domain(self):
@@ -81,17 +80,20 @@ class TestBranches(BranchCase):
         mail = self.queue(self.dora, self.customer, email_from="x@elsewhere.example")
         self.assertRule(mail, "priority")
         self.assertEqual(self.deliver(mail).login, "shared")
-        self.assertIn("Relay-branch is archived.", self.branch.mail_routing_warning)
+        self.assertIn(
+            sentence(Reason.ARCHIVED, server=relay.name),
+            self.branch.mail_routing_warning,
+        )
 
     def test_server_allowed_for_parent_only_does_not_carry_branchs_mail(self):
         self.relay_a.company_ids = self.company_a
         mail = self.queue(self.dora, self.customer, email_from="x@elsewhere.example")
         self.assertRule(mail, "priority")
-        self.assertIn("Relay-a may not carry mail of Branch.", self.explained(mail))
+        barred = sentence(Reason.BARRED, server="Relay-a", company="Branch")
+        self.assertIn(barred, self.explained(mail))
         self.assertEqual(self.deliver(mail).login, "shared")
         self.assertIn(
-            "Relay-a may not carry mail of Branch. Allow this company on the server, "
-            "or assign another one.",
+            f"{barred} Allow this company on the server, or assign another one.",
             self.branch.mail_routing_warning,
         )
         self.relay_a.company_ids += self.branch

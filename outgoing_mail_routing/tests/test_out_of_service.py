@@ -3,6 +3,8 @@
 from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 
+from ..routing import Reason
+from .common import sentence
 from .test_server_form import MAILBOX, ServerFormCase
 
 
@@ -41,7 +43,7 @@ class TestOutOfService(ServerFormCase):
         mail = self.queue(self.ben, self.customer_a)
         mail.mail_server_id = self.shop
         self.assertIn(
-            "Shop is set on the mail itself, but it is out of service.",
+            sentence(Reason.FORCED_OUT_OF_SERVICE, server="Shop"),
             self.explained(mail),
         )
 
@@ -64,7 +66,9 @@ class TestOutOfService(ServerFormCase):
         self.take_out(self.shared)
         mail, then = route()
         self.assertEqual((then.rule, then.mail_server), ("priority", self.shop))
-        self.assertIn("Shared is out of service.", self.explained(mail))
+        self.assertIn(
+            sentence(Reason.OUT_OF_SERVICE, server="Shared"), self.explained(mail)
+        )
 
     def test_alone_it_leaves_the_mail_to_the_command_line(self):
         servers = self.env["ir.mail_server"].search([])
@@ -84,12 +88,11 @@ class TestOutOfService(ServerFormCase):
         self.take_out(self.mailbox)
         server = self.mailbox.with_user(self.administrator)
         self.assertIn("It is out of service", server.routing_warning)
-        self.assertIn(
-            "Office@mailbox.example is out of service.", server.routing_summary
-        )
+        reason = sentence(Reason.OUT_OF_SERVICE, server=self.mailbox.name)
+        self.assertIn(reason, server.routing_summary)
         self.assertIn("through Relay-a", self.anna.outgoing_mail_summary)
         anna = self.anna.with_user(self.administrator)
-        self.assertIn("is out of service", anna.mail_routing_warning)
+        self.assertIn(reason, anna.mail_routing_warning)
         overview = self.env["mail.routing.overview"].with_user(self.administrator)
         [card] = [
             card

@@ -6,7 +6,8 @@ from odoo.fields import Command
 from odoo.tests import HttpCase, new_test_user, tagged
 from odoo.tools import SQL, mute_logger
 
-from .common import RpcCase, RpcError
+from ..routing import Reason
+from .common import RpcCase, RpcError, sentence
 from .test_companies import MAILBOX, BranchCase
 
 
@@ -142,12 +143,20 @@ class TestGaps(OverviewCase):
             ),
             "own servers archived": (
                 self._assign_archived_server,
-                ("carries their mail.* Archived is archived", self.anna),
+                (
+                    "carries their mail.* "
+                    + sentence(Reason.ARCHIVED, server="Archived"),
+                    self.anna,
+                ),
                 (self.anna, "mail_routing_warning"),
             ),
             "own servers restricted to others": (
                 self._assign_barred_server,
-                ("carries their mail.* may not carry mail of A", self.anna),
+                (
+                    "carries their mail.* "
+                    + sentence(Reason.BARRED, server=".*", company="A"),
+                    self.anna,
+                ),
                 (self.anna, "mail_routing_warning"),
             ),
             "own servers switched off": (

@@ -7,7 +7,8 @@ from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 
 from ..bridge.directory_source import DirectorySource
-from .common import RoutingCase
+from ..routing import Reason
+from .common import RoutingCase, sentence
 
 MAILBOX = "office@mailbox.example"
 RELAY = "relay-a"
@@ -71,12 +72,14 @@ class TestPersonalServers(PersonalServerCase):
             with self.subTest(email_from=email_from):
                 mail = self.queue(self.anna, self.customer_a, email_from=email_from)
                 steps = self.explained(mail)
-                self.assertIn(
-                    "Anna's outgoing email is the personal server of the user, but "
-                    f"does not send as {email_from}.",
-                    steps,
+                passed_by = sentence(
+                    Reason.PERSONAL_NOT_FOR_FROM,
+                    server=self.personal.name,
+                    email=email_from,
                 )
-                self.assertNotIn("Anna has no mail servers of their own.", steps)
+                self.assertIn(passed_by, steps)
+                none_own = sentence(Reason.NO_OWN_SERVERS, user="Anna")
+                self.assertNotIn(none_own, steps)
                 self.assertLeaves(mail, login)
 
     def test_mail_queued_before_the_server_ceased_to_fit_takes_the_next_rule(self):
@@ -185,7 +188,7 @@ class TestForcedPersonalServers(PersonalServerCase):
         self.assertTrue(mail._get_mail_routes()[mail.id].refused)
         self.assertLeaves(self.queue(self.ben, self.customer_a), RELAY)
         self.assertEqual(mail.state, "exception")
-        self.assertIn("is a personal server", mail.failure_reason)
+        self.assertIn(sentence(Reason.FORCED_PERSONAL), mail.failure_reason)
         self.assertIn("Choose another server", mail.failure_reason)
         self.assertNotIn("outgoing email", mail.failure_reason)
 
@@ -412,5 +415,5 @@ class TestPersonalServerLife(PersonalServerCase):
             form.use_own_mail_servers = False
         mail = self.queue(self.anna, self.customer_a)
         steps = self.explained(mail)
-        self.assertIn("Anna does not use their own mail servers.", steps)
+        self.assertIn(sentence(Reason.OWN_SERVERS_OFF, user="Anna"), steps)
         self.assertLeaves(mail, RELAY)

@@ -1,7 +1,8 @@
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
-from .common import RoutingCase
+from ..routing import Reason
+from .common import RoutingCase, sentence
 
 MAILBOX = "office@mailbox.example"
 
@@ -338,7 +339,8 @@ class TestCoreRules(RoutingCase):
             mail.send()
         self.assertFalse(self.received())
         self.assertEqual(mail.state, "exception")
-        self.assertIn("may not carry mail of B", mail.failure_reason)
+        barred = sentence(Reason.FORCED_BARRED, server="Shared", company="B")
+        self.assertIn(barred, mail.failure_reason)
         self.shared.company_ids += self.company_b
         mail.mark_outgoing()
         self.assertEqual(self.deliver(mail).login, "shared")

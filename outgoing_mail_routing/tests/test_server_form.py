@@ -5,7 +5,8 @@ from odoo.exceptions import UserError
 from odoo.tests import Form, tagged
 from odoo.tools import email_normalize
 
-from .common import RoutingCase
+from ..routing import Reason
+from .common import RoutingCase, sentence
 
 MAILBOX = "office@mailbox.example"
 _POLICIES = (
@@ -133,8 +134,8 @@ class TestServerSummary(ServerFormCase):
             self.lines(later),
             [
                 "Mail of Anna (anna@a.example) leaves through “Office@mailbox.example” "
-                f"as {received.header('From')} instead: Later@mailbox.example is "
-                "assigned to Anna, but another one goes before it."
+                f"as {received.header('From')} instead: "
+                + sentence(Reason.OWN_LATER, server=later.name, user="Anna")
             ],
         )
 

@@ -8,7 +8,8 @@ from odoo.fields import Command
 from odoo.tests import Form, tagged
 from odoo.tools import config, email_normalize, mute_logger
 
-from .common import RoutingCase
+from ..routing import Reason
+from .common import RoutingCase, sentence
 from .smtp_server import SmtpServer
 
 _logger = logging.getLogger(__name__)
@@ -394,14 +395,19 @@ class TestSimulator(SimulatorCase):
                     "server_id": False,
                     "server": "",
                     "taken": False,
-                    "reason": "Ben has no mail servers of their own.",
+                    "reason": sentence(Reason.NO_OWN_SERVERS, user="Ben"),
                 },
                 {
                     "rule": "Company",
                     "server_id": self.relay_a.id,
                     "server": "Relay-a",
                     "taken": True,
-                    "reason": "Relay-a is assigned to A and may send as ben@a.example.",
+                    "reason": sentence(
+                        Reason.COMPANY_MAY_SEND,
+                        server="Relay-a",
+                        company="A",
+                        email="ben@a.example",
+                    ),
                 },
             ],
         )
@@ -495,7 +501,8 @@ class TestSimulator(SimulatorCase):
         self.assertEqual(form.sender_id, self.anna)
         self.assertNotEqual(form.route_server_id, self.mailbox)
         reasons = [step["reason"] for step in form.steps]
-        self.assertIn(f"{self.mailbox.name} is out of service.", reasons)
+        out = sentence(Reason.OUT_OF_SERVICE, server=self.mailbox.name)
+        self.assertIn(out, reasons)
 
     def test_button_on_server_of_nobody_sets_it_by_hand(self):
         form = self.simulate_server(self.shared)
@@ -606,7 +613,10 @@ class TestSimulator(SimulatorCase):
         cases = (
             ({"sender_id": self.anna}, "did not take the test mail.*535"),
             ({"mail_server_id": closed}, "did not take the test mail.*refused"),
-            ({"mail_server_id": barred}, "may not carry mail of A"),
+            (
+                {"mail_server_id": barred},
+                sentence(Reason.FORCED_BARRED, server="Barred", company="A"),
+            ),
             ({"mail_server_id": self.shared}, "not one e-mail address"),
         )
         for values, expected in cases:

@@ -80,6 +80,8 @@ class MailMail(models.Model):
             return []  # made up, to foresee what becomes of such mail
         hands = self.env["mail.routing.hand"]._of(record).get(record.id, ())
         users = [record.create_uid, *(hand.user_id for hand in hands)]
+        if record._name == "calendar.event":
+            users += self._get_makers_of_reminders(record.alarm_ids)
         return [user for user in users if user.id != SUPERUSER_ID]
 
     @api.model
@@ -90,6 +92,23 @@ class MailMail(models.Model):
         """
         responsible = [u for u in record._origin.user_id if u.id != SUPERUSER_ID]
         return responsible + self._get_makers_of(record)
+
+    @api.model
+    def _get_makers_of_reminders(self, alarms):
+        """All who had a hand in the text of an event's reminders, without trusted ones.
+
+        Whoever chose a reminder saw it as its maker had made it, but not its template.
+
+        :param calendar.alarm alarms: the reminders
+        :return: list of ``res.users``
+        """
+        hands = self.env["mail.routing.hand"]
+        templates = alarms.mail_template_id
+        users = templates.create_uid
+        for records in (alarms, templates):
+            for noted in hands._of(records).values():
+                users |= noted.user_id
+        return [user for user in users if not hands._is_trusted(user)]
 
     def _get_hands(self):
         """The hands of others in what is sent."""

@@ -363,41 +363,50 @@ assigned_case = st.one_of(users_cases(), companies_cases())
 
 @st.composite
 def lent_cases(draw: st.DrawFn) -> tuple[Request, list[ServerProfile]]:
-    """A mail in the name of a colleague whose servers may be lent to the sender.
+    """A mail in the name of a colleague who lends a server to the sender, or does not.
 
-    Nobody else's would carry it.
+    Nobody else's server would carry it.
     """
     request, others = draw(foreign_cases())
-    own, colleague = (
-        replace(draw(people(id)), company_ids=frozenset(COMPANY_IDS) - draw(few))
-        for id, few in zip(USER_IDS, (ids(COMPANY_IDS[:1]),) * 2, strict=False)
-    )
-    address = draw(emails)
+    is_lent = draw(st.booleans())
+    address, own_address = draw(st.permutations(EMAILS).map(lambda order: order[:2]))
+    company = draw(lineages()) if is_lent else request.company
+    sender, colleague = draw(people(USER_IDS[0])), draw(people(USER_IDS[1]))
+    sender = replace(sender, email=own_address)
     colleague = replace(colleague, email=address)
-    own = replace(own, email=draw(emails.filter(lambda email: email != address)))
-    request = replace(request, sender=own, sender_named=False, colleagues=(colleague,))
-    lent = draw(
-        st.lists(
-            _usable_servers(0, request.company, assigned_servers),
-            min_size=1,
-            max_size=2,
+    if is_lent and company:
+        sender, colleague = (
+            replace(
+                person,
+                uses_own_servers=True,
+                company_ids=person.company_ids | {company.id},
+            )
+            for person in (sender, colleague)
         )
+    lent = draw(_usable_servers(len(others) + 1, company, assigned_servers))
+    lent = replace(
+        lent,
+        user_ids=(lent.user_ids - {sender.id}) | {colleague.id},
+        delegation="colleagues" if is_lent else lent.delegation,
     )
-    taken = {own.id, colleague.id}
     strangers = [
-        replace(profile, user_ids=profile.user_ids - taken, reserved=True)
-        for profile in others
-    ]
-    lineage = request.company.lineage if request.company else ()
-    of_colleague = [
         replace(
             profile,
-            id=len(others) + number,
-            user_ids=profile.user_ids - taken | {colleague.id},
+            user_ids=profile.user_ids - {sender.id, colleague.id},
+            reserved=True,
         )
-        for number, profile in enumerate(without_companies(lent, lineage), start=1)
+        for profile in others
     ]
-    return from_address(request, address), [*strangers, *of_colleague]
+    request = replace(
+        request,
+        sender=sender,
+        sender_named=False,
+        colleagues=(colleague,),
+        company=company,
+    )
+    everything = draw(_with_one_more(strangers, lent))
+    lineage = company.lineage if company else ()
+    return from_address(request, address), without_companies(everything, lineage)
 
 
 @st.composite
