@@ -419,7 +419,7 @@ class TestOverview(OverviewCase):
         taken = [
             gap for gap in gaps if "mail of this company is taken for theirs" in gap
         ]
-        self.assertEqual(len(taken), 84)
+        self.assertEqual(len(taken), 42)
 
     def _create_companies_with_servers(self, number):
         """Companies, each with a user and a server that sends as another company."""
