@@ -161,6 +161,14 @@ class TestDirectory(RoutingCase):
         )
         self.assertEqual(statements(), few)
 
+    def test_reading_what_changed_forgets_nothing_that_a_form_edits(self):
+        self.mailbox.name = "Renamed"
+        self.env.flush_all()
+        edited = self.anna.new({"own_mail_server_ids": False}, origin=self.anna)
+        self.assertFalse(edited.own_mail_server_ids)
+        self._directory()
+        self.assertFalse(edited.own_mail_server_ids)
+
     def test_edited_servers_are_those_of_the_directory_but_for_the_edits(self):
         new = {"name": "New", "sequence": 0, "default_company_ids": [], "active": True}
         new = {**dict.fromkeys(SERVER_FIELDS, False), **new}
