@@ -127,10 +127,11 @@ class DirectorySource:
     def _read_rows(self, server_ids):
         """Values of servers as they stand in the database, many2one fields as ids."""
         servers = self.env["ir.mail_server"].sudo().with_context(active_test=False)
-        servers = servers.browse(server_ids)
-        # SQL may have changed them behind what is remembered, and others get the answer
-        servers.invalidate_recordset([*SERVER_FIELDS, *PROPOSED_FROM], flush=False)
-        return servers.read(SERVER_FIELDS, load=None)
+        # SQL may have changed them behind the cache, and other transactions get this;
+        # field by field, as nothing may be forgotten of the users that a form edits
+        for name in (*SERVER_FIELDS, *PROPOSED_FROM):
+            servers._fields[name]._invalidate_cache(self.env, server_ids)
+        return servers.browse(server_ids).read(SERVER_FIELDS, load=None)
 
     def _make(self, last, changed, rows):
         """What is read of servers where some have changed.

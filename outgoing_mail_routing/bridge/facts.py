@@ -1,6 +1,5 @@
 """What records say, as the facts of a ``routing.Request``."""
 
-import logging
 from collections import defaultdict
 
 from odoo import SUPERUSER_ID
@@ -9,8 +8,6 @@ from ..routing import Company, Person, Request, spellings
 from .addresses import email_of, name_of
 from .from_filters import read_as_core
 from .telling import NOT_OF_TEXTS
-
-_logger = logging.getLogger(__name__)
 
 # What of a user, and of the partner behind, tells where their mail leaves
 USER_FIELDS = (
@@ -65,8 +62,9 @@ class Facts:
             users.mapped("email_formatted")  # core computes it for all at once
         except NOT_OF_TEXTS:
             raise
-        except Exception:
-            _logger.debug("The address of one of %s is no header", users)
+        except Exception:  # of one of them: each is asked by itself then
+            users.invalidate_recordset(["email_formatted"], flush=False)
+            users.partner_id.invalidate_recordset(["email_formatted"], flush=False)
 
     def company(self, company):
         """The facts of a company, saved or not, and of those it is a branch of."""

@@ -109,12 +109,16 @@ class TestDirectory(RoutingCase):
         table, ids = "ir_mail_server", self.shared.ids
         sql = self.env.cr.execute
         odd = "a.example, *.odd.example"
-        personal = servers.create({"name": "P", "owner_user_id": self.clara.id})
+        owner = {"owner_user_id": self.clara.id, "from_filter": "p@p.example"}
+        personal = servers.create({"name": "Personal", **owner})
         relation = "ir_mail_server_own_user_rel"
         for change in (
             lambda: self.shared.write({"sequence": 0}),
             lambda: sql(f"UPDATE {table} SET sequence = NULL WHERE id = %s", ids),
-            lambda: sql(f"UPDATE {table} SET from_filter = %s", [odd]),
+            lambda: self.shop.write({"bounce_policy": "from"}),
+            lambda: sql(
+                f"UPDATE {table} SET from_filter = %s WHERE id = %s", [odd, *ids]
+            ),
             lambda: sql(f"UPDATE {table} SET from_policy = 'any' WHERE id = %s", ids),
             lambda: self.company_a.write({"email": "info@new.example"}),
             lambda: self.company_a.alias_domain_id.write({"name": "newer.example"}),
@@ -156,6 +160,14 @@ class TestDirectory(RoutingCase):
             [{"name": f"Many {n}", "from_filter": "m.example"} for n in range(50)]
         )
         self.assertEqual(statements(), few)
+
+    def test_reading_what_changed_forgets_nothing_that_a_form_edits(self):
+        self.mailbox.name = "Renamed"
+        self.env.flush_all()
+        edited = self.anna.new({"own_mail_server_ids": False}, origin=self.anna)
+        self.assertFalse(edited.own_mail_server_ids)
+        self._directory()
+        self.assertFalse(edited.own_mail_server_ids)
 
     def test_edited_servers_are_those_of_the_directory_but_for_the_edits(self):
         new = {"name": "New", "sequence": 0, "default_company_ids": [], "active": True}

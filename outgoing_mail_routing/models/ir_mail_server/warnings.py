@@ -61,11 +61,14 @@ class IrMailServer(models.Model):
     def _get_warning_facts(self):
         """What the warnings of all these servers depend on, asked for at once.
 
+        What they say of their users and companies is read here, too.
+
         :rtype: WarningFacts
         """
         env = self.sudo().env
         users = (self.own_user_ids | self.owner_user_id)._origin
         users.fetch(["active", "share", "company_id"])
+        (self.default_company_ids._origin | users.company_id).mapped("bounce_email")
         emails = (*self.mapped("sender_email"), *self.mapped("reply_to_email"))
         return WarningFacts(
             DirectorySource(env).get_domains_of_companies(),

@@ -8,7 +8,7 @@ from odoo import SUPERUSER_ID, models
 from ...bridge.addresses import email_of, formatted_of
 from ...bridge.carrier import RequestFrom
 from ...bridge.company_text import NOBODYS_MODELS
-from ...bridge.facts import Facts, may_be_sender
+from ...bridge.facts import PARTNER_FIELDS, Facts, may_be_sender
 from ...bridge.message_headers import in_alias_domain
 from ...routing import Company, Person, Request
 
@@ -18,6 +18,9 @@ _ROUTED_BY = (
     *("record_company_id", "record_alias_domain_id", "mail_server_id"),
     *("made_by_gateway", "message_type", "server_template_id"),
 )
+
+# What of who made a mail its route depends on, besides their companies
+_MAKER_FIELDS = ("active", "share", "partner_id", "company_id", "use_own_mail_servers")
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,9 @@ class MailMail(models.Model):
         if not (directory.configured or explain):
             return {id_: MailFacts(personal_id=personal_ids[id_]) for id_ in self._ids}
         known = Facts(self.env)
-        known.fetch(self.sudo().mail_message_id.create_uid | self.sudo().create_uid)
+        makers = self.sudo().mail_message_id.create_uid | self.sudo().create_uid
+        makers.fetch(_MAKER_FIELDS)
+        makers.partner_id.fetch(PARTNER_FIELDS)
         emails = self._get_emails_to_look_up(explain or directory.assigned_to_users)
         by_email = known.users_by_email(emails)
         by_sender = known.users_by_sender_address(emails, directory)
