@@ -12,7 +12,11 @@ from ...bridge.facts import PARTNER_FIELDS, Facts, may_be_sender
 from ...bridge.message_headers import in_alias_domain
 from ...routing import Company, Person, Request
 
-# What of a message its route depends on
+# What of a mail its route depends on, and of its message
+_OF_MAIL = (
+    *("create_uid", "mail_message_id", "mailing_id"),
+    *("sent_for_company_id", "settled_company_id"),
+)
 _ROUTED_BY = (
     *("create_uid", "author_id", "email_from", "model", "res_id"),
     *("record_company_id", "record_alias_domain_id", "mail_server_id"),
@@ -74,10 +78,10 @@ class MailMail(models.Model):
         In a few statements for all of them: other fields, the text among them, are not
         read. Another process may have sent and deleted some.
         """
-        rows = self.with_context(prefetch_fields=False).read(
-            ["create_uid", "mail_message_id"], load=None
-        )
-        mails = self.browse(row["id"] for row in rows)
+        self.check_access("read")
+        names = [name for name in _OF_MAIL if name in self._fields]
+        mails = self.sudo().with_context(prefetch_fields=False)
+        mails = self.browse(row["id"] for row in mails.read(names, load=None))
         mails.sudo().mail_message_id.fetch(_ROUTED_BY)
         return mails
 
