@@ -53,11 +53,12 @@ def main(options: argparse.Namespace) -> int:
         environment.prepare(options, ["gettext"]) as odoo,
     ):
         files = brought_up_to_date(odoo)
-    stale = [path for path, new in files.items() if _read(path) != _read(new)]
+    texts = {path: f"{str(new).rstrip()}\n" for path, new in files.items()}
+    stale = [path for path, text in texts.items() if _read(path) != text]
     for path in stale:
         if not options.check:
             path.parent.mkdir(exist_ok=True)
-            shutil.copyfile(files[path], path)
+            path.write_text(texts[path])
         verb = "is out of date" if options.check else "written"
         say(f"{paths.relative(path)} {verb}: {summary(files[path])}")
     if not stale:
@@ -65,8 +66,8 @@ def main(options: argparse.Namespace) -> int:
     return 1 if stale and options.check else 0
 
 
-def brought_up_to_date(odoo: OdooServer) -> dict[Path, Path]:
-    """Return by each file the one that holds what it should.
+def brought_up_to_date(odoo: OdooServer) -> dict[Path, POFile]:
+    """Return what each file should hold.
 
     :raise StepFailed: Odoo or gettext failed
     """
@@ -92,9 +93,9 @@ def brought_up_to_date(odoo: OdooServer) -> dict[Path, Path]:
         cwd=paths.ODOO_RUN,
     )
     return {
-        addon.folder / "i18n" / new.name: new
+        addon.folder / "i18n" / new.name: polib.pofile(str(new))
         for addon in ADDONS
-        for new in sorted((FOLDER / addon.name / "i18n").iterdir())
+        for new in sorted((FOLDER / addon.name / "i18n").glob("*.po*[ot]"))
     }
 
 
@@ -130,9 +131,8 @@ def placeholders(sentence: str) -> Counter[str]:
     return Counter(PLACEHOLDERS.findall(bare))
 
 
-def summary(file: Path) -> str:
+def summary(catalogue: POFile) -> str:
     """Say how much of a catalogue is translated."""
-    catalogue = polib.pofile(str(file))
     done, fuzzy = len(catalogue.translated_entries()), len(catalogue.fuzzy_entries())
     return f"{len(catalogue)} sentences, {done} translated, {fuzzy} fuzzy"
 
