@@ -49,6 +49,8 @@ BESIDE = {
 }
 #: An addon's tests that show in a minute whether mail still goes where it should.
 SMOKE = ("test_core_names", "test_directory", "test_routes", "test_headers")
+#: How many random cases of a property they look at.
+FEW_EXAMPLES = "15"
 #: Odoo's tests of outgoing mail, which must pass with the addons installed.
 CORE_TESTS = (
     ("base", "TestIrMailServer"),
@@ -201,6 +203,7 @@ def pytest_command(report: Path, *arguments: str | Path) -> list[str]:
 
 
 def _run_quick(odoo: OdooServer, suite: Suite) -> None:
+    os.environ.setdefault("ROUTING_EXAMPLES", FEW_EXAMPLES)
     suite.run(
         "workbench",
         suite.chosen(WORKBENCH, PLAYWRIGHT),
