@@ -88,14 +88,15 @@ class Suite:
 
         :param apart: folders in it that are run otherwise
         """
-        chosen = [
-            name
-            for file, names in self.named.items()
-            for name in names
-            if folder in (file, *file.parents) and not {*apart} & {file, *file.parents}
-        ]
-        if not self.named and folder.is_dir():
-            chosen = [str(folder)]
+        chosen = []
+        for file, names in (self.named or {folder: [str(folder)]}).items():
+            around = {file, *file.parents}
+            if folder in around and not around.intersection(apart):
+                chosen += names
+            elif file in folder.parents:
+                chosen.append(str(folder))
+        if not folder.is_dir():
+            return []
         return chosen and [*chosen, *(f"--ignore={path}" for path in apart)]
 
     def run(self, title: str, chosen: Sequence[str], *arguments: str | Path) -> None:

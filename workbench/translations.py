@@ -95,7 +95,8 @@ def brought_up_to_date(odoo: OdooServer) -> dict[Path, POFile]:
     return {
         addon.folder / "i18n" / new.name: polib.pofile(str(new))
         for addon in ADDONS
-        for new in sorted((FOLDER / addon.name / "i18n").glob("*.po*[ot]"))
+        for new in sorted((FOLDER / addon.name / "i18n").iterdir())
+        if new.suffix in (".po", ".pot")
     }
 
 

@@ -107,6 +107,8 @@ def test_named_files_are_told_from_options(monkeypatch: pytest.MonkeyPatch) -> N
         f"--ignore={beside}/inner",
     ]
     assert suite.chosen(addon / "tests", beside) == []
+    assert suite_of([str(addon)]).chosen(beside) == [str(beside)]
+    assert suite_of([]).chosen(beside / "nowhere") == []
 
 
 @pytest.mark.parametrize(
