@@ -19,6 +19,8 @@ if __name__ == "__main__":
         python_env.enter(sys.argv[1:])
     except (StepFailed, PermissionError) as failure:
         sys.exit(f"\n{failure}")
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted; start again to go on.")
     from workbench import cli
 
     sys.exit(cli.main(sys.argv[1:]))

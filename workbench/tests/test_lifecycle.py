@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from workbench import lifecycle_worker, smtp_service
+from workbench import smtp_service
 from workbench.addons import NAMES
-from workbench.lifecycle_worker import MAILS
 from workbench.odoo_server import OdooServer
 from workbench.postgres import identifier, literal
 from workbench.smtp_service import SmtpService
+from workbench.tests import lifecycle_steps
+from workbench.tests.lifecycle_steps import MAILS
 
 pytestmark = pytest.mark.slow
 DATABASE = "lifecycle"
@@ -108,7 +109,7 @@ class Life:
                 if columns - before[table]
             }
         )
-        self.routes[moment] = self.take(lifecycle_worker.routes)
+        self.routes[moment] = self.take(lifecycle_steps.routes)
 
     def _rows(self, statements: Mapping[str, str]) -> Rows:
         """Run named queries; return their rows, each as JSON, by the query's name."""
@@ -126,7 +127,7 @@ class Life:
     def send(self, moment: str, count: int) -> None:
         """Send mails of the queue, and note how each arrived."""
         known = len(self.service.received())
-        assert self.take(lifecycle_worker.send, count) == [], "no mail fails"
+        assert self.take(lifecycle_steps.send, count) == [], "no mail fails"
         mails = self.service.received()[known:]
         self.arrived[moment] = {
             mail.header("Subject"): [mail.login, parseaddr(mail.header("From"))[1]]
@@ -151,7 +152,7 @@ def _columns(catalog: Rows) -> dict[str, set[str]]:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmtpService]:
     folder = tmp_path_factory.mktemp("lifecycle") / "smtp"
-    running = smtp_service.start(folder, {"all": lifecycle_worker.accounts()})
+    running = smtp_service.start(folder, {"all": lifecycle_steps.accounts()})
     yield running
     running.stop()
 
@@ -160,13 +161,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmtpService]:
 def life(odoo: OdooServer, service: SmtpService) -> Iterator[Life]:
     life = Life(odoo, service)
     odoo.ensure_database(DATABASE, [], fresh=True)
-    assert life.take(lifecycle_worker.populate, service.ports["all"]) == MAILS
+    assert life.take(lifecycle_steps.populate, service.ports["all"]) == MAILS
     life.note("before")
     started = time.monotonic()
     odoo.install(DATABASE, NAMES, demo=False)
     life.install_seconds = time.monotonic() - started
     life.note("installed")
-    life.take(lifecycle_worker.assign)
+    life.take(lifecycle_steps.assign)
     life.note("assigned")
     odoo.upgrade(DATABASE, NAMES)
     life.note("upgraded")

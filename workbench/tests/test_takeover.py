@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from workbench import lifecycle_worker, other_addons
+from workbench import other_addons
 from workbench.addons import NAMES
 from workbench.odoo_server import OdooServer
+from workbench.tests import lifecycle_steps
 
 pytestmark = pytest.mark.slow
 DATABASE = "takeover"
@@ -30,7 +31,7 @@ def beside(odoo: OdooServer) -> Iterator[OdooServer]:
 
 
 def test_taken_over_assignments_outlive_the_other_addons(beside: OdooServer) -> None:
-    assert beside.call(DATABASE, lifecycle_worker.take_over) == ["ready", "ready"]
+    assert beside.call(DATABASE, lifecycle_steps.take_over) == ["ready", "ready"]
     assigned = beside.databases.query(ASSIGNED, DATABASE)
     relay, static = [row for row in assigned if row[0] in ("Relay", "Static")]
     assert relay[4] and relay[4] == relay[5]
