@@ -37,13 +37,15 @@ class Requirement:
     @property
     def present(self) -> bool:
         """Whether the system has it."""
-        check = [sys.executable, "-c", f"import {self.modules or 'sys'}"]
-        importable = subprocess.run(check, capture_output=True, check=False)
         return (
             all(find_program(*names) for names in self.programs)
             and (not self.file or Path(self.file).is_file())
-            and importable.returncode == 0
+            and (not self.modules or self._importable())
         )
+
+    def _importable(self) -> bool:
+        check = [sys.executable, "-c", f"import {self.modules}"]
+        return subprocess.run(check, capture_output=True, check=False).returncode == 0
 
     def __str__(self) -> str:
         return f"{' '.join(self.packages)}: {self.reason}"
