@@ -128,17 +128,6 @@ PICTURES = (
         },
     ),
     Picture(
-        "what_would_change",
-        USERS,
-        DIALOG,
-        record="user_anna",
-        clicks=[
-            PREFERENCES,
-            ".o_field_widget[name=use_own_mail_servers] input",
-            ".o_widget_mail_routing_changes button",
-        ],
-    ),
-    Picture(
         "overview", f"{ROUTING}.mail_routing_overview_action", ".o_action", height=820
     ),
     Picture(
@@ -149,6 +138,18 @@ PICTURES = (
             "default_user_ids": ["@user_anna", "@user_ben", "@user_clara"],
             "default_mail_server_ids": ["@mail_server_shared"],
         },
+    ),
+    # the last, for it edits a form, which may save itself when it is left
+    Picture(
+        "what_would_change",
+        USERS,
+        DIALOG,
+        record="user_anna",
+        clicks=[
+            PREFERENCES,
+            ".o_field_widget[name=use_own_mail_servers] input",
+            ".o_widget_mail_routing_changes button",
+        ],
     ),
 )
 #: How every page is looked at: by the end of the file's name.
