@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from workbench import paths
+from workbench.addons import NAMES as ADDONS
 from workbench.odoo_server import OdooServer
 from workbench.postgres import literal
 from workbench.steps import StepFailed, step, tail
@@ -162,7 +163,7 @@ def _measure_update(bench: Bench) -> Result:
     title = "Update of the module, servers locked"
     with step(title):
         core = _locked_by_update(bench.odoo, bench.core, "mail")
-        addon = _locked_by_update(bench.odoo, bench.addon, paths.ADDON_NAME)
+        addon = _locked_by_update(bench.odoo, bench.addon, ",".join(ADDONS))
     result = Result(title, duration(core), duration(addon), NO_TARGET)
     return result.judged(addon <= core + POLL, "as core")
 

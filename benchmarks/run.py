@@ -2,7 +2,7 @@
 
 Two databases from one template, one with the module mail alone and one with the addon,
 are worked on in turns by two Odoo processes, and the queues are really sent, to
-postfix's smtp-sink. The table of the results is kept in .workbench/benchmark.rst.
+an SMTP server that keeps nothing. The table is kept in .workbench/benchmark.rst.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import argparse
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from workbench import environment, locks, paths
-from workbench.environment import Environment
+from workbench import environment, locks, paths, smtp_service
+from workbench.addons import NAMES
+from workbench.odoo_server import OdooServer
 from workbench.steps import say, step
 
-from . import large, measures, sink
+from . import large, measures
 from .figures import MISSED, Result, rst_table, text_table
 from .measures import Bench
 
-NEEDS = ("smtp-sink",)
 CORE, ADDON = "benchmark_core", "benchmark_addon"
 COPIES = ("run", "run_many")
 #: Two benchmarks at once would use the same databases, and measure each other.
@@ -67,13 +67,11 @@ def main(options: argparse.Namespace) -> int:
     """Measure, print and keep the table; return 1 if a target is missed."""
     names = options.only or list(large.NAMES if options.large else MEASURES)
     results: list[Result] = []
-    with environment.prepare(options) as prepared, locks.exclusive(LOCK):
-        with _databases(prepared, options.control) as copies, sink.running() as port:
+    with environment.prepare(options) as odoo, locks.exclusive(LOCK):
+        with _databases(odoo, options.control) as copies, _sink() as port:
             effort = measures.QUICK if options.quick else measures.FULL
             core, addon, core_many, addon_many = copies
-            bench = Bench(
-                prepared.odoo, core, addon, core_many, addon_many, port, effort
-            )
+            bench = Bench(odoo, core, addon, core_many, addon_many, port, effort)
             for result in _measure(bench, names):
                 say(f"    {' | '.join(result.cells)}")
                 results.append(result)
@@ -97,19 +95,27 @@ def _measure(bench: Bench, names: Sequence[str]) -> Iterator[Result]:
 
 
 @contextlib.contextmanager
-def _databases(prepared: Environment, control: bool) -> Iterator[list[str]]:
+def _sink() -> Iterator[int]:
+    """Run an SMTP server that takes everything and keeps nothing; give its port."""
+    smtp = smtp_service.start(paths.WORK / "benchmark-sink", {"sink": None})
+    try:
+        yield smtp.ports["sink"]
+    finally:
+        smtp.stop()
+
+
+@contextlib.contextmanager
+def _databases(odoo: OdooServer, control: bool) -> Iterator[list[str]]:
     """Copies of the two databases to work on, two of each; dropped at the end."""
-    odoo = prepared.odoo
-    addons = [] if control else [paths.ADDON_NAME]
     odoo.ensure_database(CORE, [])
-    odoo.ensure_database(ADDON, addons)
+    odoo.ensure_database(ADDON, [] if control else NAMES)
     copies = [f"{name}_{use}" for use in COPIES for name in (CORE, ADDON)]
     try:
         with step("Copy the databases"):
             for copy in copies:
                 origin = ADDON if copy.startswith(ADDON) else CORE
-                prepared.databases.drop(copy)
-                prepared.databases.create(copy, origin)
+                odoo.databases.drop(copy)
+                odoo.databases.create(copy, origin)
         yield copies
     finally:
         for copy in copies:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench import paths
+from workbench.addons import NAMES
 from workbench.odoo_server import OdooServer
-from workbench.postgres import literal
 from workbench.steps import StepFailed, tail
 
 TITLE = "Measure"
@@ -36,13 +36,7 @@ class Side:
     def __init__(self, odoo: OdooServer, database: str) -> None:
         self.odoo = odoo
         self.database = database
-        self.has_addon = bool(
-            odoo.databases.query(
-                "SELECT 1 FROM ir_module_module WHERE state = 'installed' "
-                f"AND name = {literal(paths.ADDON_NAME)}",
-                database,
-            )
-        )
+        self.has_addon = bool(odoo.installed(database).intersection(NAMES))
         self.log = paths.LOGS / f"benchmark-{database}.log"
         config = odoo.write_config(database)
         with open(self.log, "wb") as log:

@@ -25,8 +25,9 @@ from odoo.tools import config
 from odoo.tools.lru import LRU
 
 from benchmarks import fixtures, large_fixture, large_tasks
+from workbench.addons import NAMES
 
-ADDON = "odoo.addons.outgoing_mail_routing"
+ADDONS = tuple(f"odoo.addons.{name}" for name in NAMES)
 
 
 class Worker:
@@ -146,7 +147,7 @@ def _forget(directories: bool) -> None:
     :param directories: its directories of servers as well
     """
     for name, module in list(sys.modules.items()):
-        if not name.startswith(ADDON):
+        if not name.startswith(ADDONS):
             continue
         for value in vars(module).values():
             # asked of its type: a proxy, such as that of the request, may hold nothing

@@ -1,49 +1,46 @@
-"""Run Odoo's own test suites without and with the addon, and compare.
+"""Run Odoo's own test suites without and with the addons, and compare.
 
-Two fresh databases hold the same modules, one of them the addon too. Every test that
-passes without it has to pass with it. Where the two differ, the test is run again
-alone on both, so that one that fails by chance is not blamed on the addon. The lists
-are kept in .workbench/compare.txt, all outcomes in .workbench/results/compare.json.
+Two fresh databases hold the same modules, one of them the addons too. Every test that
+passes without them has to pass with them. Where the two differ, the test is run again
+alone on both, so that one that fails by chance is not blamed on an addon. The lists
+are kept in .workbench/compare.txt.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
+import re
 import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from . import environment, locks, paths, suite_results
-from .environment import Environment
-from .postgres import free_port
+from . import environment, locks, paths, results
+from .addons import NAMES
+from .odoo_server import OdooServer
+from .results import FAILED, PASSED, Ending, Endings
+from .run_tests import odoo_plugin, pytest_command
 from .steps import StepFailed, say, step, tail
-from .suite_results import Ending, Outcomes
-from .suite_runner import MODULE
 
 NEEDS = ("browser", "openssl")
-LOCK = "compare"
 #: Their dependencies are all the modules whose suites are run.
 CORE_MODULES = ("test_mail_full", "test_mass_mailing")
-#: Test tags by suite; of base the tests of mail servers.
+#: What is run of each suite; of base the tests of mail servers.
 SUITES = {
-    "base": "/base/tests/test_ir_mail_server.py,"
-    "/base/tests/test_ir_mail_server_smtpd.py",
-    "mail": "/mail",
-    "test_mail": "/test_mail",
-    "test_mail_full": "/test_mail_full",
-    "mass_mailing": "/mass_mailing",
-    "test_mass_mailing": "/test_mass_mailing",
+    "base": ("test_ir_mail_server.py", "test_ir_mail_server_smtpd.py"),
+    "mail": ("",),
+    "test_mail": ("",),
+    "test_mail_full": ("",),
+    "mass_mailing": ("",),
+    "test_mass_mailing": ("",),
 }
 #: How often a test whose outcomes differ is run alone, unless it passes on both.
 ATTEMPTS = 3
 SUMMARY = paths.WORK / "compare.txt"
-RESULT = paths.RESULTS / "compare.json"
 
 
 @dataclass(frozen=True)
@@ -54,10 +51,21 @@ class Side:
     database: str
     modules: tuple[str, ...]
 
+    @property
+    def log(self) -> Path:
+        """What its tests say."""
+        return paths.LOGS / f"{self.database}.log"
 
-WITHOUT = Side("without the addon", "compare_core", ())
-WITH = Side("with the addon", "compare_addon", (paths.ADDON_NAME,))
-SIDES = (WITHOUT, WITH)
+    @property
+    def report(self) -> Path:
+        """What became of its tests."""
+        return paths.RESULTS / f"{self.database}.xml"
+
+
+SIDES = (
+    Side("without the addons", "compare_core", ()),
+    Side("with the addons", "compare_addons", NAMES),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,95 +88,90 @@ def suites_of(text: str) -> list[str]:
     :raise argparse.ArgumentTypeError: there is no such suite
     """
     names = text.split(",")
-    unknown = sorted(set(names) - set(SUITES))
-    if unknown:
+    if unknown := sorted(set(names) - set(SUITES)):
         raise argparse.ArgumentTypeError(f"no such suite: {', '.join(unknown)}")
     return names
 
 
 def main(options: argparse.Namespace) -> int:
-    """Run both sides, print and keep the lists; return 1 if the addon breaks a test."""
+    """Run both sides, print and keep the lists; return 1 if an addon breaks a test."""
     started = time.monotonic()
-    tags = ",".join(SUITES[name] for name in options.only)
-    with environment.prepare(options) as prepared, locks.exclusive(LOCK):
+    with environment.prepare(options, NEEDS) as odoo, locks.exclusive("compare"):
         for side in SIDES:
-            prepared.odoo.ensure_database(
+            side.log.unlink(missing_ok=True)
+            odoo.ensure_database(
                 side.database, side.modules, core=CORE_MODULES, fresh=True
             )
-        title = f"Run the suites {', '.join(options.only)} on both"
-        first = _run_both(prepared, tags, title)
-        final = _run_again(prepared, tags, first)
+        tests = [
+            str(odoo.source.addon(name) / "tests" / file)
+            for name in options.only
+            for file in SUITES[name]
+        ]
+        suites = ", ".join(options.only)
+        first = _run_both(odoo, tests, f"Run the suites {suites} on both")
+        final = _run_again(odoo, first)
     minutes = (time.monotonic() - started) / 60
-    text = summary(options.only, first, final, minutes)
+    text = f"Suites {suites}; {minutes:.0f} minutes\n{summary(first, final)}"
     say(f"\n{text}\nKept in {paths.relative(SUMMARY)}")
     SUMMARY.write_text(text + "\n")
-    _write_result(final)
-    return 1 if suite_results.broken(*final) or not all(final) else 0
+    return 1 if results.broken(*final) or not all(final) else 0
 
 
-def _run_again(
-    prepared: Environment, tags: str, first: Sequence[Outcomes]
-) -> list[dict[str, Ending]]:
+def _run_again(odoo: OdooServer, first: Sequence[Endings]) -> list[dict[str, Ending]]:
     """Run each test whose outcomes differ alone on both databases, until it passes.
 
-    :return: the outcomes of both; a test that passed on a side once has passed there
+    :return: the endings of both; a test that passed on a side once has passed there
     """
-    final = [dict(outcomes) for outcomes in first]
-    for name in suite_results.differing(*first):
+    final = [dict(endings) for endings in first]
+    for name in results.differing(*first):
         for attempt in range(1, ATTEMPTS + 1):
             title = f"Run {name} alone on both ({attempt} of at most {ATTEMPTS})"
-            again = _run_both(prepared, tags, title, name)
-            for outcomes, new in zip(final, again, strict=True):
-                if not suite_results.passed(outcomes, name):
-                    outcomes.update(new)
-            if all(suite_results.passed(outcomes, name) for outcomes in final):
+            again = _run_both(odoo, [name], title)
+            for endings, new in zip(final, again, strict=True):
+                if endings.get(name) != Ending(PASSED):
+                    endings.update(new)
+            if all(endings.get(name) == Ending(PASSED) for endings in final):
                 break
     return final
 
 
 def _run_both(
-    prepared: Environment, tags: str, title: str, *names: str
+    odoo: OdooServer, tests: Sequence[str], title: str
 ) -> list[dict[str, Ending]]:
-    """Run tests on both databases at the same time.
+    """Run tests on both databases at the same time; return how they ended.
 
-    :param names: the only tests to run, none for all of the tags
-    :return: the outcomes without and with the addon
-    :raise StepFailed: a side did not even come to plan its tests
+    :raise StepFailed: a side did not come to its end
     """
-    files = [paths.RESULTS / f"{side.database}.jsonl" for side in SIDES]
     with step(title) as current, contextlib.ExitStack() as stack:
-        running = [
-            stack.enter_context(_running(prepared, side, tags, file, names))
-            for side, file in zip(SIDES, files, strict=True)
-        ]
+        running = [stack.enter_context(_running(odoo, side, tests)) for side in SIDES]
         while any(process.poll() is None for process in running):
             time.sleep(1)
-            current.note = " and ".join(_progress(file) for file in files) + " tests"
-    for side, file in zip(SIDES, files, strict=True):
-        if not file.is_file() or not suite_results.read(file):
+            current.note = " and ".join(_progress(side.log) for side in SIDES)
+    endings = [results.read(side.report) for side in SIDES]
+    for side, found in zip(SIDES, endings, strict=True):
+        if not found:
+            how = "Correct what the log names, then start again."
             raise StepFailed(
-                title,
-                f"no test was run {side.title}\n{tail(_log(side))}",
-                "Correct what the log names, then start again.",
+                title, f"no test was run {side.title}\n{tail(side.log)}", how
             )
-    return [suite_results.read(file) for file in files]
+    return endings
 
 
 @contextlib.contextmanager
 def _running(
-    prepared: Environment, side: Side, tags: str, file: Path, names: Sequence[str]
+    odoo: OdooServer, side: Side, tests: Sequence[str]
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run tests on one database in a process, which is ended at the end."""
-    file.unlink(missing_ok=True)
-    config = prepared.odoo.write_config(side.database)
-    command = [prepared.python, "-m", MODULE, config, side.database]
-    arguments = [*command, free_port(), tags, file, *names]
-    with open(_log(side), "ab" if names else "wb") as log:
+    side.report.unlink(missing_ok=True)
+    plugins = ["-p", "workbench.pytest_core", "-p", "no:cacheprovider"]
+    plugins += odoo_plugin(odoo, side.database)
+    command = pytest_command(side.report, *plugins, *tests)
+    with open(side.log, "ab") as log:
         process = subprocess.Popen(
-            [str(argument) for argument in arguments],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=log,
-            stderr=subprocess.STDOUT,
+            stderr=log,
             cwd=paths.REPO,
             start_new_session=True,
         )
@@ -181,47 +184,29 @@ def _running(
         process.wait()
 
 
-def _log(side: Side) -> Path:
-    return paths.LOGS / f"{side.database}.log"
+def _progress(log: Path) -> str:
+    found = re.findall(r"\[ *(\d+%)\]", log.read_text(errors="replace"))
+    return str(found[-1]) if found else "0%"
 
 
-def _progress(file: Path) -> str:
-    lines = file.read_bytes().count(b"\n") if file.is_file() else 0
-    return str(max(lines - 1, 0))
+def summary(first: Sequence[Endings], final: Sequence[Endings]) -> str:
+    """Return both lists of failures, and what the addons break, in words.
 
-
-def summary(
-    suites: Sequence[str],
-    first: Sequence[Outcomes],
-    final: Sequence[Outcomes],
-    minutes: float,
-) -> str:
-    """Return both lists of failures, and what the addon breaks, in words.
-
-    :param first: the outcomes of the suites without and with the addon
+    :param first: how the tests ended without and with the addons
     :param final: the same, after what differed was run again
     """
-    lines = [f"Suites {', '.join(suites)}; {minutes:.0f} minutes"]
-    for side, outcomes in zip(SIDES, final, strict=True):
-        lines += ["", f"{side.title.capitalize()}: {suite_results.count(outcomes)}"]
-        lines += [f"  failed: {name}" for name in suite_results.failed(outcomes)]
-    differed = suite_results.differing(*first)
-    chance = sorted(set(differed) - set(suite_results.differing(*final)))
-    broken = suite_results.broken(*final)
-    if chance:
+    lines = []
+    for side, endings in zip(SIDES, final, strict=True):
+        lines += ["", f"{side.title.capitalize()}: {results.count(endings)}"]
+        lines += [f"  failed: {name}" for name in results.having(endings, FAILED)]
+    differed = results.differing(*first)
+    if chance := sorted(set(differed) - set(results.differing(*final))):
         lines += ["", "Differed at first, and not when they were run alone:"]
         lines += [f"  {name}" for name in chance]
-    lines += ["", f"Pass without the addon and not with it: {len(broken)}"]
+    broken = results.broken(*final)
+    lines += ["", f"Pass without the addons and not with them: {len(broken)}"]
     for name in broken:
-        outcome = final[1].get(name, Ending("missing"))
-        reason = outcome.detail.strip().splitlines()[-1:] or [outcome.outcome]
+        ending = final[1].get(name, Ending("missing"))
+        reason = ending.detail.strip().splitlines()[-1:] or [ending.outcome]
         lines.append(f"  {name}: {reason[0]}")
     return "\n".join(lines)
-
-
-def _write_result(final: Sequence[Outcomes]) -> None:
-    sides = {
-        side.database: {name: asdict(outcome) for name, outcome in outcomes.items()}
-        for side, outcomes in zip(SIDES, final, strict=True)
-    }
-    RESULT.write_text(json.dumps(sides, indent=1, sort_keys=True))

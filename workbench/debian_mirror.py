@@ -6,16 +6,18 @@ import shutil
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from . import paths
 from .steps import StepFailed
-from .system_packages import System, ensure, this_system
+from .system_packages import ensure, os_release
 
-KEYRINGS = Path("/usr/share/keyrings")
+APT = paths.WORK / "apt"
+KEYRINGS = "/usr/share/keyrings"
 TITLE = "Find a Debian mirror"
 #: Names under which a Debian release, and no add-on to one, stands in apt's sources.
 SUITES = ("stable", "oldstable", "testing", "unstable", "sid")
+#: How apt is asked for its sources; a variable that it cannot fill shows as it is.
+FORMAT = "$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)|$(LABEL)"
 CONFIGURATION = """\
 Dir::Etc::SourceList "{apt}/sources.list";
 Dir::Etc::SourceParts "/dev/null";
@@ -35,24 +37,25 @@ Acquire::Retries "2";
 
 @dataclass(frozen=True)
 class Mirror:
-    """Where packages come from; without a suite: the system's own apt, as it is."""
+    """Where packages come from; without a line: the system's own apt, as it is."""
 
-    address: str
-    suite: str
-    components: str
-    keyring: str
+    line: str
     description: str
 
 
-@dataclass(frozen=True)
-class Source:
-    """One line of ``apt-get indextargets``."""
+def debian(address: str) -> Mirror:
+    """Return Debian's unstable suite on the mirror at ``address``."""
+    key = f"{KEYRINGS}/debian-archive-keyring.gpg"
+    return Mirror(
+        f"deb [signed-by={key}] {address} unstable main\n", "the Debian mirror"
+    )
 
-    address: str
-    release: str
-    component: str
-    origin: str
-    label: str
+
+def ubuntu(address: str) -> Mirror:
+    """Return Ubuntu's development suite on the mirror at ``address``."""
+    key = f"{KEYRINGS}/ubuntu-archive-keyring.gpg"
+    line = f"deb [signed-by={key}] {address} devel main universe\n"
+    return Mirror(line, "the Ubuntu mirror of this system")
 
 
 def find_mirror(named: str | None) -> Mirror:
@@ -61,7 +64,6 @@ def find_mirror(named: str | None) -> Mirror:
     :param named: a Debian mirror's address, or None to look into apt's own sources
     :raise StepFailed: apt is missing, or none of its sources is Debian's or Ubuntu's
     """
-    system = this_system()
     if not shutil.which("apt-get"):
         raise StepFailed(
             TITLE,
@@ -71,107 +73,61 @@ def find_mirror(named: str | None) -> Mirror:
     if named:
         ensure(["debian-keyring"])
         return debian(named)
-    if system.distribution != "debian" and _own_apt_knows("odoo-19"):
-        return Mirror("", "", "", "", "the package archive of this system")
-    return choose(read_sources(_index_targets()), system)
+    system = os_release()
+    if system.get("ID") != "debian" and _succeeds("apt-cache", "show", "odoo-19"):
+        return Mirror("", "the package archive of this system")
+    command = ["apt-get", "indextargets", "--format", FORMAT]
+    lines = _answer(command) + _answer([*command, "--no-release-info"])
+    return choose(lines, system.get("ID", ""), system.get("VERSION_CODENAME", ""))
 
 
-def choose(sources: Iterable[Source], system: System) -> Mirror:
-    """Choose among the sources of a system's apt.
+def choose(lines: Iterable[str], distribution: str, codename: str) -> Mirror:
+    """Choose among the sources of a system's apt, a line of :data:`FORMAT` each.
+
+    Origin is unknown as long as apt has no lists; other publishers may use the name of
+    the release too, but rarely a folder named after the distribution.
 
     :raise StepFailed: none of them carries Odoo 19
     """
-    named = (*SUITES, system.codename)
-    fitting = [
-        source
-        for source in sources
-        if source.component == "main"
-        and (source.release in named or source.origin.lower() == source.label.lower())
-        and source.origin.lower() in ("", system.distribution)
-        and not source.release.endswith(("-security", "-backports"))
-    ]
-    # Origin is unknown as long as apt has no lists; other publishers may use the
-    # name of the release too, but rarely a folder named after the distribution.
-    folder = f"/{system.distribution}"
-    fitting.sort(
-        key=lambda source: (
-            source.origin == "",
-            not source.address.rstrip("/").endswith(folder),
+    fitting = []
+    for line in lines:
+        fields = ["" if part.startswith("$(") else part for part in line.split("|")]
+        address, release, component, origin, label = fields
+        known = release in (*SUITES, codename) or (
+            origin == label and not release.endswith(("-security", "-backports"))
         )
-    )
-    if fitting and system.distribution == "debian":
-        return debian(fitting[0].address)
-    if fitting and system.distribution == "ubuntu":
-        keyring = KEYRINGS / "ubuntu-archive-keyring.gpg"
-        description = "the Ubuntu mirror of this system"
-        components = "main universe"
-        return Mirror(
-            fitting[0].address, "devel", components, str(keyring), description
-        )
+        if known and component == "main" and origin.lower() in ("", distribution):
+            folder = address.rstrip("/").endswith(f"/{distribution}")
+            fitting.append((origin == "", not folder, address))
+    mirrors = {"debian": debian, "ubuntu": ubuntu}
+    if fitting and distribution in mirrors:
+        return mirrors[distribution](min(fitting, key=lambda rank: rank[:2])[-1])
     raise StepFailed(
         TITLE,
-        f"apt on this system ({system.distribution or 'unknown'}) has no source of "
-        "Debian or Ubuntu that carries odoo-19",
+        f"apt on this system ({distribution or 'unknown'}) has no source of Debian or "
+        "Ubuntu that carries odoo-19",
         "Name a Debian mirror with --debian-mirror ADDRESS, or an Odoo 19 source "
         "tree that you have with --odoo PATH.",
     )
 
 
-def debian(address: str) -> Mirror:
-    """Return Debian's unstable suite on the mirror at ``address``."""
-    keyring = KEYRINGS / "debian-archive-keyring.gpg"
-    return Mirror(address, "unstable", "main", str(keyring), "the Debian mirror")
-
-
-def read_sources(text: str) -> list[Source]:
-    """Read the output of ``apt-get indextargets`` as asked for by this module.
-
-    A field that apt could not fill still shows as its variable; it becomes empty.
-
-    >>> read_sources("http://mirror/debian/|bookworm|main|$(ORIGIN)|$(LABEL)")
-    [Source(address='http://mirror/debian/', release='bookworm', component='main', \
-origin='', label='')]
-    """
-    found = []
-    for line in dict.fromkeys(text.splitlines()):
-        fields = ["" if part.startswith("$(") else part for part in line.split("|")]
-        if len(fields) == 5 and fields[0] and not fields[0].startswith("cdrom:"):
-            found.append(Source(*fields))
-    return found
-
-
 def private_apt(mirror: Mirror) -> list[str]:
     """Write the private apt's configuration; return the start of its command line."""
-    if not mirror.suite:
+    if not mirror.line:
         return ["apt-get"]
     for folder in ("state/lists/partial", "cache/archives/partial"):
-        (paths.APT / folder).mkdir(parents=True, exist_ok=True)
-    (paths.APT / "state" / "status").touch()
-    (paths.APT / "sources.list").write_text(source_line(mirror))
-    configuration = paths.APT / "apt.conf"
-    configuration.write_text(CONFIGURATION.format(apt=paths.APT))
-    return ["apt-get", "-c", str(configuration), "-q"]
+        (APT / folder).mkdir(parents=True, exist_ok=True)
+    (APT / "state" / "status").touch()
+    (APT / "sources.list").write_text(mirror.line)
+    (APT / "apt.conf").write_text(CONFIGURATION.format(apt=APT))
+    return ["apt-get", "-c", str(APT / "apt.conf"), "-q"]
 
 
-def source_line(mirror: Mirror) -> str:
-    """Return the line of sources.list for a mirror."""
-    return (
-        f"deb [signed-by={mirror.keyring}] "
-        f"{mirror.address} {mirror.suite} {mirror.components}\n"
-    )
+def _answer(command: list[str]) -> list[str]:
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    lines = answer.stdout.splitlines()
+    return [line for line in lines if line and not line.startswith("cdrom:")]
 
 
-def _index_targets() -> str:
-    """Ask apt for its sources: with their origin where known, and without."""
-    form = "$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(ORIGIN)|$(LABEL)"
-    command = ["apt-get", "indextargets", "--format", form]
-    answers = [
-        subprocess.run(line, capture_output=True, text=True, check=False).stdout
-        for line in (command, [*command, "--no-release-info"])
-    ]
-    return "\n".join(answers)
-
-
-def _own_apt_knows(package: str) -> bool:
-    command = ["apt-cache", "show", "--no-all-versions", package]
+def _succeeds(*command: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0

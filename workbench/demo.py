@@ -11,31 +11,29 @@ from __future__ import annotations
 import argparse
 import contextlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from . import (
     demo_play,
     demo_table,
     environment,
-    explain_routes,
     locks,
     odoo_server,
     paths,
     postgres,
     smtp_service,
 )
+from .addons import NAMES
 from .demo_play import Player
 from .demo_scenario import PEOPLE, ROWS
 from .demo_table import Outcome
-from .environment import Environment
-from .odoo_server import RunningOdoo
-from .smtp_service import ReceivedMail, SmtpService
+from .odoo_server import OdooServer, RunningOdoo
+from .smtp_service import NotedMail, SmtpService
 from .steps import say
 
-NEEDS = ()
 #: The one left running, and the one that --check makes beside it.
-DATABASE, CHECKED_DATABASE = "omr_demo", "omr_demo_check"
+DATABASE, CHECKED_DATABASE = "demo", "demo_check"
 #: Pages of the web client, by their actions.
 CUSTOMERS, MAIL_SERVERS = "base.action_partner_form", "base.action_ir_mail_server_list"
 #: Where nobody says how wide the terminal is, the table may be as wide as it wants.
@@ -73,54 +71,51 @@ def main(options: argparse.Namespace) -> int:
         _stop()
         return 0
     database = CHECKED_DATABASE if options.check else DATABASE
-    with locks.exclusive(f"play-{database}"), environment.prepare(options) as prepared:
+    with locks.exclusive(f"play-{database}"), environment.prepare(options) as odoo:
         with contextlib.ExitStack() as running:
-            smtp, odoo, accounts = start(prepared, database, options.port, running)
-            outcomes, more = play(prepared, smtp, odoo, accounts)
+            player, smtp = start(odoo, database, options.port, running)
+            outcomes, more = play(odoo, player, smtp)
             right = _show(outcomes, more, options.why)
             if not options.check:
                 running.pop_all()
-                _say_how_to_go_on(smtp, odoo)
+                _say_how_to_go_on(smtp, player.odoo)
         if options.check and right:
-            prepared.odoo.drop_database(database)
+            odoo.drop_database(database)
     return 0 if right else 1
 
 
 def start(
-    prepared: Environment, database: str, port: int, running: contextlib.ExitStack
-) -> tuple[SmtpService, RunningOdoo, Mapping[str, Mapping[str, str]]]:
-    """Make the database; start the SMTP servers and Odoo.
+    odoo: OdooServer, database: str, port: int, running: contextlib.ExitStack
+) -> tuple[Player, SmtpService]:
+    """Make the database; start the SMTP servers and Odoo, connect them, log in.
 
     :param running: told how to stop what was started
     """
-    prepared.odoo.ensure_database(database, [paths.ADDON_NAME], demo=True, fresh=True)
-    prepared.databases.query(PUT_OFF_JOBS, database)
+    odoo.ensure_database(database, NAMES, demo=True, fresh=True)
+    odoo.databases.query(PUT_OFF_JOBS, database)
     accounts = demo_play.make_accounts()
-    smtp = smtp_service.start(prepared.python, _mail_folder(database), accounts)
+    smtp = smtp_service.start(_mail_folder(database), accounts)
     running.callback(smtp.stop)
-    odoo = prepared.odoo.start(database, port=port)
-    running.callback(odoo.stop)
-    return smtp, odoo, accounts
+    served = odoo.start(database, port)
+    running.callback(served.stop)
+    player = Player(served)
+    player.connect_servers(smtp, accounts)
+    return player, smtp
 
 
 def play(
-    prepared: Environment,
-    smtp: SmtpService,
-    odoo: RunningOdoo,
-    accounts: Mapping[str, Mapping[str, str]],
-) -> tuple[list[Outcome], list[ReceivedMail]]:
+    odoo: OdooServer, player: Player, smtp: SmtpService
+) -> tuple[list[Outcome], list[NotedMail]]:
     """Have the users write; return what came of each row, and mails of no row."""
-    player = Player(odoo)
-    player.connect_servers(smtp, accounts)
     player.write_messages(ROWS)
-    explained = explain_routes.explain(prepared.odoo, odoo.database)
+    answer = odoo.call(player.odoo.database, demo_table.explain)
     player.run_queue()
-    received = smtp.received()
+    explained, received = demo_table.read_explanations(answer), smtp.received()
     outcomes = demo_table.match(ROWS, received, explained, player.unsent())
     return outcomes, demo_table.unexpected(ROWS, received)
 
 
-def _show(outcomes: Sequence[Outcome], more: Sequence[ReceivedMail], why: bool) -> bool:
+def _show(outcomes: Sequence[Outcome], more: Sequence[NotedMail], why: bool) -> bool:
     """Print the table and what is wrong with it; return whether nothing is."""
     width = shutil.get_terminal_size((UNKNOWN_WIDTH, 50)).columns
     say("\n" + demo_table.render(outcomes, width))
@@ -152,14 +147,12 @@ def _stop() -> None:
     """Stop what earlier runs left running, and PostgreSQL if nobody else uses it."""
     stopped = False
     for database in (DATABASE, CHECKED_DATABASE):
-        found = (
-            odoo_server.find_running(database),
-            smtp_service.find_running(_mail_folder(database)),
-        )
-        for running in filter(None, found):
-            running.stop()
-            stopped = True
-    postgres.Cluster().release()
+        if odoo := odoo_server.find_running(database):
+            odoo.stop()
+        if smtp := smtp_service.find_running(_mail_folder(database)):
+            smtp.stop()
+        stopped = stopped or bool(odoo or smtp)
+    postgres.Cluster().stop_if_unused()
     say("Stopped." if stopped else "Nothing was running.")
 
 

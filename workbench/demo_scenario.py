@@ -1,11 +1,14 @@
-"""What the demonstration does, and what has to come of it: data, no logic.
+"""What the demonstration does, and what has to come of it; demo_scenario.csv has it.
 
 The names are the XML ids of the addon's demonstration data.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 MAILBOX = "office.anna@mailbox.example"
 ALDER = "office@alder.example"
@@ -64,9 +67,11 @@ class Record:
     company: str
 
 
-CHESTNUT = Record("partner_customer_alder", "Alder Furniture")
-MAPLE = Record("partner_customer_birch", "Birch Trading")
-PAULS = Record("partner_paul", "Alder Furniture")
+RECORDS = (
+    Record("partner_customer_alder", "Alder Furniture"),
+    Record("partner_customer_birch", "Birch Trading"),
+    Record("partner_paul", "Alder Furniture"),
+)
 
 
 @dataclass(frozen=True)
@@ -110,169 +115,28 @@ class Row:
         return f"{self.sender.name} {self.what}{' (queued)' if self.queued else ''}"
 
 
-SHOP_MAIL = "mail_template_shop"
-PRESS_MAIL = "mail_template_unknown_from"
-FORCED_MAIL = "mail_template_forced"
-CUSTOMER = "customer@customer.example"
-MAPLES = "maple@customer.example"
-BOTH = ("company_alder", "company_birch")
+def _rows() -> Iterator[Row]:
+    """Read the rows; empty cells stand for what a row has not."""
+    people = {person.login: person for person in PEOPLE}
+    records = {record.xmlid: record for record in RECORDS}
+    with open(Path(__file__).with_suffix(".csv"), newline="") as file:
+        for cells in csv.DictReader(file):
+            yield Row(
+                people[cells["sender"]],
+                records[cells["record"]],
+                cells["to"],
+                cells["what"],
+                Route(*(cells[field.name] for field in fields(Route))),
+                cells["template"],
+                bool(cells["queued"]),
+                people.get(cells["named"]),
+                tuple(cells["open_companies"].split()),
+                bool(cells["follows"]),
+                bool(cells["answers"]),
+            )
 
-ANNA_BY_MAILBOX = Route(
-    rule="user",
-    login=MAILBOX,
-    envelope_sender=MAILBOX,
-    email_from=f"Anna Ash <{MAILBOX}>",
-    reply_to="Anna Ash <catchall@alder.example>",
-    return_path=MAILBOX,
-)
-ANNA_BY_ALDER = Route(
-    rule="company",
-    login=ALDER,
-    envelope_sender="bounce@alder.example",
-    email_from="Anna Ash <anna@alder.example>",
-    reply_to="Anna Ash <catchall@alder.example>",
-    return_path="bounce@alder.example",
-)
-BEN_BY_ALDER = Route(
-    rule="company",
-    login=ALDER,
-    envelope_sender="bounce@alder.example",
-    email_from="Ben Beech <ben@alder.example>",
-    reply_to="Ben Beech <catchall@alder.example>",
-    return_path="bounce@alder.example",
-)
-CLARA_BY_ALDER = Route(
-    rule="company",
-    login=ALDER,
-    envelope_sender="bounce@alder.example",
-    email_from="Clara Cherry <clara@alder.example>",
-    reply_to="Clara Cherry <catchall@alder.example>",
-    return_path="bounce@alder.example",
-)
-CLARA_BY_BIRCH = Route(
-    rule="company",
-    login=BIRCH,
-    envelope_sender="bounce@birch.example",
-    email_from=f"Clara Cherry <{BIRCH}>",
-    reply_to="Clara Cherry <catchall@birch.example>",
-    return_path="bounce@birch.example",
-)
-PAUL_BY_ALDER = Route(
-    rule="company",
-    login=ALDER,
-    envelope_sender="bounce@alder.example",
-    email_from=f"Paul Poplar <{ALDER}>",
-    reply_to="Paul Poplar <catchall@alder.example>",
-    return_path="bounce@alder.example",
-)
-ANNA_BY_SHOP = Route(
-    rule="from_filter",
-    login=SHOP,
-    envelope_sender=SHOP,
-    email_from=f"The Shop <{SHOP}>",
-    reply_to="Anna Ash <catchall@alder.example>",
-    return_path="bounce@alder.example",
-)
-BEN_BY_SHOP = Route(
-    rule="from_filter",
-    login=SHOP,
-    envelope_sender=SHOP,
-    email_from=f"The Shop <{SHOP}>",
-    reply_to="Ben Beech <catchall@alder.example>",
-    return_path="bounce@alder.example",
-)
-ANNA_AS_PRESS = Route(
-    rule="user",
-    login=MAILBOX,
-    envelope_sender=MAILBOX,
-    email_from=f"Press Office <{MAILBOX}>",
-    reply_to="Anna Ash <catchall@alder.example>",
-    return_path=MAILBOX,
-)
-BEN_AS_PRESS = Route(
-    rule="company",
-    login=ALDER,
-    envelope_sender="bounce@alder.example",
-    email_from=f"Press Office <{ALDER}>",
-    reply_to="Ben Beech <catchall@alder.example>",
-    return_path="bounce@alder.example",
-)
-BEN_BY_SHARED = Route(
-    rule="forced",
-    login=SHARED,
-    envelope_sender="bounce@alder.example",
-    email_from="Ben Beech <ben@alder.example>",
-    reply_to="Ben Beech <catchall@alder.example>",
-    return_path="bounce@alder.example",
-)
+
 # Sent by code, a template's mail has no reply address of Odoo's, and no company is
 # noted on it: in the queue Odoo gives it the bounce address of OdooBot's company, which
 # stays where Odoo decides the headers. A route by user or company puts it right.
-QUEUED_BY_SHOP = Route(
-    rule="from_filter",
-    login=SHOP,
-    envelope_sender=SHOP,
-    email_from=f"The Shop <{SHOP}>",
-    reply_to=f"The Shop <{SHOP}>",
-    return_path="bounce@yourcompany.example",
-)
-QUEUED_AS_PRESS_BY_ANNA = Route(
-    rule="user",
-    login=MAILBOX,
-    envelope_sender=MAILBOX,
-    email_from=f"Press Office <{MAILBOX}>",
-    reply_to=f"Press Office <{MAILBOX}>",
-    return_path=MAILBOX,
-)
-QUEUED_AS_PRESS_BY_BEN = Route(
-    rule="company",
-    login=ALDER,
-    envelope_sender="bounce@alder.example",
-    email_from=f"Press Office <{ALDER}>",
-    reply_to="Press Office <press@elsewhere.example>",
-    return_path="bounce@alder.example",
-)
-
-IN_BIRCH = "in the chatter, Alder being open"
-
-ROWS = (
-    Row(ANNA, CHESTNUT, CUSTOMER, "in the chatter", ANNA_BY_MAILBOX),
-    Row(BEN, CHESTNUT, CUSTOMER, "in the chatter", BEN_BY_ALDER),
-    Row(CLARA, CHESTNUT, CUSTOMER, "in the chatter", CLARA_BY_ALDER),
-    Row(CLARA, MAPLE, MAPLES, IN_BIRCH, CLARA_BY_BIRCH, open_companies=BOTH),
-    Row(BEN, CHESTNUT, CUSTOMER, "in the chatter, as Anna", ANNA_BY_ALDER, named=ANNA),
-    Row(BEN, PAULS, PAUL.email, "in the chatter, to Paul", BEN_BY_ALDER, follows=True),
-    Row(PAUL, PAULS, BEN.email, "in the chatter, to Ben", PAUL_BY_ALDER, answers=True),
-    Row(ANNA, CHESTNUT, CUSTOMER, "with the shop's template", ANNA_BY_SHOP, SHOP_MAIL),
-    Row(BEN, CHESTNUT, CUSTOMER, "with the shop's template", BEN_BY_SHOP, SHOP_MAIL),
-    Row(ANNA, CHESTNUT, CUSTOMER, "with the press template", ANNA_AS_PRESS, PRESS_MAIL),
-    Row(BEN, CHESTNUT, CUSTOMER, "with the press template", BEN_AS_PRESS, PRESS_MAIL),
-    Row(BEN, CHESTNUT, CUSTOMER, "template with a server", BEN_BY_SHARED, FORCED_MAIL),
-    Row(ANNA, CHESTNUT, CUSTOMER, "in the chatter", ANNA_BY_MAILBOX, queued=True),
-    Row(BEN, CHESTNUT, CUSTOMER, "in the chatter", BEN_BY_ALDER, queued=True),
-    Row(
-        *(CLARA, MAPLE, MAPLES, IN_BIRCH, CLARA_BY_BIRCH),
-        queued=True,
-        open_companies=BOTH,
-    ),
-    Row(
-        *(BEN, CHESTNUT, CUSTOMER, "in the chatter, as Anna", ANNA_BY_ALDER),
-        queued=True,
-        named=ANNA,
-    ),
-    Row(
-        *(ANNA, CHESTNUT, CUSTOMER, "with the shop's template", QUEUED_BY_SHOP),
-        template=SHOP_MAIL,
-        queued=True,
-    ),
-    Row(
-        *(ANNA, CHESTNUT, CUSTOMER, "with the press template", QUEUED_AS_PRESS_BY_ANNA),
-        template=PRESS_MAIL,
-        queued=True,
-    ),
-    Row(
-        *(BEN, CHESTNUT, CUSTOMER, "with the press template", QUEUED_AS_PRESS_BY_BEN),
-        template=PRESS_MAIL,
-        queued=True,
-    ),
-)
+ROWS = tuple(_rows())

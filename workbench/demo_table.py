@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 from .demo_scenario import Route, Row
-from .explain_routes import Explanation
-from .smtp_service import ReceivedMail
+from .smtp_service import NotedMail
 
 TITLES = {
     "rule": "rule",
@@ -27,50 +27,83 @@ SMTP server received."""
 
 
 @dataclass(frozen=True)
+class Explanation:
+    """What the addon says of a mail; ``steps`` are its sentences, the last decides."""
+
+    subject: str
+    recipients: list[str]
+    route: Route
+    steps: list[str]
+
+
+def explain(env: Any) -> list[dict[str, Any]]:
+    """Return the routes of all mails of a database, sent ones too if they were kept.
+
+    Called in a process of Odoo's: the answer is private to Python
+    (``mail.mail._get_mail_routes``), so it cannot be had over RPC.
+    """
+    mails = env["mail.mail"].search([])
+    routes = mails._get_mail_routes()
+    return [_explain(mail, routes[mail.id]) for mail in mails]
+
+
+def _explain(mail: Any, route: Any) -> dict[str, Any]:
+    facts = {name: getattr(route, name) or "" for name in TITLES if name != "login"}
+    return {
+        "subject": mail.subject or "",
+        "recipients": mail.recipient_ids.mapped("email_normalized"),
+        "route": {**facts, "login": route.mail_server.smtp_user or ""},
+        "steps": list(map(str, route.steps)),
+    }
+
+
+def read_explanations(answer: Iterable[dict[str, Any]]) -> list[Explanation]:
+    """Return what :func:`explain` answered."""
+    return [
+        Explanation(**{**values, "route": Route(**values["route"])})
+        for values in answer
+    ]
+
+
+@dataclass(frozen=True)
 class Outcome:
     """A row of the scenario and all that is known of its mail."""
 
     row: Row
-    received: Sequence[ReceivedMail]
+    received: Sequence[NotedMail]
     explained: Explanation | None
     unsent: str = ""
 
     @property
     def actual(self) -> Route:
         """How the mail left, as the SMTP server saw it; the rule from the addon."""
-        rule = self.explained.rule if self.explained else NOTHING
+        rule = self.explained.route.rule if self.explained else NOTHING
         if not self.received:
             return Route(rule, *([NOTHING] * 5))
         mail = self.received[0]
-        return Route(
-            rule,
-            mail.login,
-            mail.envelope_sender,
-            mail.email_from,
-            mail.reply_to,
-            mail.return_path,
-        )
+        headers = map(mail.header, ("From", "Reply-To", "Return-Path"))
+        return Route(rule, mail.login, mail.mail_from, *headers)
 
     def faults(self) -> list[str]:
         """Return what is not as it should be, a sentence each."""
         if not self.received:
             return [f"no SMTP server received the mail ({self.unsent or 'not made'})"]
-        found = _differences(self.actual, self.row.expected, "is", "should be")
+        found = _differences(self.actual, self.row.expected, "should be")
         if len(self.received) > 1:
             found.append(f"{len(self.received)} mails arrived instead of one")
         if self.explained is None:
             return [*found, "the addon was not asked: Odoo did not keep the mail"]
-        said = Route(**{name: getattr(self.explained, name) for name in TITLES})
-        return found + _differences(self.actual, said, "is", "but the addon explains")
+        said = _differences(self.actual, self.explained.route, "but the addon explains")
+        return found + said
 
 
-def _differences(actual: Route, wanted: Route, verb: str, link: str) -> list[str]:
+def _differences(actual: Route, wanted: Route, link: str) -> list[str]:
     pairs = (
         (TITLES[field.name], getattr(actual, field.name), getattr(wanted, field.name))
         for field in fields(Route)
     )
     return [
-        f"{title} {verb} {found!r}, {link} {value!r}"
+        f"{title} is {found!r}, {link} {value!r}"
         for title, found, value in pairs
         if found != value
     ]
@@ -78,7 +111,7 @@ def _differences(actual: Route, wanted: Route, verb: str, link: str) -> list[str
 
 def match(
     rows: Iterable[Row],
-    received: Sequence[ReceivedMail],
+    received: Sequence[NotedMail],
     explained: Sequence[Explanation],
     unsent: dict[str, str],
 ) -> list[Outcome]:
@@ -87,20 +120,22 @@ def match(
         Outcome(
             row,
             [mail for mail in received if _is_of(row, mail)],
-            next((route for route in explained if _is_of(row, route)), None),
+            next((it for it in explained if _explains(row, it)), None),
             unsent.get(row.subject, ""),
         )
         for row in rows
     ]
 
 
-def _is_of(row: Row, mail: ReceivedMail | Explanation) -> bool:
-    return mail.subject == row.subject and row.to in mail.recipients
+def _is_of(row: Row, mail: NotedMail) -> bool:
+    return mail.header("Subject") == row.subject and row.to in mail.rcpt_tos
 
 
-def unexpected(
-    rows: Sequence[Row], received: Iterable[ReceivedMail]
-) -> list[ReceivedMail]:
+def _explains(row: Row, explained: Explanation) -> bool:
+    return explained.subject == row.subject and row.to in explained.recipients
+
+
+def unexpected(rows: Sequence[Row], received: Iterable[NotedMail]) -> list[NotedMail]:
     """Return the mails that belong to no row."""
     return [mail for mail in received if not any(_is_of(row, mail) for row in rows)]
 
@@ -131,25 +166,24 @@ def render(outcomes: Sequence[Outcome], width: int) -> str:
         return "\n\n".join(map(_card, rows))
     rule = "-" * total
     blocks = ("\n".join(_lines(row, widths)) for row in rows)
-    lines = [rule, *_lines(HEADINGS, widths), rule, "\n\n".join(blocks), rule]
-    return "\n".join(lines)
+    return "\n".join([rule, *_lines(HEADINGS, widths), rule, "\n\n".join(blocks), rule])
 
 
-def render_faults(outcomes: Sequence[Outcome], more: Sequence[ReceivedMail]) -> str:
+def render_faults(outcomes: Sequence[Outcome], more: Sequence[NotedMail]) -> str:
     """Return what is wrong, row by row, with the addon's reasons; empty if nothing.
 
     :param more: mails that nobody should have received
     """
     lines = []
     for number, outcome in enumerate(outcomes, 1):
-        if outcome.faults():
+        if faults := outcome.faults():
             lines.append(f"Row {number}: {outcome.row.subject}")
-            lines += [f"  - {fault}" for fault in outcome.faults()]
+            lines += [f"  - {fault}" for fault in faults]
             lines += _reasons(outcome)
     for mail in more:
+        subject, recipients = mail.header("Subject"), ", ".join(mail.rcpt_tos)
         lines.append(
-            f"Not in the table: {mail.login} carried {mail.subject!r} "
-            f"to {', '.join(mail.recipients)}"
+            f"Not in the table: {mail.login} carried {subject!r} to {recipients}"
         )
     return "\n".join(lines)
 
@@ -158,8 +192,7 @@ def render_reasons(outcomes: Sequence[Outcome]) -> str:
     """Return the addon's sentences for every row: what it looked at, and why."""
     lines = []
     for number, outcome in enumerate(outcomes, 1):
-        lines.append(f"Row {number}: {outcome.row.subject}")
-        lines += _reasons(outcome)
+        lines += [f"Row {number}: {outcome.row.subject}", *_reasons(outcome)]
     return "\n".join(lines)
 
 
@@ -182,17 +215,14 @@ def _cells(number: int, outcome: Outcome) -> list[tuple[str, str]]:
 
 def _lines(cells: Sequence[tuple[str, str]], widths: Sequence[int]) -> list[str]:
     return [
-        GAP.join(
-            text.ljust(width) for text, width in zip(line, widths, strict=True)
-        ).rstrip()
+        GAP.join(map(str.ljust, line, widths)).rstrip()
         for line in zip(*cells, strict=True)
     ]
 
 
 def _card(cells: Sequence[tuple[str, str]]) -> str:
     titles, texts = (itertools.chain(*pairs[1:]) for pairs in (HEADINGS, cells))
-    number, mark = cells[0]
     lines = [
         f"  {title:<15}  {text}" for title, text in zip(titles, texts, strict=True)
     ]
-    return "\n".join([f"{number} {mark}", *lines])
+    return "\n".join([" ".join(cells[0]), *lines])

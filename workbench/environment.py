@@ -4,26 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+import os
+from collections.abc import Iterator, Sequence
 
-from . import locks, odoo_source, paths, postgres, python_env
+from . import locks, odoo_source, postgres, python_env, system_packages
 from .odoo_server import OdooServer
-from .odoo_source import OdooSource
-from .postgres import Databases
 
-SETUP_LOCK = "setup"
-
-
-@dataclass(frozen=True)
-class Environment:
-    """The prepared parts; ``odoo`` is the one most commands work with."""
-
-    python: Path
-    source: OdooSource
-    databases: Databases
-    odoo: OdooServer
+#: Tells the tests that the machine's own PostgreSQL is used.
+SYSTEM_VARIABLE = "WORKBENCH_SYSTEM_POSTGRES"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,25 +37,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 @contextlib.contextmanager
-def prepare(options: argparse.Namespace) -> Iterator[Environment]:
+def prepare(
+    options: argparse.Namespace, needs: Sequence[str] = ()
+) -> Iterator[OdooServer]:
     """Get Odoo and start PostgreSQL; at the end stop it, unless others use it.
 
-    Runs in the virtual environment's Python; ``import odoo`` works from here on.
+    ``import odoo`` works from here on.
 
     :param options: parsed arguments with those of :func:`add_arguments`
+    :param needs: names of :func:`workbench.system_packages.requirements`
     :raise StepFailed: a step failed; the message says which and how to go on
     """
-    with locks.exclusive(SETUP_LOCK):
-        paths.create_work_folders()
+    with locks.exclusive("setup"):
+        system_packages.ensure(needs)
         source = odoo_source.obtain(options.odoo, options.debian_mirror)
-        odoo_source.supply_icon_font(source, python_env.site_packages(paths.VENV))
+        odoo_source.supply_icon_font(source)
         python_env.make_importable(source.root)
-    python = python_env.python_of(paths.VENV)
-    if options.system_postgres:
-        with postgres.system_server() as databases:
-            server = OdooServer(python, source, databases)
-            yield Environment(python, source, databases, server)
-        return
-    with postgres.private_server() as (databases, users_lock):
-        server = OdooServer(python, source, databases, users_lock)
-        yield Environment(python, source, databases, server)
+    os.environ[SYSTEM_VARIABLE] = "1" if options.system_postgres else ""
+    with databases() as (found, users_lock):
+        yield OdooServer(source, found, users_lock)
+
+
+@contextlib.contextmanager
+def databases() -> Iterator[tuple[postgres.Databases, int]]:
+    """Use the server that the command was told to use.
+
+    :return: its databases, and the descriptor whose holders count as users, or -1
+    """
+    if os.environ.get(SYSTEM_VARIABLE):
+        with postgres.system_server() as found:
+            yield found, -1
+    else:
+        with postgres.private_server() as server:
+            yield server

@@ -1,30 +1,31 @@
-"""Odoo's databases and processes: create, copy, install, start, stop."""
+"""Odoo's databases and processes: create, copy, install, start, stop, ask."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
+import dataclasses
 import json
 import os
 import re
 import shutil
 import subprocess
-import time
-import urllib.error
+import sys
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from . import locks, paths, processes, stamps
+from . import addons, background, locks, paths
+from .background import Background
 from .odoo_source import OdooSource
-from .postgres import Databases, free_port, literal
-from .steps import StepFailed, run, say, step, tail
+from .postgres import Databases, free_port
+from .steps import Command, StepFailed, run, say, step, tail
 
 DEFAULT_PORT = 8069
-READY_SECONDS = 120.0
-STOP_SECONDS = 20.0
 SEE_LOG = "The log names the module and the file at fault: correct it, start again."
+WITHOUT_SERVER = ("--stop-after-init", "--no-http", "--max-cron-threads=0")
+DATA = paths.ODOO_RUN / "data"
 
 
 def add_port_argument(parser: argparse.ArgumentParser) -> None:
@@ -42,97 +43,63 @@ class RunningOdoo:
     """An Odoo process that was started by the workbench, maybe by an earlier run."""
 
     database: str
-    pid: int
-    port: int
+    process: Background
 
     @property
     def url(self) -> str:
         """The address to open in a browser, or to send RPC to."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.process.facts['port']}"
 
     @property
     def log(self) -> Path:
         """What the process says."""
         return paths.LOGS / f"odoo-{self.database}.log"
 
-    @property
-    def alive(self) -> bool:
-        """Whether the process still runs (and its number was not given to another)."""
-        return processes.is_running(self.pid, str(config_path(self.database)))
-
-    def wait_until_ready(self, timeout: float = READY_SECONDS) -> None:
-        """Wait until it answers HTTP.
-
-        :param timeout: seconds
-        :raise StepFailed: it ended, or did not answer in time
-        """
-        title = f"Start Odoo on {self.url}"
-        with step(title):
-            deadline = time.monotonic() + timeout
-            while not self._answers():
-                late = time.monotonic() > deadline
-                if late or not self.alive:
-                    what = f"no answer in {timeout:.0f} s" if late else "it ended"
-                    raise StepFailed(title, f"{what}\n{tail(self.log)}", SEE_LOG)
-                time.sleep(0.3)
-
-    def _answers(self) -> bool:
-        health = f"{self.url}/web/health"
-        with contextlib.suppress(OSError, urllib.error.URLError):
-            with urllib.request.urlopen(health, timeout=5) as answer:  # noqa: S310
-                return int(answer.status) == 200
-        return False
-
     def stop(self) -> None:
-        """End the process: politely first. One that is gone already is fine."""
-        known_by = str(config_path(self.database))
-        processes.end(self.pid, known_by, seconds=STOP_SECONDS)
-        _pid_file(self.database).unlink(missing_ok=True)
-
-
-def config_path(database: str) -> Path:
-    """Return the configuration file that belongs to a database."""
-    return paths.ODOO_RUN / f"{database}.conf"
-
-
-def _pid_file(database: str) -> Path:
-    return paths.ODOO_RUN / f"{database}.json"
+        """End the process; one that is gone already is fine."""
+        self.process.stop()
 
 
 def find_running(database: str) -> RunningOdoo | None:
     """Return the Odoo that was started on a database and still runs, if any."""
-    try:
-        found = RunningOdoo(**json.loads(_pid_file(database).read_text()))
-    except (OSError, ValueError, TypeError):
-        return None
-    return found if found.alive else None
+    found = background.find(_state(database))
+    return RunningOdoo(database, found) if found else None
 
 
 class OdooServer:
     """What can be done with Odoo 19: on the databases of one PostgreSQL server."""
 
+    python = Path(sys.executable)
+
     def __init__(
-        self,
-        python: Path,
-        source: OdooSource,
-        databases: Databases,
-        users_lock: int = -1,
+        self, source: OdooSource, databases: Databases, users_lock: int = -1
     ) -> None:
         """Take the parts; nothing is started.
 
         :param users_lock: descriptor that keeps the private cluster running
         """
-        self.python = python
         self.source = source
         self.databases = databases
         self.users_lock = users_lock
+
+    def with_addons(self, folder: Path, mark: Path) -> OdooServer:
+        """Return the same Odoo with more addons on its path.
+
+        :param mark: the file that says which ones
+        """
+        source = dataclasses.replace(
+            self.source,
+            addons_paths=(*self.source.addons_paths, folder),
+            fingerprint=locks.fingerprint(self.source.fingerprint, mark),
+        )
+        return OdooServer(source, self.databases, self.users_lock)
 
     def write_config(self, database: str) -> Path:
         """Write the configuration file for a database; return its path."""
         connection = self.databases.connection
         options = {
             "addons_path": ",".join(map(str, (*self.source.addons_paths, paths.REPO))),
-            "data_dir": paths.ODOO_DATA,
+            "data_dir": DATA,
             "db_host": connection.host or False,
             "db_port": connection.port or False,
             "db_user": connection.user,
@@ -146,20 +113,28 @@ class OdooServer:
             "screenshots": paths.WORK / "screenshots",
         }
         lines = [f"{name} = {value}" for name, value in options.items()]
-        path = config_path(database)
+        path = paths.ODOO_RUN / f"{database}.conf"
         path.touch(mode=0o600)
         path.write_text("\n".join(["[options]", *lines, ""]))
         return path
 
-    def command(self, database: str, *arguments: str) -> list[str]:
-        """Return the command line of ``python -m odoo`` on a database.
+    def run(
+        self, database: str, command: str, *arguments: str | Path, title: str
+    ) -> Path:
+        """Run a command of Odoo's on a database, such as ``module uninstall``.
 
-        :param arguments: a sub-command with its options, or options of the server
+        :return: its log
+        :raise StepFailed: it failed
         """
-        first = arguments[:1] if not arguments[:1] or arguments[0][0] != "-" else ()
-        rest = arguments[len(first) :]
-        config = ["-c", str(self.write_config(database)), "-d", database]
-        return [str(self.python), "-m", "odoo", *first, *config, *rest]
+        config = ("-c", self.write_config(database), "-d", database)
+        return run(
+            [self.python, "-m", "odoo", *command.split(), *config, *arguments],
+            title=f"{title} (database {database})",
+            log=f"{command.split()[-1]}-{database}",
+            how_to_go_on=SEE_LOG,
+            cwd=paths.ODOO_RUN,
+            watch=_loading_progress,
+        )
 
     def install(self, database: str, modules: Sequence[str], demo: bool) -> None:
         """Install modules in a database.
@@ -167,41 +142,54 @@ class OdooServer:
         :param demo: with the modules' demonstration data
         :raise StepFailed: Odoo failed, or did not install one of them
         """
-        names = ",".join(modules)
-        title = f"Install {', '.join(modules)} in database {database}"
-        options = ["-i", names, "--stop-after-init", "--no-http"]
-        arguments = [*options, "--max-cron-threads=0", *(["--with-demo"] * demo)]
-        log_file = run(
-            self.command(database, *arguments),
-            title=title,
-            log=f"install-{database}",
-            how_to_go_on=SEE_LOG,
-            cwd=paths.ODOO_RUN,
-            watch=_loading_progress,
-        )
-        listed = ", ".join(literal(name) for name in modules)
-        rows = self.databases.query(
-            "SELECT name FROM ir_module_module "
-            f"WHERE state = 'installed' AND name IN ({listed})",
-            database,
-        )
-        absent = sorted(set(modules) - {name for (name,) in rows})
-        if absent:
-            what = f"not installed: {', '.join(absent)}\n{tail(log_file)}"
+        title = f"Install {', '.join(modules)}"
+        options = ["-i", ",".join(modules), *WITHOUT_SERVER, *["--with-demo"] * demo]
+        log = self.run(database, "server", *options, title=title)
+        installed = self.installed(database)
+        if absent := sorted(set(modules) - installed):
+            what = f"not installed: {', '.join(absent)}\n{tail(log)}"
             raise StepFailed(title, what, SEE_LOG)
 
-    def uninstall(self, database: str, modules: Sequence[str]) -> None:
-        """Uninstall modules from a database.
-
-        :raise StepFailed: Odoo failed
-        """
-        config = ["-c", str(self.write_config(database)), "-d", database]
-        run(
-            [self.python, "-m", "odoo", "module", "uninstall", *config, *modules],
-            title=f"Uninstall {', '.join(modules)} from database {database}",
-            log=f"uninstall-{database}",
-            how_to_go_on=SEE_LOG,
+    def installed(self, database: str) -> set[str]:
+        """Return the names of the modules that a database has."""
+        rows = self.databases.query(
+            "SELECT name FROM ir_module_module WHERE state = 'installed'", database
         )
+        return {name for (name,) in rows}
+
+    def upgrade(self, database: str, modules: Sequence[str]) -> None:
+        """Upgrade modules of a database."""
+        options = ["-u", ",".join(modules), *WITHOUT_SERVER]
+        title = f"Upgrade {', '.join(modules)}"
+        self.run(database, "server", *options, title=title)
+
+    def uninstall(self, database: str, modules: Sequence[str]) -> None:
+        """Uninstall modules from a database."""
+        title = f"Uninstall {', '.join(modules)}"
+        self.run(database, "module uninstall", *modules, title=title)
+
+    def call(self, database: str, function: Callable[..., Any], *values: Any) -> Any:
+        """Call a function in a process of Odoo's, with an environment of a database.
+
+        :param function: of a module; takes ``env``, then the values, which are JSON
+        :return: what it returned, as JSON
+        :raise StepFailed: it raised an error
+        """
+        title = f"{function.__name__.strip('_').replace('_', ' ').capitalize()}"
+        name = f"{function.__module__}:{function.__name__}"
+        config = self.write_config(database)
+        command = [self.python, "-m", "workbench.inside", config, database, name]
+        with step(f"{title} (database {database})"):
+            result = subprocess.run(
+                [*map(str, command), json.dumps(values)],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        if result.returncode:
+            what = "\n".join(result.stderr.splitlines()[-15:])
+            raise StepFailed(title, what, "Correct what it names, then start again.")
+        return json.loads(result.stdout.splitlines()[-1])
 
     def ensure_database(
         self,
@@ -225,32 +213,30 @@ class OdooServer:
         """
         with locks.exclusive(f"database-{name}"):
             template = self._ensure_template(core, demo)
-            sources = [
-                stamps.of_files(paths.REPO / module, excluded=("tests", "readme"))
-                for module in modules
-            ]
-            wanted = stamps.fingerprint(self._mark(core, demo), *modules, *sources)
+            sources = [addon.folder for addon in addons.ADDONS if addon.name in modules]
+            mark = self.databases.comment(template)
+            wanted = locks.fingerprint(mark, *modules, *sources)
             if not fresh and self.databases.comment(name) == wanted:
                 say(f"==> Use database {name} again (nothing has changed)")
                 return False
-            self._copy(template, name)
+            with step(f"Create database {name}"):
+                self.drop_database(name)
+                self.databases.create(name, template)
+                if (origin := _filestore(template)).is_dir():
+                    # The files are named after their content and never written again.
+                    shutil.copytree(origin, _filestore(name), copy_function=_link)
             if modules:
                 self.install(name, modules, demo)
             self.databases.set_comment(name, wanted)
             return True
 
-    def _mark(self, core: Sequence[str], demo: bool) -> str:
-        # The files of a database's attachments are in this clone's folder.
-        place = (str(paths.WORK), self.databases.connection.user)
-        facts = (self.source.fingerprint, str(demo), *sorted(core))
-        return stamps.fingerprint(*place, *facts)
-
     def _ensure_template(self, core: Sequence[str], demo: bool) -> str:
         """Make the template database with core's modules; return its name."""
-        kind = "demo" if demo else "bare"
-        name = f"workbench_{kind}_{stamps.fingerprint(*sorted(core))[:8]}"
+        # The files of a database's attachments are in this clone's folder.
+        place = (str(paths.WORK), self.databases.connection.user)
+        wanted = locks.fingerprint(*place, self.source.fingerprint, str(demo), *core)
+        name = f"workbench_{'demo' if demo else 'bare'}_{locks.fingerprint(*core)[:8]}"
         with locks.exclusive(f"database-{name}"):
-            wanted = self._mark(core, demo)
             if self.databases.comment(name) != wanted:
                 self.drop_database(name)
                 self.databases.create(name)
@@ -258,70 +244,55 @@ class OdooServer:
                 self.databases.set_comment(name, wanted)
         return name
 
-    def _copy(self, template: str, name: str) -> None:
-        with step(f"Create database {name}"):
-            self.drop_database(name)
-            self.databases.create(name, template)
-            origin, target = _filestore(template), _filestore(name)
-            if origin.is_dir():
-                # The files are named after their content and never written again.
-                shutil.copytree(origin, target, copy_function=_link_or_copy)
-
     def drop_database(self, name: str) -> None:
         """Stop the Odoo that serves a database, and remove all that belongs to it."""
-        running = find_running(name)
-        if running:
+        if running := find_running(name):
             running.stop()
         self.databases.drop(name)
         shutil.rmtree(_filestore(name), ignore_errors=True)
 
-    def start(
-        self,
-        database: str,
-        arguments: Sequence[str] = (),
-        port: int = DEFAULT_PORT,
-    ) -> RunningOdoo:
+    def start(self, database: str, port: int = DEFAULT_PORT) -> RunningOdoo:
         """Start Odoo on a database and wait until it answers.
 
         It goes on running when the workbench ends, unless it is stopped; so does the
         private cluster. Another Odoo on the same database is stopped first.
 
-        :param arguments: more options of Odoo's server
         :param port: the one to take if it is free
         :raise StepFailed: it ended, or did not answer in time
         """
-        earlier = find_running(database)
-        if earlier:
-            earlier.stop()
         port = free_port(port)
-        command = self.command(database, "server", f"--http-port={port}", *arguments)
-        inherited = (self.users_lock,) if self.users_lock >= 0 else ()
-        with open(paths.LOGS / f"odoo-{database}.log", "wb") as log:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=paths.ODOO_RUN,
-                start_new_session=True,
-                pass_fds=inherited,
-            )
-        facts = {"database": database, "pid": process.pid, "port": port}
-        _pid_file(database).write_text(json.dumps(facts))
-        running = RunningOdoo(database, process.pid, port)
-        try:
-            running.wait_until_ready()
-        except BaseException:
-            running.stop()
-            raise
-        return running
+        config: Command = ["-c", self.write_config(database), "-d", database]
+        command = [self.python, "-m", "odoo", "server", *config, f"--http-port={port}"]
+        process = background.start(
+            command,
+            _state(database),
+            {"port": port},
+            title=f"Start Odoo on http://127.0.0.1:{port}",
+            log=paths.LOGS / f"odoo-{database}.log",
+            ready=lambda: _answers(port),
+            pass_fds=(self.users_lock,) if self.users_lock >= 0 else (),
+        )
+        return RunningOdoo(database, process)
+
+
+def _answers(port: int) -> bool:
+    try:
+        health = f"http://127.0.0.1:{port}/web/health"
+        with urllib.request.urlopen(health, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _state(database: str) -> Path:
+    return paths.ODOO_RUN / f"{database}.json"
 
 
 def _filestore(database: str) -> Path:
-    return paths.ODOO_DATA / "filestore" / database
+    return DATA / "filestore" / database
 
 
-def _link_or_copy(origin: str, target: str) -> None:
+def _link(origin: str, target: str) -> None:
     try:
         os.link(origin, target)
     except OSError:
@@ -330,9 +301,6 @@ def _link_or_copy(origin: str, target: str) -> None:
 
 def _loading_progress(log_file: Path) -> str:
     found = re.findall(
-        rb"Loading module (\w+) \((\d+)/(\d+)\)", log_file.read_bytes()[-20000:]
+        r"Loading module (\w+) \((\d+)/(\d+)\)", log_file.read_text(errors="replace")
     )
-    if not found:
-        return ""
-    name, number, total = (part.decode() for part in found[-1])
-    return f"({name}, {number} of {total})"
+    return "({}, {} of {})".format(*found[-1]) if found else ""

@@ -9,8 +9,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import paths, stamps
-from .debian_mirror import Mirror, find_mirror, private_apt
+from . import locks, paths, python_env
+from .debian_mirror import APT, find_mirror, private_apt
 from .steps import StepFailed, run, say, step
 
 SERIES = "19.0"
@@ -27,8 +27,10 @@ PACKAGES = (
 )
 #: Raised when what is made of the packages changes, so that old trees are renewed.
 LAYOUT = "1"
+#: Where Python packages are in the tree that the packages make.
+UNPACKED = Path("usr", "lib", "python3", "dist-packages")
 #: Stripped from Debian's package; the web client logs an error where it is missing.
-STRIPPED = "mail/static/lib/selfie_segmentation/selfie_segmentation.js"
+STRIPPED = "odoo/addons/mail/static/lib/selfie_segmentation/selfie_segmentation.js"
 NAME_ANOTHER = (
     "Name an Odoo 19 source tree that you have: --odoo PATH, or ODOO_SOURCE=PATH."
 )
@@ -40,7 +42,6 @@ class OdooSource:
 
     root: Path
     addons_paths: tuple[Path, ...]
-    version: str
     fingerprint: str
 
     def addon(self, name: str) -> Path:
@@ -61,36 +62,39 @@ def obtain(named: str | None, debian_mirror: str | None) -> OdooSource:
     :param debian_mirror: address of a Debian mirror where the system's apt has none
     :raise StepFailed: no Odoo 19 there, or it cannot be fetched
     """
-    choice = named or os.environ.get("ODOO_SOURCE")
-    if choice:
-        return inspect(Path(choice).expanduser().resolve(), "Use the named Odoo")
-    _unpack_debian(debian_mirror)
-    root = paths.ODOO_TREE / "usr" / "lib" / "python3" / "dist-packages"
-    return inspect(root, "Use Debian's Odoo")
+    if choice := named or os.environ.get("ODOO_SOURCE"):
+        return inspect(Path(choice).expanduser().resolve())
+    stamp, wanted = paths.ODOO_TREE / "unpacked", locks.fingerprint(LAYOUT, *PACKAGES)
+    if not locks.is_current(stamp, wanted):
+        _unpack_debian(debian_mirror)
+        stamp.write_text(wanted)
+    return inspect(paths.ODOO_TREE / UNPACKED)
 
 
-def inspect(path: Path, title: str) -> OdooSource:
+def inspect(path: Path) -> OdooSource:
     """Work out how an Odoo source tree is laid out, and check that it is 19.0.
 
     :param path: a git checkout, a site-packages folder, or the ``odoo`` package in it
     :raise StepFailed: no Odoo there, or another series
     """
-    for root in (path, path.parent, path / "usr" / "lib" / "python3" / "dist-packages"):
-        release = root / "odoo" / "release.py"
-        if release.is_file():
-            break
-    else:
-        raise StepFailed(title, f"{path} holds no odoo/release.py", NAME_ANOTHER)
-    version = read_version(release.read_text())
-    if version != SERIES:
-        raise StepFailed(title, f"{root} is Odoo {version}, not {SERIES}", NAME_ANOTHER)
+    places = [path, path.parent, path / UNPACKED]
+    root = next((it for it in places if (it / "odoo/release.py").is_file()), path)
+    release = root / "odoo" / "release.py"
     # Debian's package has a second, incomplete copy of the addons beside `odoo`.
-    inside, beside = root / "odoo" / "addons", root / "addons"
-    folders = [path for path in (inside, beside) if (path / "web" / "static").is_dir()]
-    if not folders:
-        raise StepFailed(title, f"{root} holds no addon `web`", NAME_ANOTHER)
-    mark = stamps.fingerprint(str(root), release, _commit(root), _release_time(release))
-    return OdooSource(root, tuple(folders[:1]), version, mark)
+    folders = [root / "odoo" / "addons", root / "addons"]
+    whole = [folder for folder in folders if (folder / "web" / "static").is_dir()]
+    fault = ""
+    if not release.is_file():
+        fault = f"{path} holds no odoo/release.py"
+    elif (version := read_version(release.read_text())) != SERIES:
+        fault = f"{root} is Odoo {version}, not {SERIES}"
+    elif not whole:
+        fault = f"{root} holds no addon `web`"
+    if fault:
+        raise StepFailed("Use Odoo's source tree", fault, NAME_ANOTHER)
+    time = str(release.stat().st_mtime_ns)
+    mark = locks.fingerprint(str(root), release, _commit(root), time)
+    return OdooSource(root, tuple(whole[:1]), mark)
 
 
 def read_version(release: str) -> str:
@@ -115,92 +119,57 @@ def _commit(root: Path) -> str:
     return result.stdout.strip()
 
 
-def _release_time(release: Path) -> str:
-    return str(release.stat().st_mtime_ns)
-
-
 def _unpack_debian(debian_mirror: str | None) -> None:
-    stamp = paths.ODOO_TREE / "unpacked"
-    wanted = stamps.fingerprint(LAYOUT, *PACKAGES)
-    if stamps.is_current(stamp, wanted):
-        return
     mirror = find_mirror(debian_mirror)
-    apt, downloads = private_apt(mirror), paths.APT / "downloads"
-    shutil.rmtree(downloads, ignore_errors=True)
-    downloads.mkdir(parents=True)
-    if mirror.suite:
-        _fetch(apt, ["update"], mirror, "Refresh the list of Debian's packages")
-    _fetch(apt, ["download", *PACKAGES], mirror, "Download Odoo 19 (130 MB)", downloads)
+    apt, downloads = private_apt(mirror), APT / "downloads"
     partial = paths.ODOO_TREE.with_suffix(".partial")
-    for tree in (partial, paths.ODOO_TREE):
+    for tree in (downloads, partial, paths.ODOO_TREE):
         shutil.rmtree(tree, ignore_errors=True)
-    with step("Unpack Odoo 19"):
-        for package in sorted(downloads.glob("*.deb")):
-            _unpack(package, partial)
-    _supply_stripped(partial)
-    (partial / stamp.name).write_text(wanted)
+    downloads.mkdir(parents=True)
+    unreachable = (
+        f"{mirror.description} must be reachable. If it is not, name another mirror "
+        f"with --debian-mirror, or: {NAME_ANOTHER}"
+    )
+    for title, arguments in (
+        ("Refresh the list of Debian's packages", ["update"] if mirror.line else []),
+        ("Download Odoo 19 (130 MB)", ["download", *PACKAGES]),
+    ):
+        if arguments:
+            run(
+                [*apt, *arguments],
+                title=title,
+                log=f"apt-odoo-{arguments[0]}",
+                how_to_go_on=unreachable,
+                cwd=downloads,
+            )
+    unpack = 'for package in *.deb; do dpkg-deb --extract "$package" "$0"; done'
+    run(
+        ["sh", "-ec", unpack, partial],
+        title="Unpack Odoo 19",
+        log="unpack",
+        how_to_go_on="Check that the disk has 2 GB to spare, then start again.",
+        cwd=downloads,
+    )
+    stripped = partial / UNPACKED / STRIPPED
+    stripped.parent.mkdir(parents=True, exist_ok=True)
+    stripped.touch()
     partial.rename(paths.ODOO_TREE)
     shutil.rmtree(downloads)
 
 
-def _unpack(package: Path, tree: Path) -> None:
-    command = ["dpkg-deb", "--extract", str(package), str(tree)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode:
-        raise StepFailed(
-            f"Unpack {package.name}",
-            result.stderr,
-            "Check that the disk has 2 GB to spare, then start again.",
-        )
-
-
-def _fetch(
-    apt: list[str],
-    arguments: list[str],
-    mirror: Mirror,
-    title: str,
-    folder: Path | None = None,
-) -> None:
-    run(
-        [*apt, *arguments],
-        title=title,
-        log=f"apt-odoo-{arguments[0]}",
-        how_to_go_on=(
-            f"{mirror.description} must be reachable. If it is not, name another "
-            f"mirror with --debian-mirror, or: {NAME_ANOTHER}"
-        ),
-        cwd=folder,
-    )
-
-
-def _supply_stripped(tree: Path) -> None:
-    addons = tree / "usr" / "lib" / "python3" / "dist-packages" / "odoo" / "addons"
-    stripped = addons / STRIPPED
-    if not stripped.exists():
-        stripped.parent.mkdir(parents=True, exist_ok=True)
-        stripped.touch()
-
-
-def supply_icon_font(source: OdooSource, venv_packages: Path) -> None:
+def supply_icon_font(source: OdooSource) -> None:
     """Put Font Awesome 4.7 where Debian's tree links to it.
 
-    Newer versions of Debian's own package have other file names, so the font is
-    taken from the PyPI package of that version in the virtual environment.
-
-    :param venv_packages: the environment's site-packages folder
+    Newer versions of Debian's own package have other file names, so the font is taken
+    from the package of that version in the virtual environment.
     """
-    if paths.ODOO_TREE not in source.root.parents:
-        return
     fonts = paths.ODOO_TREE / "usr" / "share" / "fonts-font-awesome" / "fonts"
-    if not fonts.is_dir():
-        with step("Put the icon font into the tree"):
-            origin = venv_packages / "xstatic/pkg/font_awesome/data/fonts"
-            shutil.copytree(origin, fonts)
-    dangling = [
-        path
-        for addon in ("web", "mail")
-        for path in (source.addon(addon) / "static").rglob("*")
-        if path.is_symlink() and not path.exists()
-    ]
-    for path in dangling:
-        say(f"    note: {path.name} is missing from Debian's packages")
+    if paths.ODOO_TREE not in source.root.parents or fonts.is_dir():
+        return
+    with step("Put the icon font into the tree"):
+        packages = python_env.site_packages(paths.VENV)
+        shutil.copytree(packages / "xstatic/pkg/font_awesome/data/fonts", fonts)
+    for addon in ("web", "mail"):
+        for path in (source.addon(addon) / "static").rglob("*"):
+            if path.is_symlink() and not path.exists():
+                say(f"    note: {path.name} is missing from Debian's packages")

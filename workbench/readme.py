@@ -1,18 +1,19 @@
-"""Write the addon's README.rst and index.html again from its readme/ fragments."""
+"""Write each addon's README.rst and index.html again from its readme/ fragments."""
 
 from __future__ import annotations
 
 import argparse
-import ast
 import textwrap
 from pathlib import Path
 
+from docutils.core import publish_parts
+
 from . import paths
+from .addons import ADDONS, Addon
 from .steps import say
 
-NEEDS: tuple[str, ...] = ()
 #: Fragments in the order of the page, and their headings; the first has none, and the
-#: list of contents comes after it.
+#: list of contents comes after it. An addon has those that it needs.
 FRAGMENTS = {
     "DESCRIPTION": "",
     "INSTALL": "Installation",
@@ -42,45 +43,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Write both files, or with ``--check`` tell which one is out of date."""
-    stale = [path for path, text in generated().items() if _read(path) != text]
-    for path in stale:
+    """Write the files, or with ``--check`` tell which are out of date."""
+    stale = {path: text for path, text in generated().items() if _read(path) != text}
+    for path, text in stale.items():
         if not options.check:
-            path.write_text(generated()[path])
-        verb = "is out of date:" if options.check else "written:"
-        say(f"{paths.relative(path)} {verb} made from {paths.ADDON_NAME}/readme/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        verb = "is out of date" if options.check else "written"
+        say(f"{paths.relative(path)} {verb}")
     return 1 if stale and options.check else 0
 
 
 def generated() -> dict[Path, str]:
     """Return the text that each generated file should have."""
-    text = readme_text()
-    index = paths.ADDON / "static" / "description" / "index.html"
-    return {paths.ADDON / "README.rst": text, index: index_text(text)}
+    texts = {}
+    for addon in ADDONS:
+        if (addon.folder / "readme").is_dir():
+            text = readme_text(addon)
+            texts[addon.folder / "README.rst"] = text
+            texts[addon.folder / IMAGES / "index.html"] = index_text(text)
+    return texts
 
 
-def readme_text() -> str:
+def readme_text(addon: Addon) -> str:
     """Return the README: title, contents, then every fragment under its heading."""
-    manifest = ast.literal_eval((paths.ADDON / "__manifest__.py").read_text())
-    title = manifest["name"]
+    title = addon.manifest["name"]
     parts = [f"{'=' * len(title)}\n{title}\n{'=' * len(title)}\n", f"{MADE_FROM}\n"]
     for name, heading in FRAGMENTS.items():
+        file = addon.folder / "readme" / f"{name}.rst"
+        if not file.is_file():
+            continue
         if heading:
             parts.append(f"{heading}\n{'=' * len(heading)}\n")
-        parts.append(_fragment_text(name))
+        parts.append(_fragment_text(file))
         if not heading:
             parts.append(CONTENTS)
     return "\n".join(parts)
 
 
-def _fragment_text(name: str) -> str:
+def _fragment_text(fragment: Path) -> str:
     """Return a fragment with its tables in it: who shows a README reads no files."""
-    folder = paths.ADDON / "readme"
     lines = []
-    for line in (folder / f"{name}.rst").read_text().splitlines(keepends=True):
+    for line in fragment.read_text().splitlines(keepends=True):
         indent, found, file_name = line.partition(":file: ")
         if found:
-            table = (folder / file_name.strip()).read_text()
+            table = (fragment.parent / file_name.strip()).read_text()
             line = "\n" + textwrap.indent(table, indent)
         lines.append(line)
     return "".join(lines)
@@ -94,8 +101,6 @@ def index_text(readme: str) -> str:
 
     :raise docutils.utils.SystemMessage: the text is no valid reStructuredText
     """
-    from docutils.core import publish_parts
-
     parts = publish_parts(
         readme.replace(IMAGES, ""),
         writer_name="html5",

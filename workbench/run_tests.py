@@ -7,23 +7,25 @@ linters and without Odoo's own tests:  ./test -k reply_to
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import environment, linters, locks, other_addons, paths
-from .environment import Environment
+from . import environment, linters, locks, other_addons, paths, results
+from .addons import ADDONS, Addon, up_to
 from .odoo_server import OdooServer
-from .paths import RESULT_VARIABLE, SYSTEM_VARIABLE
+from .results import FAILED, PASSED, SKIPPED, Ending
 from .steps import StepFailed, say, step
 
 NEEDS = ("browser", "openssl", "git", "dovecot")
 ACCEPTS_MORE = True
-DATABASE = "omr_test"
+WORKBENCH = paths.REPO / "workbench"
+#: It runs in an environment of its own.
+PLAYWRIGHT = WORKBENCH / "browser.py"
 #: test_mail for Odoo's own tests; the others make mail, or take part in sending it.
 CORE_MODULES = (
     "test_mail",
@@ -39,18 +41,17 @@ CORE_MODULES = (
     "portal",
     "sale_management",
 )
-#: Tests that need other addons.
-BESIDE_TESTS = paths.ADDON / "tests" / "beside"
-ENVIRONMENT_TESTS = BESIDE_TESTS / "environment"
-#: Their databases, with what is installed in each, by the folder of the tests.
-BESIDE_DATABASES = {
-    ENVIRONMENT_TESTS: ("omr_environment", other_addons.ENVIRONMENT_MODULES),
-    BESIDE_TESTS: (
-        "omr_beside",
-        ("google_gmail", "microsoft_outlook", *other_addons.MODULES),
-    ),
+#: What is installed for an addon's tests that need other addons, by their folder; the
+#: inner folders come first.
+BESIDE = {
+    Path("beside", "environment"): other_addons.ENVIRONMENT_MODULES,
+    Path("beside"): ("google_gmail", "microsoft_outlook", *other_addons.MODULES),
 }
-#: Odoo's tests of outgoing mail, which must pass with the addon installed.
+#: An addon's tests that show in a minute whether mail still goes where it should.
+SMOKE = ("test_core_names", "test_directory", "test_routes", "test_headers")
+#: How many random cases of a property they look at.
+FEW_EXAMPLES = "15"
+#: Odoo's tests of outgoing mail, which must pass with the addons installed.
 CORE_TESTS = (
     ("base", "TestIrMailServer"),
     ("base", "TestIrMailServerSMTPD"),
@@ -63,32 +64,87 @@ NO_TESTS = 5
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Run:
     """What became of one run of pytest."""
 
-    passed: int
-    failed: int
+    endings: dict[str, Ending]
     status: int
 
 
-@dataclass(frozen=True)
-class Selection:
-    """The test files that were named, by what they need, and pytest's options."""
+@dataclass
+class Suite:
+    """Runs of pytest by what they need, and what became of them.
 
-    workbench: list[str] = field(default_factory=list)
-    addon: list[str] = field(default_factory=list)
-    beside: list[str] = field(default_factory=list)
+    :param options: for every run
+    :param named: the files to run, with the test after ``::``; none for all
+    """
+
     options: list[str] = field(default_factory=list)
+    named: dict[Path, list[str]] = field(default_factory=dict)
+    runs: list[Run] = field(default_factory=list)
 
-    @property
-    def named(self) -> bool:
-        """Whether files were named at all; if none were, all are run."""
-        return bool(self.workbench or self.addon or self.beside)
+    def chosen(self, folder: Path, *apart: Path) -> list[str]:
+        """Return what to run of a folder: all, or those that were named.
+
+        :param apart: folders in it that are run otherwise
+        """
+        chosen = []
+        for file, names in (self.named or {folder: [str(folder)]}).items():
+            around = {file, *file.parents}
+            if folder in around and not around.intersection(apart):
+                chosen += names
+            elif file in folder.parents:
+                chosen.append(str(folder))
+        if not folder.is_dir():
+            return []
+        return chosen and [*chosen, *(f"--ignore={path}" for path in apart)]
+
+    def run(self, title: str, chosen: Sequence[str], *arguments: str | Path) -> None:
+        """Run pytest in a process of its own; its output is shown as it comes."""
+        if not chosen:
+            return
+        report = paths.RESULTS / f"{title}.xml"
+        report.unlink(missing_ok=True)
+        command = pytest_command(report, *arguments, *self.options, *chosen)
+        hypothesis = {"HYPOTHESIS_STORAGE_DIRECTORY": str(paths.WORK / "hypothesis")}
+        with step(f"Run the tests of {title}"):
+            status = subprocess.run(
+                command,
+                cwd=paths.REPO,
+                env={**os.environ, **hypothesis},
+                stdin=subprocess.DEVNULL,
+                check=False,
+            ).returncode
+        self.runs.append(Run(results.read(report), status))
+
+    def report(self) -> bool:
+        """Print the totals; return whether all is well.
+
+        A skipped test has failed: Odoo's skip themselves where a program is missing.
+        """
+        passed, failed = 0, 0
+        for run in self.runs:
+            for name in results.having(run.endings, SKIPPED):
+                reason = run.endings[name].detail.strip().splitlines()[-1:]
+                say(f"Skipped, which counts as failed: {name} {' '.join(reason)}")
+            passed += len(results.having(run.endings, PASSED))
+            failed += sum(e.outcome in (FAILED, SKIPPED) for e in run.endings.values())
+        broken = any(run.status not in (0, NO_TESTS) for run in self.runs)
+        if broken and not failed:
+            say("A run of pytest ended before its time: see above.")
+        say(f"{passed} passed, {failed} failed")
+        return bool(passed) and not failed and not broken
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("--no-lint", action="store_true", help="leave out the linters")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="the linters, the tests that need no Odoo, and those of the routes: "
+        "under two minutes",
+    )
     parser.add_argument(
         "--fix",
         action="store_true",
@@ -100,7 +156,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fresh",
         action="store_true",
-        help="make the test database anew even if nothing has changed",
+        help="make the test databases anew even if nothing has changed",
     )
 
 
@@ -109,120 +165,123 @@ def main(options: argparse.Namespace) -> int:
     if options.fix:
         linters.correct_files()
         return 0
-    quick = bool(options.more)
-    clean = True
-    if not (options.no_lint or quick):
+    suite, clean = suite_of(options.more), True
+    if not (options.no_lint or options.more):
         clean = linters.run_linters()
-    with environment.prepare(options) as prepared, locks.exclusive("tests"):
-        outcomes = _run_all(prepared, options, quick)
-    passed = sum(outcome.passed for outcome in outcomes)
-    failed = sum(outcome.failed for outcome in outcomes)
-    broken = any(outcome.status not in (0, NO_TESTS) for outcome in outcomes)
-    say("")
-    if not clean:
-        say("The linters found something: see above.")
-    if broken and not failed:
-        say("A run of pytest ended before its time: see above.")
-    say(f"{passed} passed, {failed} failed")
-    return 0 if clean and passed and not failed and not broken else 1
+    with environment.prepare(options, NEEDS) as odoo, locks.exclusive("tests"):
+        if options.quick:
+            _run_quick(odoo, suite)
+        else:
+            _run_all(odoo, options, suite)
+    say("" if clean else "\nThe linters found something: see above.")
+    return 0 if suite.report() and clean else 1
 
 
-def _run_all(
-    prepared: Environment, options: argparse.Namespace, quick: bool
-) -> list[Outcome]:
-    chosen = split_arguments(options.more)
-    outcomes = []
-    if chosen.workbench or not chosen.named:
-        tests = chosen.workbench or ["workbench"]
-        plugin = ["-p", "no:odoo", "--doctest-modules"]
-        outcomes.append(_pytest("workbench", prepared, plugin, tests, chosen.options))
-    if chosen.addon or not chosen.named:
-        outcomes += _run_with_odoo(prepared, options, chosen, quick)
-    if chosen.beside or not chosen.named:
-        outcomes += _run_beside(prepared, options, chosen)
-    return outcomes
+def suite_of(arguments: Sequence[str]) -> Suite:
+    """Tell the names of test files from options for pytest.
 
-
-def _run_with_odoo(
-    prepared: Environment, options: argparse.Namespace, chosen: Selection, quick: bool
-) -> list[Outcome]:
-    """Run the addon's own tests, then Odoo's, in one database."""
-    prepared.odoo.ensure_database(
-        DATABASE, [paths.ADDON_NAME], core=CORE_MODULES, fresh=options.fresh
-    )
-    plugin = _odoo_plugin(prepared.odoo, DATABASE)
-    tests = chosen.addon or [f"{paths.ADDON_NAME}/tests"]
-    apart = [*plugin, f"--ignore={BESIDE_TESTS}"]
-    name = paths.ADDON_NAME
-    outcomes = [_pytest(name, prepared, apart, tests, chosen.options)]
-    if not (quick or options.no_core):
-        tests = core_tests(prepared)
-        plugin += ["-p", "workbench.pytest_core"]
-        outcomes.append(_pytest("odoo", prepared, plugin, tests, chosen.options))
-    return outcomes
-
-
-def _run_beside(
-    prepared: Environment, options: argparse.Namespace, chosen: Selection
-) -> list[Outcome]:
-    """Run the tests that need other addons, in databases that have them."""
-    odoo = other_addons.server_with_other_addons(prepared.odoo)
-    left = chosen.beside or [str(folder) for folder in BESIDE_DATABASES]
-    outcomes = []
-    for folder, (database, core) in BESIDE_DATABASES.items():
-        tests = [test for test in left if test.startswith(str(folder))]
-        left = [test for test in left if test not in tests]
-        if tests:
-            odoo.ensure_database(
-                database, [paths.ADDON_NAME], core=core, fresh=options.fresh
-            )
-            plugin = _odoo_plugin(odoo, database)
-            if folder == BESIDE_TESTS:
-                plugin.append(f"--ignore={ENVIRONMENT_TESTS}")
-            name = folder.name
-            outcomes.append(_pytest(name, prepared, plugin, tests, chosen.options))
-    return outcomes
-
-
-def _odoo_plugin(odoo: OdooServer, database: str) -> list[str]:
-    """Return pytest's options for tests in a database of Odoo's."""
-    return [f"--odoo-config={odoo.write_config(database)}", "--odoo-http"]
-
-
-def split_arguments(arguments: Sequence[str]) -> Selection:
-    """Tell test files from options, and from one another by what they need.
-
-    >>> split_arguments(["-k", "name"])
-    Selection(workbench=[], addon=[], beside=[], options=['-k', 'name'])
+    >>> suite_of(["-k", "name"]).options
+    ['-k', 'name']
     """
-    chosen = Selection()
+    suite = Suite()
     for argument in arguments:
         name, separator, test = argument.partition("::")
         found = (Path.cwd() / name).resolve()
         if argument.startswith("-") or not found.exists():
-            chosen.options.append(argument)
-            continue
-        folders = {found, *found.parents}
-        kind = chosen.addon
-        if paths.REPO / "workbench" in folders:
-            kind = chosen.workbench
-        elif BESIDE_TESTS in folders:
-            kind = chosen.beside
-        kind.append(f"{found}{separator}{test}")
-    return chosen
+            suite.options.append(argument)
+        else:
+            suite.named.setdefault(found, []).append(f"{found}{separator}{test}")
+    return suite
 
 
-def core_tests(prepared: Environment) -> list[str]:
+def pytest_command(report: Path, *arguments: str | Path) -> list[str]:
+    """Return a command line that runs tests and writes what became of them."""
+    return [
+        *(sys.executable, "-m", "pytest", "-c", str(WORKBENCH / "pytest.ini")),
+        *(f"--rootdir={paths.REPO}", f"--junitxml={report}", "-rs"),
+        *("-o", f"cache_dir={paths.WORK / 'pytest-cache'}", *map(str, arguments)),
+    ]
+
+
+def _run_quick(odoo: OdooServer, suite: Suite) -> None:
+    os.environ.setdefault("ROUTING_EXAMPLES", FEW_EXAMPLES)
+    suite.run(
+        "workbench",
+        suite.chosen(WORKBENCH, PLAYWRIGHT),
+        *_WITHOUT_ODOO,
+        "-m",
+        "not slow",
+    )
+    for addon in ADDONS:
+        tests = addon.folder / "tests"
+        files = [tests / f"{name}.py" for name in SMOKE]
+        smoke = [str(file) for file in files if file.is_file()]
+        pure = suite.chosen(tests / "pure")
+        if smoke or pure:
+            database = ensure_database(odoo, addon)
+            suite.run(addon.name, [*pure, *smoke], *odoo_plugin(odoo, database))
+
+
+def _run_all(odoo: OdooServer, options: argparse.Namespace, suite: Suite) -> None:
+    suite.run("workbench", suite.chosen(WORKBENCH, PLAYWRIGHT), *_WITHOUT_ODOO)
+    for addon in ADDONS:
+        tests = addon.folder / "tests"
+        if chosen := suite.chosen(tests, tests / "beside"):
+            database = ensure_database(odoo, addon, fresh=options.fresh)
+            suite.run(addon.name, chosen, *odoo_plugin(odoo, database))
+    if not (options.more or options.no_core):
+        database = ensure_database(odoo, ADDONS[-1], fresh=options.fresh)
+        core = ["-p", "workbench.pytest_core", *odoo_plugin(odoo, database)]
+        suite.run("odoo", core_tests(odoo), *core)
+    for addon in ADDONS:
+        _run_beside(odoo, options, suite, addon)
+
+
+_WITHOUT_ODOO = ("-p", "no:odoo", "--doctest-modules")
+
+
+def _run_beside(
+    odoo: OdooServer, options: argparse.Namespace, suite: Suite, addon: Addon
+) -> None:
+    """Run an addon's tests that need other addons, in databases that have them."""
+    apart: list[Path] = []
+    for place, core in BESIDE.items():
+        folder = addon.folder / "tests" / place
+        if chosen := suite.chosen(folder, *apart):
+            beside = other_addons.server_with_other_addons(odoo)
+            database = f"test_{place.name}_{addon.name}"
+            beside.ensure_database(
+                database, up_to(addon), core=core, fresh=options.fresh
+            )
+            suite.run(
+                f"{addon.name}-{place.name}", chosen, *odoo_plugin(beside, database)
+            )
+        apart.append(folder)
+
+
+def ensure_database(odoo: OdooServer, addon: Addon, fresh: bool = False) -> str:
+    """Make the database of an addon's tests; return its name."""
+    name = f"test_{addon.name}"
+    odoo.ensure_database(name, up_to(addon), core=CORE_MODULES, fresh=fresh)
+    return name
+
+
+def odoo_plugin(odoo: OdooServer, database: str) -> list[str]:
+    """Return pytest's options for tests in a database of Odoo's."""
+    return [f"--odoo-config={odoo.write_config(database)}", "--odoo-http"]
+
+
+def core_tests(odoo: OdooServer) -> list[str]:
     """Return pytest's names for Odoo's own tests.
 
     :raise StepFailed: Odoo has no such test class any more
     """
-    return [_find_class(prepared, addon, name) for addon, name in CORE_TESTS]
+    return [_find_class(odoo, addon, name) for addon, name in CORE_TESTS]
 
 
-def _find_class(prepared: Environment, addon: str, name: str) -> str:
+def _find_class(odoo: OdooServer, addon: str, name: str) -> str:
     pattern = re.compile(rf"^class {name}\(", re.M)
-    folder = prepared.source.addon(addon) / "tests"
+    folder = odoo.source.addon(addon) / "tests"
     for file in sorted(folder.glob("test_*.py")):
         if pattern.search(file.read_text()):
             return f"{file}::{name}"
@@ -231,36 +290,3 @@ def _find_class(prepared: Environment, addon: str, name: str) -> str:
         f"{folder} has no class {name}",
         "Use a complete Odoo 19.0, or correct CORE_TESTS in workbench/run_tests.py.",
     )
-
-
-def _pytest(
-    name: str,
-    prepared: Environment,
-    plugin: Sequence[str],
-    tests: Sequence[str],
-    arguments: Sequence[str],
-) -> Outcome:
-    """Run pytest in a process of its own; its output is shown as it comes."""
-    result = paths.RESULTS / f"{name}.json"
-    result.unlink(missing_ok=True)
-    configuration = str(paths.REPO / "workbench" / "pytest.ini")
-    command = [
-        *(str(prepared.python), "-m", "pytest", "-c", configuration),
-        *(f"--rootdir={paths.REPO}", "-o", f"cache_dir={paths.WORK / 'pytest-cache'}"),
-        *("-p", "workbench.pytest_report", *plugin, *arguments, *tests),
-    ]
-    variables = {
-        RESULT_VARIABLE: str(result),
-        "HYPOTHESIS_STORAGE_DIRECTORY": str(paths.WORK / "hypothesis"),
-        SYSTEM_VARIABLE: "1" if prepared.odoo.users_lock < 0 else "",
-    }
-    with step(f"Run the tests of {name}"):
-        status = subprocess.run(
-            command,
-            cwd=paths.REPO,
-            env={**os.environ, **variables},
-            stdin=subprocess.DEVNULL,
-            check=False,
-        ).returncode
-    counts = json.loads(result.read_text()) if result.is_file() else {}
-    return Outcome(counts.get("passed", 0), counts.get("failed", 0), status)

@@ -3,180 +3,104 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .steps import StepFailed, run, say
 
-BROWSERS = ("google-chrome", "chromium", "chromium-browser", "google-chrome-stable")
 TITLE = "Install the missing system packages"
-#: Answers to the packages' questions: nobody here needs a mail daemon that runs.
-ANSWERS = "postfix postfix/main_mailer_type select No configuration\n"
-DOVECOT_SERVICES = ("dovecot.service", "dovecot.socket")
+BROWSERS = ("google-chrome", "chromium", "chromium-browser", "google-chrome-stable")
+#: Where programs are that are not in everybody's PATH.
+MORE_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin:/usr/lib/dovecot:/usr/libexec/dovecot"
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """Something that the system has to provide.
+    """What the system has to provide: its packages, and how it is seen to be there.
 
-    ``services`` are those that its packages would start and nobody here needs.
+    Of each tuple in ``programs`` one has to be found. ``services`` are those that the
+    packages would start, and nobody here needs.
     """
 
-    name: str
     packages: tuple[str, ...]
     reason: str
-    present: Callable[[], bool]
+    programs: tuple[tuple[str, ...], ...] = ()
+    file: str = ""
+    modules: str = ""
     services: tuple[str, ...] = ()
 
+    @property
+    def present(self) -> bool:
+        """Whether the system has it."""
+        return (
+            all(find_program(*names) for names in self.programs)
+            and (not self.file or Path(self.file).is_file())
+            and (not self.modules or self._importable())
+        )
 
-@dataclass(frozen=True)
-class System:
-    """The facts about the operating system that decide what is installed how."""
+    def _importable(self) -> bool:
+        check = [sys.executable, "-c", f"import {self.modules}"]
+        return subprocess.run(check, capture_output=True, check=False).returncode == 0
 
-    distribution: str
-    codename: str
-    root: bool
-    sudo: bool
-    terminal: bool
-
-
-def this_system() -> System:
-    """Look at the machine: its distribution, and how packages can be installed."""
-    release = read_os_release(Path("/etc/os-release"))
-    return System(
-        distribution=release.get("ID", ""),
-        codename=release.get("VERSION_CODENAME", ""),
-        root=os.geteuid() == 0,
-        sudo=shutil.which("sudo") is not None,
-        terminal=sys.stdin is not None and sys.stdin.isatty(),
-    )
+    def __str__(self) -> str:
+        return f"{' '.join(self.packages)}: {self.reason}"
 
 
-def read_os_release(path: Path) -> dict[str, str]:
+def os_release(path: Path = Path("/etc/os-release")) -> dict[str, str]:
     """Return the variables of an os-release file; none if it cannot be read."""
-    try:
-        lines = path.read_text().splitlines()
-    except OSError:
-        return {}
-    pairs = (line.split("=", 1) for line in lines if "=" in line)
-    return {name.strip(): value.strip().strip("\"'") for name, value in pairs}
+    with contextlib.suppress(OSError):
+        pairs = (line.partition("=") for line in path.read_text().splitlines())
+        return {name: value.strip("\"'") for name, _, value in pairs}
+    return {}
 
 
-def find_program(*names: str, folders: Iterable[Path] = ()) -> Path | None:
-    """Return the first of the programs ``names`` in PATH or in ``folders``.
-
-    The administrator's folders, which are not in everybody's PATH, count too.
-    """
-    administration = os.pathsep.join(("/usr/local/sbin", "/usr/sbin", "/sbin"))
-    for name in names:
-        found = shutil.which(name) or shutil.which(name, path=administration)
-        if found:
-            return Path(found)
-        for folder in folders:
-            if os.access(folder / name, os.X_OK):
-                return folder / name
-    return None
-
-
-def postgres_folder() -> Path | None:
-    """Return the folder of PostgreSQL's server programs: Debian's newest, or PATH's."""
-    versions = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin"),
-        key=lambda path: int(path.parent.name) if path.parent.name.isdigit() else 0,
-        reverse=True,
-    )
-    found = find_program("initdb", folders=versions)
-    complete = found and os.access(found.parent / "pg_ctl", os.X_OK)
-    return found.parent if found and complete else None
-
-
-def _dovecot() -> Requirement:
-    """Return what keeps mailboxes; where it runs already, it goes on running."""
-    folders = [Path("/usr/lib/dovecot"), Path("/usr/libexec/dovecot")]
-    found = find_program("dovecot")
-    return Requirement(
-        "dovecot",
-        ("dovecot-imapd", "dovecot-pop3d"),
-        "keeps the mailboxes that tests of incoming mail collect",
-        lambda: bool(
-            find_program("dovecot")
-            and find_program("imap", folders=folders)
-            and find_program("pop3", folders=folders)
-        ),
-        services=() if found else DOVECOT_SERVICES,
-    )
-
-
-def _has_ensurepip() -> bool:
-    check = [sys.executable, "-c", "import ensurepip, venv"]
-    return subprocess.run(check, capture_output=True, check=False).returncode == 0
-
-
-def requirements(system: System) -> Mapping[str, Requirement]:
+def requirements() -> dict[str, Requirement]:
     """Return what can be asked of the system, by name."""
     python = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    ubuntu = system.distribution == "ubuntu"
-    browser = "chromium-browser" if ubuntu else "chromium"
-
-    def needs(name: str, package: str, reason: str, *programs: str) -> Requirement:
-        """Return the requirement that one of some programs is to be found."""
-        present = lambda: find_program(*programs) is not None  # noqa: E731
-        return Requirement(name, (package,), reason, present)
-
-    known = [
-        Requirement(
-            "venv",
+    ubuntu = os_release().get("ID") == "ubuntu"
+    return {
+        "venv": Requirement(
             (f"{python}-venv",),
             "makes the Python environment",
-            _has_ensurepip,
+            modules="ensurepip, venv",
         ),
-        Requirement(
-            "postgresql",
-            ("postgresql",),
-            "runs the private database cluster",
-            lambda: bool(postgres_folder() and find_program("psql")),
-        ),
-        Requirement(
-            "debian-keyring",
+        "debian-keyring": Requirement(
             ("debian-archive-keyring",),
             "checks the signature of Debian's package of Odoo",
-            lambda: Path("/usr/share/keyrings/debian-archive-keyring.gpg").is_file(),
+            file="/usr/share/keyrings/debian-archive-keyring.gpg",
         ),
-        _dovecot(),
-        needs("psql", "postgresql-client", "talks to the database server", "psql"),
-        needs("browser", browser, "shows Odoo to tours and for pictures", *BROWSERS),
-        needs("openssl", "openssl", "makes certificates for SMTP tests", "openssl"),
-        needs("git", "git", "tells the linters which files to check", "git"),
-        needs("smtp-sink", "postfix", "carries smtp-sink for benchmarks", "smtp-sink"),
-    ]
-    return {requirement.name: requirement for requirement in known}
+        "dovecot": Requirement(
+            ("dovecot-imapd", "dovecot-pop3d"),
+            "keeps the mailboxes that tests of incoming mail collect",
+            programs=(("dovecot",), ("imap",), ("pop3",)),
+            services=("dovecot.service", "dovecot.socket"),
+        ),
+        "browser": Requirement(
+            ("chromium-browser" if ubuntu else "chromium",),
+            "shows Odoo to tours and for pictures",
+            programs=(BROWSERS,),
+        ),
+        "openssl": Requirement(
+            ("openssl",), "makes certificates for SMTP tests", (("openssl",),)
+        ),
+        "git": Requirement(
+            ("git",), "tells the linters which files to check", (("git",),)
+        ),
+        "gettext": Requirement(
+            ("gettext",), "merges translations", (("msgmerge",), ("msgattrib",))
+        ),
+    }
 
 
-def missing(
-    names: Iterable[str], known: Mapping[str, Requirement]
-) -> list[Requirement]:
-    """Return those of the named requirements that the system does not fulfil."""
-    return [known[name] for name in names if not known[name].present()]
-
-
-def install_command(wanted: Sequence[Requirement]) -> list[str]:
-    """Return the apt-get line that installs the packages of ``wanted``."""
-    packages = [package for requirement in wanted for package in requirement.packages]
-    return ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
-
-
-def explain(wanted: Sequence[Requirement]) -> str:
-    """Say which packages are missing and what each is for, one on a line."""
-    return "\n".join(
-        f"{' '.join(requirement.packages)}: {requirement.reason}"
-        for requirement in wanted
-    )
+def find_program(*names: str) -> Path | None:
+    """Return the first of the programs, in PATH or in the administrator's folders."""
+    found = (shutil.which(n) or shutil.which(n, path=MORE_FOLDERS) for n in names)
+    return next(map(Path, filter(None, found)), None)
 
 
 def ensure(names: Iterable[str]) -> None:
@@ -184,58 +108,56 @@ def ensure(names: Iterable[str]) -> None:
 
     :raise StepFailed: no way to become root, or apt-get failed
     """
-    system = this_system()
-    wanted = missing(names, requirements(system))
+    known = requirements()
+    wanted = [known[name] for name in names if not known[name].present]
     if not wanted:
         return
-    say(f"Missing system packages:\n  {explain(wanted)}".replace("\n", "\n  "))
-    prefix = _become_root(system, wanted)
-    _keep_from_starting(
-        prefix, [service for item in wanted for service in item.services]
-    )
-    _install(prefix, install_command(wanted))
-    still = missing([requirement.name for requirement in wanted], requirements(system))
-    if still:
+    packages = [package for item in wanted for package in item.packages]
+    command = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
+    listed = "\n".join(map(str, wanted))
+    say(f"Missing system packages:\n{listed}")
+    prefix = _become_root(listed, " ".join(command))
+    new = [item for item in wanted if item.services and not _found_any(item)]
+    _keep_from_starting(prefix, [name for item in new for name in item.services])
+    _install(prefix, command)
+    if still := [item for item in wanted if not item.present]:
         raise StepFailed(
             TITLE,
-            f"installed, but still not found:\n{explain(still)}",
+            "installed, but still not found:\n" + "\n".join(map(str, still)),
             "Install a program that does this by hand, then start again.",
         )
 
 
-def _become_root(system: System, wanted: Sequence[Requirement]) -> list[str]:
-    line = " ".join(install_command(wanted))
+def _found_any(item: Requirement) -> bool:
+    return any(find_program(*names) for names in item.programs)
+
+
+def _become_root(listed: str, line: str) -> list[str]:
+    """Return what to write before a command that needs root's rights."""
     if not shutil.which("apt-get"):
         raise StepFailed(
             TITLE,
-            f"this system has no apt-get; missing are\n{explain(wanted)}",
+            f"this system has no apt-get; missing are\n{listed}",
             "Install what provides these on your system, then start again.",
         )
-    if system.root:
+    if os.geteuid() == 0:
         return []
-    if system.sudo:
-        check = ["sudo", "-v"] if system.terminal else ["sudo", "-n", "true"]
-        if subprocess.run(check, check=False).returncode == 0:
+    ask = ["-v"] if sys.stdin and sys.stdin.isatty() else ["-n", "true"]
+    if shutil.which("sudo"):
+        if subprocess.run(["sudo", *ask], check=False).returncode == 0:
             return ["sudo"]
     raise StepFailed(
         TITLE,
-        f"neither root nor sudo is to be had; missing are:\n{explain(wanted)}",
+        f"neither root nor sudo is to be had; missing are:\n{listed}",
         f"Have an administrator run:\n{line}\nthen start again.",
     )
 
 
 def _keep_from_starting(prefix: Sequence[str], services: Sequence[str]) -> None:
     """Mask services that are not installed yet, so that installing starts none."""
-    if not services or not shutil.which("systemctl"):
-        return
-    subprocess.run([*prefix, "systemctl", "mask", *services], check=False)
-    say(f"To use these services yourself: systemctl unmask {' '.join(services)}")
-
-
-def _all_known(command: Sequence[str]) -> bool:
-    """Tell whether apt's lists, as they are, know what the command installs."""
-    simulation = [command[0], "--simulate", *command[1:]]
-    return subprocess.run(simulation, capture_output=True, check=False).returncode == 0
+    if services and shutil.which("systemctl"):
+        subprocess.run([*prefix, "systemctl", "mask", *services], check=False)
+        say(f"To use these services yourself: systemctl unmask {' '.join(services)}")
 
 
 def _install(prefix: Sequence[str], command: Sequence[str]) -> None:
@@ -245,20 +167,12 @@ def _install(prefix: Sequence[str], command: Sequence[str]) -> None:
     """
     quiet = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1"]
     by_hand = f"Run it by hand to see why it fails:\n{' '.join(command)}"
-    install = functools.partial(
-        run, [*quiet, *command], title=TITLE, log="apt-install", how_to_go_on=by_hand
-    )
-    if "postfix" in command and shutil.which("debconf-set-selections"):
-        answer = [*prefix, "debconf-set-selections"]
-        subprocess.run(answer, input=ANSWERS, text=True, check=False)
-    if _all_known(command):
+    simulation = [command[0], "--simulate", *command[1:]]
+    known = subprocess.run(simulation, capture_output=True, check=False)
+    if known.returncode == 0:
         with contextlib.suppress(StepFailed):
-            install()
+            run([*quiet, *command], title=TITLE, log="apt", how_to_go_on=by_hand)
             return
-    run(
-        [*quiet, "apt-get", "update"],
-        title="Refresh the system's list of packages",
-        log="apt-update",
-        how_to_go_on="Make `apt-get update` work on this machine, then start again.",
-    )
-    install()
+    update = [*quiet, "apt-get", "update"]
+    run(update, title="Refresh apt's lists", log="apt-update", how_to_go_on=by_hand)
+    run([*quiet, *command], title=TITLE, log="apt", how_to_go_on=by_hand)

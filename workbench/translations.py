@@ -1,37 +1,36 @@
-"""Write the template of translations again, and bring the translations up to it.
+"""Write the templates of translations again, and bring the translations up to them.
 
-Odoo itself exports the template, ``i18n/outgoing_mail_routing.pot``, from a database
-with the addon. Every ``i18n/*.po`` keeps its translations; those of sentences that have
-changed are marked fuzzy, to be looked at, and those of sentences that are gone go too.
+Odoo itself exports each addon's template, ``i18n/<addon>.pot``, from a database with
+the addons; gettext merges it into every ``i18n/*.po``. Those keep their translations;
+what has changed is marked fuzzy, to be looked at, and what is gone goes.
 """
 
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
+import shutil
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import polib
+from polib import POFile
 
 from . import environment, locks, paths
+from .addons import ADDONS, NAMES, Addon
 from .odoo_server import SEE_LOG, OdooServer
 from .steps import run, say
 
-if TYPE_CHECKING:
-    from polib import POEntry, POFile
-
-NEEDS: tuple[str, ...] = ()
-DATABASE = "omr_translations"
-FOLDER = paths.ADDON / "i18n"
-TEMPLATE = FOLDER / f"{paths.ADDON_NAME}.pot"
-#: The addon speaks English and these languages, whole.
+DATABASE = "translations"
+FOLDER = paths.WORK / "translations"
+#: The addons speak English and these languages, whole.
 LANGUAGES = ("de", "es", "fr", "nl")
-#: What Odoo writes anew each time; without it a file changes when a sentence does.
-DATES = ("POT-Creation-Date", "PO-Revision-Date")
-#: How alike two sentences have to be for one to be the changed other, from 0 to 1.
-ALIKE = 0.6
+NEW = """msgid ""
+msgstr ""
+"Language: {language}\\n"
+"Content-Type: text/plain; charset=UTF-8\\n"
+"Content-Transfer-Encoding: 8bit\\n"
+"""
 #: What a translation has to have as often as the sentence it translates.
 PLACEHOLDERS = re.compile(r"%(?:\(\w+\))?[sdrif]|\{\{.*?\}\}|</?\w+[^<>]*>", re.S)
 #: What a tag says to the reader is translated with it.
@@ -49,89 +48,61 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Write what is out of date, or with ``--check`` only name it."""
-    with locks.exclusive("translations"), environment.prepare(options) as prepared:
-        files = brought_up_to(export(prepared.odoo))
-    stale = [
-        path for path, catalogue in files.items() if _read(path) != text(catalogue)
-    ]
+    with (
+        locks.exclusive("translations"),
+        environment.prepare(options, ["gettext"]) as odoo,
+    ):
+        files = brought_up_to_date(odoo)
+    texts = {path: f"{str(new).rstrip()}\n" for path, new in files.items()}
+    stale = [path for path, text in texts.items() if _read(path) != text]
     for path in stale:
         if not options.check:
-            FOLDER.mkdir(exist_ok=True)
-            path.write_text(text(files[path]))
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(texts[path])
         verb = "is out of date" if options.check else "written"
         say(f"{paths.relative(path)} {verb}: {summary(files[path])}")
     if not stale:
-        say("All translations are up to the template.")
+        say("All translations are up to their templates.")
     return 1 if stale and options.check else 0
 
 
-def export(odoo: OdooServer) -> POFile:
-    """Return the template, as Odoo exports it from a database with nothing else in it.
+def brought_up_to_date(odoo: OdooServer) -> dict[Path, POFile]:
+    """Return what each file should hold.
 
-    :raise StepFailed: Odoo failed
+    :raise StepFailed: Odoo or gettext failed
     """
-    import polib
-
-    odoo.ensure_database(DATABASE, [paths.ADDON_NAME])
-    target = paths.ODOO_RUN / TEMPLATE.name
-    command = [odoo.python, "-m", "odoo", "i18n", "export"]
+    odoo.ensure_database(DATABASE, NAMES)
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    for addon in ADDONS:
+        copy = FOLDER / addon.name / "i18n"
+        copy.mkdir(parents=True)
+        shutil.copy(addon.folder / "__manifest__.py", copy.parent)
+        for language in LANGUAGES:
+            kept = addon.folder / "i18n" / f"{language}.po"
+            text = _read(kept) or NEW.format(language=language)
+            (copy / kept.name).write_text(text)
     run(
         [
-            *(*command, "-c", odoo.write_config(DATABASE), "-d", DATABASE),
-            *("-o", target, paths.ADDON_NAME),
+            *(odoo.python, "-m", "click_odoo_contrib.makepot", "--addons-dir", FOLDER),
+            *("-c", odoo.write_config(DATABASE), "-d", DATABASE),
+            *("--msgmerge", "--purge-old-translations"),
         ],
-        title="Export the sentences to translate",
+        title="Export the sentences to translate, and merge them",
         log="translations",
         how_to_go_on=SEE_LOG,
         cwd=paths.ODOO_RUN,
     )
-    template = polib.pofile(str(target))
-    for name in DATES:
-        template.metadata.pop(name, None)
-    return template
+    return {
+        addon.folder / "i18n" / new.name: polib.pofile(str(new))
+        for addon in ADDONS
+        for new in sorted((FOLDER / addon.name / "i18n").iterdir())
+        if new.suffix in (".po", ".pot")
+    }
 
 
-def brought_up_to(template: POFile) -> dict[Path, POFile]:
-    """Return what each file should hold: the template's, and that of every language."""
-    import polib
-
-    languages = {*LANGUAGES, *(path.stem for path in FOLDER.glob("*.po"))}
-    files = {TEMPLATE: template}
-    for language in sorted(languages):
-        path = FOLDER / f"{language}.po"
-        catalogue = polib.pofile(str(path)) if path.is_file() else polib.POFile()
-        if not path.is_file():
-            catalogue.header = template.header
-            catalogue.metadata = {**template.metadata, "Language": language}
-        files[path] = merge(catalogue, template)
-    return files
-
-
-def merge(catalogue: POFile, template: POFile) -> POFile:
-    """Bring a language up to the template, as ``msgmerge`` does; return it.
-
-    What the template has no more is dropped, unless a sentence there is much like it:
-    that one takes its translation over, marked fuzzy.
-    """
-    known = {entry.msgid for entry in catalogue}
-    catalogue.merge(template)
-    gone = {entry.msgid: entry for entry in catalogue if entry.obsolete}
-    for entry in catalogue:
-        if entry.msgid not in known:
-            _take_over(entry, gone)
-    order = {entry.msgid: number for number, entry in enumerate(template)}
-    kept = [entry for entry in catalogue if not entry.obsolete]
-    catalogue[:] = sorted(kept, key=lambda entry: order[entry.msgid])
-    return catalogue
-
-
-def _take_over(entry: POEntry, gone: Mapping[str, POEntry]) -> None:
-    """Give a new sentence the translation of the one that it was before, if any."""
-    for msgid in difflib.get_close_matches(entry.msgid, gone, n=1, cutoff=ALIKE):
-        entry.previous_msgid = msgid
-        entry.msgstr = gone[msgid].msgstr
-        if entry.msgstr:
-            entry.flags.append("fuzzy")
+def template_of(addon: Addon) -> Path:
+    """Return the file of an addon's sentences."""
+    return addon.folder / "i18n" / f"{addon.name}.pot"
 
 
 def faults(catalogue: POFile, template: POFile) -> list[str]:
@@ -142,8 +113,7 @@ def faults(catalogue: POFile, template: POFile) -> list[str]:
         found = translated.pop(entry.msgid, None)
         if found is None or not found.msgstr:
             wrong.append(f"not translated: {entry.msgid!r}")
-            continue
-        if found.fuzzy:
+        elif found.fuzzy:
             wrong.append(f"to be looked at (fuzzy): {entry.msgid!r}")
         elif placeholders(found.msgstr) != placeholders(entry.msgid):
             wrong.append(f"other placeholders: {entry.msgid!r} in {found.msgstr!r}")
@@ -160,11 +130,6 @@ def placeholders(sentence: str) -> Counter[str]:
     """
     bare = SPOKEN.sub(r"\1", ADDRESS.sub("", sentence))
     return Counter(PLACEHOLDERS.findall(bare))
-
-
-def text(catalogue: POFile) -> str:
-    """Return the text of a file."""
-    return f"{str(catalogue).rstrip()}\n"
 
 
 def summary(catalogue: POFile) -> str:

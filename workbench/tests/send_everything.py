@@ -1,14 +1,10 @@
 """Have a database send in every way it can, in a process of Odoo's own code.
 
-Run as ``python -m workbench.tests.send_everything CONFIG DATABASE PORTS STEP``, where
-PORTS are those of the SMTP servers by account, as JSON, and STEP is ``prepare`` or
-``send``. Prints what came of each way to send as one line of JSON.
+``OdooServer.call`` takes both steps, with the ports of the SMTP servers by account.
 """
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -18,22 +14,7 @@ ACCOUNTS = ("user", "company", "personal", "template", "nobody", "command-line")
 CUSTOMER = "customer@customer.example"
 
 
-def main(config: str, database: str, ports: str, step: str) -> None:
-    """Take one step in a database, and commit it."""
-    from odoo import SUPERUSER_ID, api, tools
-    from odoo.modules.registry import Registry
-
-    tools.config.parse_config(["-c", config, "-d", database])
-    tools.config["smtp_server"], tools.config["smtp_user"] = "127.0.0.1", "command-line"
-    tools.config["smtp_port"] = json.loads(ports)["command-line"]
-    tools.config["smtp_password"] = PASSWORD
-    with Registry(database).cursor() as cursor:
-        env = api.Environment(cursor, SUPERUSER_ID, {})
-        outcome = {"prepare": _prepare, "send": _send}[step](env, json.loads(ports))
-    print(json.dumps(outcome))
-
-
-def _prepare(env: Any, ports: dict[str, int]) -> dict[str, str]:
+def prepare(env: Any, ports: dict[str, int]) -> None:
     """Make users and servers assigned in every way, and put mails in the queue."""
     servers = {
         name: env["ir.mail_server"].create(
@@ -59,7 +40,6 @@ def _prepare(env: Any, ports: dict[str, int]) -> dict[str, str]:
     for user in (anna, ben, env.user):
         for server in (env["ir.mail_server"], servers["template"], servers["user"]):
             _mail(env, user, mail_server_id=server.id)
-    return {}
 
 
 def _user(env: Any, login: str) -> Any:
@@ -73,8 +53,13 @@ def _mail(env: Any, user: Any, **values: Any) -> Any:
     return mails.create({**texts, "email_from": email_from, **values})
 
 
-def _send(env: Any, _ports: dict[str, int]) -> dict[str, str]:
+def send(env: Any, ports: dict[str, int]) -> dict[str, str]:
     """Send in every way; return the error of each that failed, by its name."""
+    from odoo import tools
+
+    tools.config["smtp_server"], tools.config["smtp_user"] = "127.0.0.1", "command-line"
+    tools.config["smtp_port"] = ports["command-line"]
+    tools.config["smtp_password"] = PASSWORD
     anna, ben = (_user(env, name) for name in ("anna", "ben"))
     servers = env["ir.mail_server"].with_context(active_test=False).search([])
     partner = env["res.partner"].create({"name": "Customer", "email": CUSTOMER})
@@ -115,10 +100,6 @@ def _forced_message(env: Any, user: Any, server: Any) -> Callable[[], object]:
 def _error(way: Callable[[], object]) -> str:
     try:
         way()
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         return f"{type(error).__name__}: {error}"
     return ""
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -1,28 +1,28 @@
-"""The addon's whole life on a database that is full of servers, users and mail.
+"""The addons' whole life on a database that is full of servers, users and mail.
 
 Installed, put to use, upgraded and uninstalled by Odoo's command line; mail leaves over
 SMTP. The tests look at what was noted on the way.
 """
 
-import argparse
 import json
-import os
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from email.utils import parseaddr
 from typing import Any
 
 import pytest
 
-from workbench import environment, paths, smtp_service
-from workbench.lifecycle_worker import MAILS, accounts, take_step
-from workbench.odoo_server import SEE_LOG, OdooServer
+from workbench import smtp_service
+from workbench.addons import NAMES
+from workbench.odoo_server import OdooServer
 from workbench.postgres import identifier, literal
 from workbench.smtp_service import SmtpService
-from workbench.steps import run
+from workbench.tests import lifecycle_steps
+from workbench.tests.lifecycle_steps import MAILS
 
-DATABASE = "omr_lifecycle"
+pytestmark = pytest.mark.slow
+DATABASE = "lifecycle"
 #: How many mails of the queue are sent with the addon, and after it is gone.
 SENT = 60
 #: An installation that handles record by record would take far longer.
@@ -90,9 +90,9 @@ class Life:
         self.arrived: dict[str, Routes] = {}
         self.install_seconds = 0.0
 
-    def take(self, step: str, *arguments: object) -> Any:
+    def take(self, step: Callable[..., Any], *values: object) -> Any:
         """Take a step of the worker."""
-        return take_step(self.odoo, DATABASE, step, *arguments)
+        return self.odoo.call(DATABASE, step, *values)
 
     def note(self, moment: str) -> None:
         """Note what the database holds, and the routes of its queue."""
@@ -109,7 +109,7 @@ class Life:
                 if columns - before[table]
             }
         )
-        self.routes[moment] = self.take("routes")
+        self.routes[moment] = self.take(lifecycle_steps.routes)
 
     def _rows(self, statements: Mapping[str, str]) -> Rows:
         """Run named queries; return their rows, each as JSON, by the query's name."""
@@ -127,18 +127,13 @@ class Life:
     def send(self, moment: str, count: int) -> None:
         """Send mails of the queue, and note how each arrived."""
         known = len(self.service.received())
-        assert self.take("send", count) == [], "no mail fails"
+        assert self.take(lifecycle_steps.send, count) == [], "no mail fails"
         mails = self.service.received()[known:]
         self.arrived[moment] = {
-            mail.subject: [mail.login, parseaddr(mail.email_from)[1]] for mail in mails
+            mail.header("Subject"): [mail.login, parseaddr(mail.header("From"))[1]]
+            for mail in mails
         }
         assert len(self.arrived[moment]) == len(mails) == count, "each arrives once"
-
-    def upgrade(self) -> None:
-        """Upgrade the addon."""
-        options = ["--stop-after-init", "--no-http", "--max-cron-threads=0"]
-        command = self.odoo.command(DATABASE, "-u", paths.ADDON_NAME, *options)
-        run(command, title="Upgrade it", log="lifecycle-upgrade", how_to_go_on=SEE_LOG)
 
 
 def _select(table: str, columns: set[str]) -> str:
@@ -155,19 +150,9 @@ def _columns(catalog: Rows) -> dict[str, set[str]]:
 
 
 @pytest.fixture(scope="module")
-def odoo() -> Iterator[OdooServer]:
-    system = bool(os.environ.get(paths.SYSTEM_VARIABLE))
-    options = argparse.Namespace(odoo=None, debian_mirror=None, system_postgres=system)
-    with environment.prepare(options) as prepared:
-        yield prepared.odoo
-
-
-@pytest.fixture(scope="module")
-def service(
-    odoo: OdooServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[SmtpService]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmtpService]:
     folder = tmp_path_factory.mktemp("lifecycle") / "smtp"
-    running = smtp_service.start(odoo.python, folder, {"all": accounts()})
+    running = smtp_service.start(folder, {"all": lifecycle_steps.accounts()})
     yield running
     running.stop()
 
@@ -176,18 +161,18 @@ def service(
 def life(odoo: OdooServer, service: SmtpService) -> Iterator[Life]:
     life = Life(odoo, service)
     odoo.ensure_database(DATABASE, [], fresh=True)
-    assert life.take("populate", service.ports["all"]) == MAILS
+    assert life.take(lifecycle_steps.populate, service.ports["all"]) == MAILS
     life.note("before")
     started = time.monotonic()
-    odoo.install(DATABASE, [paths.ADDON_NAME], demo=False)
+    odoo.install(DATABASE, NAMES, demo=False)
     life.install_seconds = time.monotonic() - started
     life.note("installed")
-    life.take("assign")
+    life.take(lifecycle_steps.assign)
     life.note("assigned")
-    life.upgrade()
+    odoo.upgrade(DATABASE, NAMES)
     life.note("upgraded")
     life.send("upgraded", SENT)
-    odoo.uninstall(DATABASE, [paths.ADDON_NAME])
+    odoo.uninstall(DATABASE, NAMES)
     life.note("uninstalled")
     life.send("uninstalled", SENT)
     yield life

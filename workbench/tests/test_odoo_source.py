@@ -4,13 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from workbench import debian_mirror, odoo_source
-from workbench.debian_mirror import Mirror, choose, read_sources
+from workbench import odoo_source
+from workbench.debian_mirror import choose
 from workbench.steps import StepFailed
-from workbench.system_packages import System
 
-DEBIAN = System("debian", "bookworm", root=True, sudo=False, terminal=False)
-UBUNTU = System("ubuntu", "noble", root=True, sudo=False, terminal=False)
 FULL = """\
 http://mirror.test/debian-security/|bookworm-security|main|Debian|Debian-Security
 http://vendor.test/apt/|bookworm|main|Vendor|Vendor
@@ -23,34 +20,31 @@ http://vendor.test/apt/|bookworm|main|$(ORIGIN)|$(LABEL)
 http://mirror.test/debian-security/|bookworm-security|main|$(ORIGIN)|$(LABEL)
 http://mirror.test/debian/|bookworm|main|$(ORIGIN)|$(LABEL)
 """
+KEY = "signed-by=/usr/share/keyrings"
 
 
 @pytest.mark.parametrize("text", [FULL, BARE, BARE + FULL])
 def test_debians_mirror_is_told_from_other_sources(text: str) -> None:
-    mirror = choose(read_sources(text), DEBIAN)
-    assert mirror.address == "http://mirror.test/debian/"
-    assert (mirror.suite, mirror.components) == ("unstable", "main")
+    assert choose(text.splitlines(), "debian", "bookworm").line == (
+        f"deb [{KEY}/debian-archive-keyring.gpg] http://mirror.test/debian/ "
+        "unstable main\n"
+    )
 
 
 def test_ubuntu_uses_its_development_suite() -> None:
-    text = "http://archive.test/ubuntu/|noble|main|Ubuntu|Ubuntu"
-    mirror = choose(read_sources(text), UBUNTU)
-    assert (mirror.suite, mirror.components) == ("devel", "main universe")
+    lines = ["http://archive.test/ubuntu/|noble|main|Ubuntu|Ubuntu"]
+    assert choose(lines, "ubuntu", "noble").line == (
+        f"deb [{KEY}/ubuntu-archive-keyring.gpg] http://archive.test/ubuntu/ "
+        "devel main universe\n"
+    )
 
 
 @pytest.mark.parametrize("text", ["", "http://vendor.test/|stable|main|Vendor|Vendor"])
 def test_no_mirror_says_how_to_name_one(text: str) -> None:
     with pytest.raises(StepFailed) as failure:
-        choose(read_sources(text), DEBIAN)
+        choose(text.splitlines(), "debian", "bookworm")
     assert "--debian-mirror" in failure.value.how_to_go_on
     assert "--odoo" in failure.value.how_to_go_on
-
-
-def test_source_line_is_signed_by_the_keyring() -> None:
-    mirror = Mirror("http://mirror.test/debian/", "unstable", "main", "/ring.gpg", "")
-    assert debian_mirror.source_line(mirror) == (
-        "deb [signed-by=/ring.gpg] http://mirror.test/debian/ unstable main\n"
-    )
 
 
 def _tree(root: Path, addons: str, release: str = "(19, 0, 0, FINAL, 0, '')") -> Path:
@@ -67,7 +61,7 @@ def test_checkout_and_site_packages_are_both_understood(
 ) -> None:
     root = _tree(tmp_path, addons)
     for named in (root, root / "odoo"):
-        source = odoo_source.inspect(named, "test")
+        source = odoo_source.inspect(named)
         assert source.root == root
         assert source.addons_paths == (root / addons,)
         assert source.addon("web") == root / addons / "web"
@@ -78,15 +72,15 @@ def test_checkout_and_site_packages_are_both_understood(
 def test_other_series_is_refused(tmp_path: Path) -> None:
     root = _tree(tmp_path, "addons", "(18, 0, 0, FINAL, 0, '')")
     with pytest.raises(StepFailed, match=r"is Odoo 18\.0, not 19\.0"):
-        odoo_source.inspect(root, "test")
+        odoo_source.inspect(root)
 
 
 def test_folder_without_odoo_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StepFailed, match="holds no odoo/release.py"):
-        odoo_source.inspect(tmp_path / "empty", "test")
+        odoo_source.inspect(tmp_path / "empty")
 
 
 def test_fingerprint_changes_with_the_tree(tmp_path: Path) -> None:
-    first = odoo_source.inspect(_tree(tmp_path / "a", "addons"), "test")
-    second = odoo_source.inspect(_tree(tmp_path / "b", "addons"), "test")
+    first = odoo_source.inspect(_tree(tmp_path / "a", "addons"))
+    second = odoo_source.inspect(_tree(tmp_path / "b", "addons"))
     assert first.fingerprint != second.fingerprint

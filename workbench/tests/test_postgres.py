@@ -1,34 +1,23 @@
-"""The private cluster: names are quoted, secrets private, the server shared."""
+"""The database server: names are quoted, secrets private, the server shared."""
 
 import os
-from collections.abc import Iterator
+import socket
 from pathlib import Path
 
 import pytest
 
 from workbench import locks, paths, postgres
+from workbench.odoo_server import OdooServer
 from workbench.postgres import Databases
 from workbench.steps import StepFailed
 
 
-@pytest.fixture(scope="module")
-def databases() -> Iterator[Databases]:
-    if os.environ.get(paths.SYSTEM_VARIABLE):
-        with postgres.system_server() as found:
-            yield found
-    else:
-        with postgres.private_server() as (found, _users):
-            yield found
-
-
-def test_names_and_texts_are_quoted() -> None:
-    assert postgres.identifier('odd"name') == '"odd""name"'
-    assert postgres.literal("it's") == "'it''s'"
+@pytest.fixture
+def databases(odoo: OdooServer) -> Databases:
+    return odoo.databases
 
 
 def test_free_port_falls_back_when_the_preferred_one_is_taken() -> None:
-    import socket
-
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -36,18 +25,11 @@ def test_free_port_falls_back_when_the_preferred_one_is_taken() -> None:
         assert postgres.free_port(port) not in (0, port)
 
 
-def test_connection_names_only_what_is_set() -> None:
-    connection = postgres.Connection("", "5433", "odoo", "")
-    assert connection.variables == {"PGPORT": "5433", "PGUSER": "odoo"}
-
-
 def test_server_is_in_use_until_the_last_user_has_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(paths, "LOCKS", tmp_path)
-    first, second = locks.open_lock("users"), locks.open_lock("users")
-    locks.hold_shared(first)
-    locks.hold_shared(second)
+    first, second = (locks.open_lock("users", shared=True) for _number in range(2))
     os.close(first)
     assert not locks.is_unused("users")
     os.close(second)
@@ -55,16 +37,15 @@ def test_server_is_in_use_until_the_last_user_has_gone(
 
 
 def test_database_is_copied_commented_and_dropped(databases: Databases) -> None:
-    name, copy = "workbench_test", "workbench_test_copy"
+    name, copy = 'workbench "test"', "workbench_test_copy"
     for each in (name, copy):
         databases.drop(each)
     databases.create(name)
     databases.query("CREATE TABLE kept AS SELECT 1 AS number", name)
     databases.create(copy, template=name)
     databases.set_comment(copy, "it's new")
-    assert databases.query("SELECT number FROM kept", copy) == [["1"]]
+    assert databases.query("SELECT number FROM kept", copy) == [(1,)]
     assert databases.comment(copy) == "it's new"
-    assert {name, copy} <= set(databases.names())
     for each in (name, copy):
         databases.drop(each)
     assert databases.comment(copy) == ""

@@ -42,4 +42,4 @@ def test_packages_with_markers_are_there_for_every_python() -> None:
             for version in python_env.SUPPORTED
             if any(_applies(item, version) for item in marked if item.name == name)
         ]
-        assert versions == python_env.SUPPORTED, name
+        assert versions == [*python_env.SUPPORTED], name

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from workbench import other_addons, paths
-from workbench.lifecycle_worker import take_step
+from workbench import other_addons
+from workbench.addons import NAMES
 from workbench.odoo_server import OdooServer
-from workbench.postgres import literal
+from workbench.tests import lifecycle_steps
 
-DATABASE = "omr_takeover"
+pytestmark = pytest.mark.slow
+DATABASE = "takeover"
 ASSIGNED = (
     "SELECT name, sender_email_custom, from_filter, from_policy, d.company_id, "
     "a.company_id FROM ir_mail_server s "
@@ -24,22 +25,22 @@ def beside(odoo: OdooServer) -> Iterator[OdooServer]:
     """The same Odoo with other addons, and a database that has them."""
     server = other_addons.server_with_other_addons(odoo)
     modules = other_addons.MODULES
-    server.ensure_database(DATABASE, [paths.ADDON_NAME], core=modules, fresh=True)
+    server.ensure_database(DATABASE, NAMES, core=modules, fresh=True)
     yield server
     server.drop_database(DATABASE)
 
 
 def test_taken_over_assignments_outlive_the_other_addons(beside: OdooServer) -> None:
-    assert take_step(beside, DATABASE, "take_over") == ["ready", "ready"]
+    assert beside.call(DATABASE, lifecycle_steps.take_over) == ["ready", "ready"]
     assigned = beside.databases.query(ASSIGNED, DATABASE)
     relay, static = [row for row in assigned if row[0] in ("Relay", "Static")]
     assert relay[4] and relay[4] == relay[5]
-    assert static[1:4] == ["static@x.example", "x.example", "filter"]
+    assert static[1:4] == ("static@x.example", "x.example", "filter")
     beside.uninstall(DATABASE, other_addons.MODULES)
     columns = (
         "SELECT column_name FROM information_schema.columns "
         "WHERE table_name = 'ir_mail_server' "
-        f"AND column_name IN ({literal('company_id')}, {literal('smtp_from')})"
+        "AND column_name IN ('company_id', 'smtp_from')"
     )
     assert not beside.databases.query(columns, DATABASE), "they are gone"
     assert beside.databases.query(ASSIGNED, DATABASE) == assigned

@@ -1,10 +1,13 @@
-"""The translations: whole in every language, and kept when the template changes."""
+"""The translations are whole in every language."""
 
 import polib
 import pytest
 
 from workbench import translations
-from workbench.translations import LANGUAGES, TEMPLATE
+from workbench.addons import ADDONS, Addon
+from workbench.translations import LANGUAGES, template_of
+
+TRANSLATED = [addon for addon in ADDONS if template_of(addon).is_file()]
 
 
 def catalogue(**sentences: str) -> polib.POFile:
@@ -15,50 +18,14 @@ def catalogue(**sentences: str) -> polib.POFile:
     return made
 
 
-def sentences(translated: polib.POFile) -> dict[str, str]:
-    """The translations by sentence."""
-    return {entry.msgid: entry.msgstr for entry in translated}
-
-
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_language_is_whole(language: str) -> None:
-    path = TEMPLATE.parent / f"{language}.po"
-    assert path.is_file(), (
-        f"the language {language} is missing: make its file by workbench/launch "
-        "translations, then translate it"
-    )
-    template = polib.pofile(str(TEMPLATE))
+@pytest.mark.parametrize("addon", TRANSLATED, ids=lambda addon: addon.name)
+def test_language_is_whole(addon: Addon, language: str) -> None:
+    path = template_of(addon).with_name(f"{language}.po")
+    assert path.is_file(), f"make {path} by workbench/launch translations"
+    template = polib.pofile(str(template_of(addon)))
     faults = translations.faults(polib.pofile(str(path)), template)
     assert not faults, "\n".join([f"{len(faults)} faults in {path.name}:", *faults])
-
-
-def test_merge_keeps_the_order_of_the_template_and_what_is_translated() -> None:
-    merged = translations.merge(
-        catalogue(Server="Servidor", Company="Empresa"),
-        catalogue(Company="", Another="", Server=""),
-    )
-    expected = {"Company": "Empresa", "Another": "", "Server": "Servidor"}
-    assert list(sentences(merged).items()) == list(expected.items())
-    assert not merged.fuzzy_entries()
-
-
-def test_merge_marks_a_sentence_that_changed_and_drops_one_that_is_gone() -> None:
-    merged = translations.merge(
-        catalogue(Choose_a_server="Serverwahl", Entirely_different="Weg"),
-        catalogue(Choose_another_server=""),
-    )
-    assert sentences(merged) == {"Choose another server": "Serverwahl"}
-    (entry,) = merged.fuzzy_entries()
-    assert entry.previous_msgid == "Choose a server"
-
-
-def test_merged_twice_is_merged_once() -> None:
-    template = catalogue(Choose_another_server="", Added="")
-    once = translations.merge(catalogue(Choose_a_server="Serverwahl"), template)
-    first = translations.text(once)
-    again = translations.merge(polib.pofile(first), template)
-    kept = [(e.msgid, e.msgstr, e.fuzzy) for e in polib.pofile(first)]
-    assert [(e.msgid, e.msgstr, e.fuzzy) for e in again] == kept
 
 
 def test_whole_language_has_no_faults() -> None:

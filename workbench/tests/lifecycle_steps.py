@@ -1,47 +1,16 @@
 """A database full of mail servers, users and queued mail, as Odoo itself sees it.
 
-Run as ``python -m workbench.lifecycle_worker CONFIG DATABASE STEP [ARGUMENT ...]`` it
-takes one step in a process of its own and prints what it returns as one line of JSON.
-``assign`` and ``take_over`` need the addon; the others work without it and with it.
+Each step is called by ``OdooServer.call``, in a process of Odoo's. ``assign`` and
+``take_over`` need the routing addon; the others work without it and with it.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from typing import Any
 
-from . import paths
-from .odoo_server import OdooServer
-from .steps import StepFailed, step
-
-MODULE = "workbench.lifecycle_worker"
 COMPANIES, SERVERS, USERS, MAILS = 10, 300, 300, 300
 #: One server of so many is a user's personal one, one of so many is archived.
 PERSONAL, ARCHIVED = 30, 25
-
-
-def take_step(odoo: OdooServer, database: str, name: str, *arguments: object) -> Any:
-    """Take a step on a database; return its answer.
-
-    :raise StepFailed: Odoo refused something
-    """
-    title = f"Step {name} on database {database}"
-    config = odoo.write_config(database)
-    command = [odoo.python, "-m", MODULE, config, database, name, *arguments]
-    with step(title):
-        result = subprocess.run(
-            [str(part) for part in command],
-            cwd=paths.REPO,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if result.returncode:
-        what = "\n".join(result.stderr.splitlines()[-15:])
-        raise StepFailed(title, what, "Correct what it names, then start again.")
-    return json.loads(result.stdout.splitlines()[-1])
 
 
 def login_of(number: int) -> str:
@@ -60,17 +29,14 @@ def accounts() -> dict[str, str]:
     return {login: f"secret of {login}" for login in logins}
 
 
-# What follows runs in the process that knows Odoo.
-
-
-def populate(env: Any, port: str) -> int:
+def populate(env: Any, port: int) -> int:
     """Fill a database without the addon; return how many mails are in its queue.
 
     :param port: of the SMTP server behind all ``ir.mail_server`` records
     """
     companies = _create_companies(env)
     users = _create_users(env, companies)
-    servers = _create_servers(env, users, int(port))
+    servers = _create_servers(env, users, port)
     env["ir.config_parameter"].set_param("mail.default.from_filter", "d1.example")
     return len(_create_mails(env, users, servers, companies))
 
@@ -236,33 +202,13 @@ def take_over(env: Any) -> list[str]:
     return states
 
 
-def send(env: Any, count: str) -> list[str]:
+def send(env: Any, count: int) -> list[str]:
     """Send so many mails of the queue; return the subjects of those that failed."""
-    mails = _queue(env)[: int(count)]
+    mails = _queue(env)[:count]
     mails.auto_delete = False
     mails.send(auto_commit=True)
-    return mails.filtered(lambda mail: mail.state != "sent").mapped("subject")
+    return list(mails.filtered(lambda mail: mail.state != "sent").mapped("subject"))
 
 
 def _queue(env: Any) -> Any:
     return env["mail.mail"].search([("state", "=", "outgoing")], order="id")
-
-
-_FUNCTIONS = (populate, routes, assign, take_over, send)
-STEPS = {function.__name__: function for function in _FUNCTIONS}
-
-
-def main(config: str, database: str, name: str, *arguments: str) -> None:
-    """Take a step as the superuser, who runs the mail queue; commit and print."""
-    from odoo import SUPERUSER_ID, api, tools
-    from odoo.modules.registry import Registry
-
-    tools.config.parse_config(["-c", config, "-d", database])
-    with Registry(database).cursor() as cursor:
-        env = api.Environment(cursor, SUPERUSER_ID, {})
-        answer = STEPS[name](env, *arguments)
-    print(json.dumps(answer))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
