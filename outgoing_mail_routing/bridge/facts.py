@@ -168,7 +168,7 @@ class Facts:
         named = self.users_by_email([email_from]).get(email, user.browse())
         named |= self.users_by_sender_address([email_from], directory).get(email, named)
         return Request(
-            collected=bool(self.collected_among([email_from])),
+            received=bool(self.received_among([email_from])),
             sender=self.person(sender),
             colleagues=tuple(map(self.person, sender and named - sender)),
             company=self.company(company),
@@ -218,7 +218,7 @@ class Facts:
             for email, ids in ids_by_address.items()
         }
 
-    def collected_among(self, emails):
+    def received_among(self, emails):
         """Those of some addresses that Odoo itself receives, in two statements.
 
         :param emails: From headers or addresses
@@ -230,8 +230,8 @@ class Facts:
         domains = self.env["mail.alias.domain"].sudo().search([])
         aliases = self.env["mail.alias"].sudo()
         aliases = aliases.search([("alias_full_name", "in", list(normalized))])
-        collected = (
+        received = (
             *domains.mapped("catchall_email"),
             *aliases.mapped("alias_full_name"),
         )
-        return normalized.intersection(collected)
+        return normalized.intersection(received)

@@ -148,7 +148,7 @@ class MailRoutingOverview(models.AbstractModel):
             each is shown once, where its server comes first.
         """
         listed = self._get_users(preview.directory)
-        mails_of, answers = listed._foresee_own_mails()
+        mails_of, answers = listed._preview_own_mails()
         users_of = listed.grouped("company_id")
         counts = self._count_users()
         in_order = list(self._in_order_of_branches())
@@ -193,15 +193,17 @@ class MailRoutingOverview(models.AbstractModel):
         :param CompanyFacts facts: of all companies
         """
         itself, directory = Facts(self.env).company(company), preview.directory
-        holder = directory.holder(itself)
-        profiles = directory.of_company(holder.id) if holder else []
+        inherits_from = directory.inherits_from(itself)
+        profiles = directory.of_company(inherits_from.id) if inherits_from else []
         said = company._describe_outgoing_mail(preview, facts)
         warnings = (said["mail_routing_warning"] or "").splitlines()
         return {
             "id": company.id,
             "name": company.name,
             "parent": company.parent_id.name,
-            "inherited_from": holder.name if holder and holder is not itself else False,
+            "inherited_from": inherits_from.name
+            if inherits_from and inherits_from is not itself
+            else False,
             "server_ids": [profile.id for profile in profiles],
             "summary": (said["outgoing_mail_summary"] or "").splitlines(),
             "gaps": [
@@ -240,7 +242,7 @@ class MailRoutingOverview(models.AbstractModel):
         users = users.search(domain & self._internal_users(), limit=_FOUND_USERS + 1)
         found = users[:_FOUND_USERS]
         Facts(found.env).fetch(found)
-        mails_of, answers = found._foresee_own_mails()
+        mails_of, answers = found._preview_own_mails()
         return {
             "users": [
                 self._get_found_user(user, *mails_of.get(user, ((), ())), answers)
@@ -287,7 +289,7 @@ class MailRoutingOverview(models.AbstractModel):
     def _get_user(self, user, mails, untold, answers, directory, gaps):
         """A user with their own servers, and what their form says of them.
 
-        :param mails: the user's own, ``ForeseenMail`` of each company
+        :param mails: the user's own, ``PreviewMail`` of each company
         :param untold: what cannot be told of them instead
         :param Answers answers: to all these mails
         """

@@ -383,7 +383,7 @@ class TestBadTexts(BadTextCase):
             for error in (AccessError("no"), MemoryError()):
                 with self.subTest(page.__name__, error=error):
                     self.env.invalidate_all()
-                    failing = patch.object(Preview, "foresee", side_effect=error)
+                    failing = patch.object(Preview, "get_mail", side_effect=error)
                     with failing, self.assertRaises(type(error)):
                         page()
 
