@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import statistics
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from workbench import paths
 from workbench.addons import NAMES as ADDONS
 from workbench.odoo_server import OdooServer
 from workbench.postgres import literal
-from workbench.steps import StepFailed, step, tail
+from workbench.steps import step
 
 from .figures import NO_TARGET, Result, duration, ratios
 from .large_sizes import COMPANIES, IMPORTED, QUEUE, SERVERS, USERS
@@ -160,38 +159,30 @@ def _measure_queue(bench: Bench, sides: Sequence[Side]) -> Iterator[Result]:
 
 def _measure_update(bench: Bench) -> Result:
     """Update the module; how long nobody else could read the servers meanwhile."""
+    core = _locked_by_update(bench.odoo, bench.core, ["mail"])
+    addon = _locked_by_update(bench.odoo, bench.addon, ADDONS)
     title = "Update of the module, servers locked"
-    with step(title):
-        core = _locked_by_update(bench.odoo, bench.core, "mail")
-        addon = _locked_by_update(bench.odoo, bench.addon, ",".join(ADDONS))
     result = Result(title, duration(core), duration(addon), NO_TARGET)
     return result.judged(addon <= core + POLL, "as core")
 
 
-def _locked_by_update(odoo: OdooServer, database: str, module: str) -> float:
-    """Update a module; return for how many seconds the servers' table was locked.
+def _locked_by_update(odoo: OdooServer, database: str, modules: Sequence[str]) -> float:
+    """Update modules; return for how many seconds the servers' table was locked.
 
     :raise StepFailed: the update failed
     """
-    log = paths.LOGS / f"benchmark-update-{database}.log"
-    command = odoo.command(
-        database, "-u", module, "--stop-after-init", "--no-http", "--max-cron-threads=0"
-    )
     locked = (
         "SELECT 1 FROM pg_locks JOIN pg_database AS base ON base.oid = database"
         f" WHERE datname = {literal(database)} AND granted"
         " AND relation = 'ir_mail_server'::regclass AND mode = 'AccessExclusiveLock'"
     )
     seconds, before = 0.0, time.monotonic()
-    with open(log, "wb") as output:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-        )
-        while process.poll() is None:
+    with ThreadPoolExecutor(1) as pool:
+        update = pool.submit(odoo.upgrade, database, modules)
+        while not update.done():
             time.sleep(POLL)
             found, now = bool(odoo.databases.query(locked, database)), time.monotonic()
             seconds += now - before if found else 0.0
             before = now
-    if process.returncode:
-        raise StepFailed("Update the module", tail(log), "See its log.")
+        update.result()
     return seconds
