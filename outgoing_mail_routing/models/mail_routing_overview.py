@@ -48,7 +48,9 @@ class MailRoutingOverview(models.AbstractModel):
         companies = overview._get_companies(Preview(overview.env, directory), issues)
         # what is left was taken by no company or user
         others = servers.filtered(lambda server: server.active and server.id in issues)
-        others = [self._get_other_server(server, issues[server.id]) for server in others]
+        others = [
+            self._get_other_server(server, issues[server.id]) for server in others
+        ]
         cards = [*companies, *others, *(u for c in companies for u in c["users"])]
         return {
             "configured": True,

@@ -73,7 +73,7 @@ class OverviewCase(BranchCase):
 
 @tagged("post_install", "-at_install")
 class TestIssues(OverviewCase):
-    """Each issue is there once, as its form says it, and leads to where it is mended."""
+    """Each issue is there once, as its form says it, and leads to its mending."""
 
     def _assign_barred_server(self):
         """As an import by SQL leaves it; the forms refuse it."""
@@ -414,11 +414,11 @@ class TestOverview(OverviewCase):
         many, data = statements()
         self.assertEqual(many, few)
         issues = [
-            issue["message"] for company in data["companies"] for issue in company["issues"]
+            issue["message"]
+            for company in data["companies"]
+            for issue in company["issues"]
         ]
-        taken = [
-            issue for issue in issues if "mail of this company is taken for theirs" in issue
-        ]
+        taken = [text for text in issues if "company is taken for theirs" in text]
         self.assertEqual(len(taken), 42)
 
     def _create_companies_with_servers(self, number):

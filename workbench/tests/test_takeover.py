@@ -30,7 +30,9 @@ def compatible(odoo: OdooServer) -> Iterator[OdooServer]:
     server.drop_database(DATABASE)
 
 
-def test_taken_over_assignments_outlive_the_other_addons(compatible: OdooServer) -> None:
+def test_taken_over_assignments_outlive_the_other_addons(
+    compatible: OdooServer,
+) -> None:
     assert compatible.call(DATABASE, lifecycle_steps.take_over) == ["ready", "ready"]
     assigned = compatible.databases.query(ASSIGNED, DATABASE)
     relay, static = [row for row in assigned if row[0] in ("Relay", "Static")]
