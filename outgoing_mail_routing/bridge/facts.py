@@ -3,6 +3,7 @@
 from collections import defaultdict
 
 from odoo import SUPERUSER_ID
+from odoo.tools import SQL
 
 from ..routing import Company, Person, Request, spellings
 from .addresses import email_of, name_of
@@ -219,19 +220,23 @@ class Facts:
         }
 
     def received_among(self, emails):
-        """Those of some addresses that Odoo itself receives, in two statements.
+        """Those of some addresses that Odoo itself receives, in one statement.
 
         :param emails: From headers or addresses
         :return: the normalised addresses that are a catchall or an alias
         """
-        normalized = {email_of(email) for email in emails} - {""}
+        normalized = tuple({email_of(email) for email in emails} - {""})
         if not normalized:
-            return normalized
-        domains = self.env["mail.alias.domain"].sudo().search([])
-        aliases = self.env["mail.alias"].sudo()
-        aliases = aliases.search([("alias_full_name", "in", list(normalized))])
-        received = (
-            *domains.mapped("catchall_email"),
-            *aliases.mapped("alias_full_name"),
+            return set()
+        self.env["mail.alias"].flush_model(["alias_full_name"])
+        self.env["mail.alias.domain"].flush_model(["catchall_alias", "name"])
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT alias_full_name FROM mail_alias WHERE alias_full_name IN %s"
+                " UNION SELECT concat(catchall_alias, '@', name)"
+                " FROM mail_alias_domain WHERE concat(catchall_alias, '@', name) IN %s",
+                normalized,
+                normalized,
+            )
         )
-        return normalized.intersection(received)
+        return {email for (email,) in rows}
