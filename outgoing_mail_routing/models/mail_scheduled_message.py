@@ -76,7 +76,7 @@ class MailScheduledMessage(models.Model):
                 continue  # it is gone, or somebody has it in hand
             origin = scheduled._get_origin()
             # core replaces the context where it posts, and rolls back before it tells
-            scheduled = origin.on(scheduled)  # noqa: PLW2901
+            scheduled = origin.on(scheduled)
             with origin.during(self.env):
                 super(MailScheduledMessage, scheduled)._post_message(raise_exception)
             if not modules.module.current_test:

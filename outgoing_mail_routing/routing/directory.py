@@ -147,8 +147,11 @@ class Directory:
             self._users_by_sender[sender].update(profile.user_ids)
         for company_id in profile.default_company_ids:
             self._of_company[company_id].append(profile)
-        if not profile.active:
-            return
+        if profile.active:
+            self._file_for_all(rank, profile)
+
+    def _file_for_all(self, rank: int, profile: ServerProfile) -> None:
+        """Put an active profile under its FROM filter, and among the fallbacks."""
         closed = profile.closed_to_others
         by_filter = self._closed_by_filter if closed else self._by_filter
         for part in {*profile.from_filter.addresses, *profile.from_filter.domains}:

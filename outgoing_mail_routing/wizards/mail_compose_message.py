@@ -234,7 +234,7 @@ class MailComposeMessage(models.TransientModel):
         self._check_sender_choice()
         mails, messages = self.env["mail.mail"].sudo(), self.env["mail.message"]
         for composer in self:
-            composer = composer._make_from_template()  # noqa: PLW2901
+            composer = composer._make_from_template()
             sent = super(MailComposeMessage, composer)._action_send_mail(
                 auto_commit=auto_commit
             )
@@ -246,7 +246,7 @@ class MailComposeMessage(models.TransientModel):
         self._check_sender_choice()
         scheduled = self.env["mail.scheduled.message"]
         for composer in self:
-            composer = composer._make_from_template()  # noqa: PLW2901
+            composer = composer._make_from_template()
             scheduled += super(MailComposeMessage, composer)._action_schedule_message()
         return scheduled
 
