@@ -163,8 +163,7 @@ def _running(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run tests on one database in a process, which is ended at the end."""
     side.report.unlink(missing_ok=True)
-    plugins = ["-p", "workbench.pytest_core", "-p", "no:cacheprovider"]
-    plugins += odoo_plugin(odoo, side.database)
+    plugins = ["-p", "workbench.pytest_core", *odoo_plugin(odoo, side.database)]
     command = pytest_command(side.report, *plugins, *tests)
     with open(side.log, "ab") as log:
         process = subprocess.Popen(

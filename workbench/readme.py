@@ -25,7 +25,7 @@ FRAGMENTS = {
     "WHY": "How to see why",
     "SOURCES": "Sources of mail",
     "MIGRATION": "Moving over from other addons",
-    "BESIDE": "Beside other addons",
+    "COMPATIBILITY": "Compatibility with other addons",
     "ROADMAP": "Limits",
     "FAQ": "Questions",
     "CONTRIBUTORS": "Contributors",

@@ -43,9 +43,9 @@ CORE_MODULES = (
 )
 #: What is installed for an addon's tests that need other addons, by their folder; the
 #: inner folders come first.
-BESIDE = {
-    Path("beside", "environment"): other_addons.ENVIRONMENT_MODULES,
-    Path("beside"): ("google_gmail", "microsoft_outlook", *other_addons.MODULES),
+COMPATIBILITY = {
+    Path("compatibility", "environment"): other_addons.ENVIRONMENT_MODULES,
+    Path("compatibility"): ("google_gmail", "microsoft_outlook", *other_addons.MODULES),
 }
 #: An addon's tests that show in a minute whether mail still goes where it should.
 SMOKE = ("test_core_names", "test_directory", "test_routes", "test_headers")
@@ -226,7 +226,7 @@ def _run_all(odoo: OdooServer, options: argparse.Namespace, suite: Suite) -> Non
     suite.run("workbench", suite.chosen(WORKBENCH, PLAYWRIGHT), *_WITHOUT_ODOO)
     for addon in ADDONS:
         tests = addon.folder / "tests"
-        if chosen := suite.chosen(tests, tests / "beside"):
+        if chosen := suite.chosen(tests, tests / "compatibility"):
             database = ensure_database(odoo, addon, fresh=options.fresh)
             suite.run(addon.name, chosen, *odoo_plugin(odoo, database))
     if not (options.more or options.no_core):
@@ -234,27 +234,27 @@ def _run_all(odoo: OdooServer, options: argparse.Namespace, suite: Suite) -> Non
         core = ["-p", "workbench.pytest_core", *odoo_plugin(odoo, database)]
         suite.run("odoo", core_tests(odoo), *core)
     for addon in ADDONS:
-        _run_beside(odoo, options, suite, addon)
+        _run_with_others(odoo, options, suite, addon)
 
 
 _WITHOUT_ODOO = ("-p", "no:odoo", "--doctest-modules")
 
 
-def _run_beside(
+def _run_with_others(
     odoo: OdooServer, options: argparse.Namespace, suite: Suite, addon: Addon
 ) -> None:
     """Run an addon's tests that need other addons, in databases that have them."""
     apart: list[Path] = []
-    for place, core in BESIDE.items():
+    for place, core in COMPATIBILITY.items():
         folder = addon.folder / "tests" / place
         if chosen := suite.chosen(folder, *apart):
-            beside = other_addons.server_with_other_addons(odoo)
+            others = other_addons.server_with_other_addons(odoo)
             database = f"test_{place.name}_{addon.name}"
-            beside.ensure_database(
+            others.ensure_database(
                 database, up_to(addon), core=core, fresh=options.fresh
             )
             suite.run(
-                f"{addon.name}-{place.name}", chosen, *odoo_plugin(beside, database)
+                f"{addon.name}-{place.name}", chosen, *odoo_plugin(others, database)
             )
         apart.append(folder)
 

@@ -29,7 +29,7 @@ class Answers:
         self._collectors = env["fetchmail.server"].sudo()._find_collectors()
         self.brought_back = emails.intersection(self._collectors)
         if self._arrives_otherwise():
-            self.brought_back |= Facts(env).collected_among(emails)
+            self.brought_back |= Facts(env).received_among(emails)
 
     def _arrives_otherwise(self):
         """Whether mail to Odoo's own addresses arrives, and not only replies."""
@@ -44,14 +44,14 @@ class Answers:
     def come_back(self, mail):
         """Whether answers to a mail reach Odoo.
 
-        :param ForeseenMail mail: one of those whose ``reply_email`` was asked for
+        :param PreviewMail mail: one of those whose ``reply_email`` was asked for
         """
         return mail.reply_email in self.brought_back
 
     def get_collector_name(self, mail):
         """The name of the incoming server that collects answers, ``""`` for none.
 
-        :param ForeseenMail mail: likewise
+        :param PreviewMail mail: likewise
         """
         collector = self._collectors.get(mail.reply_email)
         if not collector:

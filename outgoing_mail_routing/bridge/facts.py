@@ -3,6 +3,7 @@
 from collections import defaultdict
 
 from odoo import SUPERUSER_ID
+from odoo.tools import SQL
 
 from ..routing import Company, Person, Request, spellings
 from .addresses import email_of, name_of
@@ -168,7 +169,7 @@ class Facts:
         named = self.users_by_email([email_from]).get(email, user.browse())
         named |= self.users_by_sender_address([email_from], directory).get(email, named)
         return Request(
-            collected=bool(self.collected_among([email_from])),
+            received=bool(self.received_among([email_from])),
             sender=self.person(sender),
             colleagues=tuple(map(self.person, sender and named - sender)),
             company=self.company(company),
@@ -218,20 +219,24 @@ class Facts:
             for email, ids in ids_by_address.items()
         }
 
-    def collected_among(self, emails):
-        """Those of some addresses that Odoo itself receives, in two statements.
+    def received_among(self, emails):
+        """Those of some addresses that Odoo itself receives, in one statement.
 
         :param emails: From headers or addresses
         :return: the normalised addresses that are a catchall or an alias
         """
-        normalized = {email_of(email) for email in emails} - {""}
+        normalized = tuple({email_of(email) for email in emails} - {""})
         if not normalized:
-            return normalized
-        domains = self.env["mail.alias.domain"].sudo().search([])
-        aliases = self.env["mail.alias"].sudo()
-        aliases = aliases.search([("alias_full_name", "in", list(normalized))])
-        collected = (
-            *domains.mapped("catchall_email"),
-            *aliases.mapped("alias_full_name"),
+            return set()
+        self.env["mail.alias"].flush_model(["alias_full_name"])
+        self.env["mail.alias.domain"].flush_model(["catchall_alias", "name"])
+        rows = self.env.execute_query(
+            SQL(
+                "SELECT alias_full_name FROM mail_alias WHERE alias_full_name IN %s"
+                " UNION SELECT concat(catchall_alias, '@', name)"
+                " FROM mail_alias_domain WHERE concat(catchall_alias, '@', name) IN %s",
+                normalized,
+                normalized,
+            )
         )
-        return normalized.intersection(collected)
+        return {email for (email,) in rows}

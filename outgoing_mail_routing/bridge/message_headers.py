@@ -118,7 +118,7 @@ class MessageHeaders:
         threads = self.env["mail.thread"].with_user(SUPERUSER_ID)
         return email_of(threads._notify_get_reply_to(default="")[False])
 
-    def foresee(self, routed):
+    def get_preview(self, routed):
         """The headers that a mail about no record leaves with on a route.
 
         :param RoutedFrom routed: the route

@@ -15,7 +15,7 @@ from .telling import tell_of
 
 
 @dataclass(frozen=True)
-class ForeseenMail:
+class PreviewMail:
     """A mail that would be sent now, about no record, and the route it would take.
 
     ``sender`` is the user who writes it, empty for mail of nobody in particular;
@@ -46,7 +46,7 @@ class ForeseenMail:
     @cached_property
     def headers(self):
         """The ``MailHeaders`` it leaves with."""
-        return self.message_headers.foresee(self.routed)
+        return self.message_headers.get_preview(self.routed)
 
     @cached_property
     def reply_email(self):
@@ -69,14 +69,14 @@ class ForeseenMail:
 
 
 class Preview:
-    """Foresees any number of mails over one directory.
+    """Previews any number of mails over one directory.
 
     Made for one answer and thrown away: it reads each fact once. What is to be asked
     of many is told it before (:meth:`learn`), and read in a few statements.
     """
 
     def __init__(self, env, directory=None):
-        """Foresee what the records of an environment would send.
+        """Preview what the records of an environment would send.
 
         :param env: mostly in sudo; who asks has to be allowed to see the answer
         :param routing.Directory directory: with what a form edits; by default that of
@@ -86,7 +86,7 @@ class Preview:
         self.directory = directory or DirectorySource(env).get()
         self._facts = Facts(env)
         self._known = set()
-        self._collected = set()
+        self._received = set()
         self._users_by_address = ({}, {})
         self._defaults = {}
         self._headers = {}
@@ -101,7 +101,7 @@ class Preview:
         if not emails or not self.directory.configured:
             return
         self._known |= emails
-        self._collected |= self._facts.collected_among(emails)
+        self._received |= self._facts.received_among(emails)
         if self.directory.assigned_to_users:
             by_email, by_sender = self._users_by_address
             by_email.update(self._facts.users_by_email(emails))
@@ -109,64 +109,64 @@ class Preview:
                 self._facts.users_by_sender_address(emails, self.directory)
             )
 
-    def foresee(self, email_from, company, sender=None, forced_id=0):
+    def get_mail(self, email_from, company, sender=None, forced_id=0):
         """The mail that a company, or a user in it, would write now.
 
         :param str email_from: the From header
         :param res.company company: as it stands on a form, maybe not saved yet
         :param res.users sender: likewise; without one the mail is nobody's
         :param int forced_id: the server that is set on the mail by hand
-        :rtype: ForeseenMail
+        :rtype: PreviewMail
         """
         sender = self.env["res.users"] if sender is None else sender
         return self._decide(
             sender, company, self._get_request(email_from, company, sender, forced_id)
         )
 
-    def foresee_own(self, user, forced_id=0):
+    def get_own_mail(self, user, forced_id=0):
         """The mail that a user would write now in their own company.
 
         :param res.users user: a single one
-        :rtype: ForeseenMail
+        :rtype: PreviewMail
         """
         email_from = user.partner_id.email_formatted
-        return self.foresee(email_from, user.company_id, user, forced_id)
+        return self.get_mail(email_from, user.company_id, user, forced_id)
 
-    def foresee_own_of_each(self, users):
+    def get_own_mails(self, users):
         """The mail that each of some users would write now in their own company.
 
         For any number of users: no statement is made for each of them.
 
-        :return: list of ``ForeseenMail`` or ``Untold``, in the order of the users
+        :return: list of ``PreviewMail`` or ``Untold``, in the order of the users
         """
         self._facts.fetch(users)
         self.learn(users.partner_id.mapped("email_normalized"))
-        return [tell_of(user, self.foresee_own) for user in users]
+        return [tell_of(user, self.get_own_mail) for user in users]
 
-    def foresee_of_reader(self, email_from, company, forced_id=0):
+    def get_readers_mail(self, email_from, company, forced_id=0):
         """The mail that who asks would write now: nobody's where they may not send.
 
-        Takes the arguments of :meth:`foresee`, but for the sender.
+        Takes the arguments of :meth:`get_mail`, but for the sender.
         """
         user = self.env.user
         sender = user if may_be_sender(user) else user.browse()
-        return self.foresee(email_from, company, sender, forced_id)
+        return self.get_mail(email_from, company, sender, forced_id)
 
     def again(self, mail, **facts):
-        """A foreseen mail over the servers of this preview, with other facts.
+        """A previewed mail over the servers of this preview, with other facts.
 
-        :param ForeseenMail mail: as another preview has foreseen it
+        :param PreviewMail mail: of another preview
         :param facts: of its ``routing.Request``
-        :rtype: ForeseenMail
+        :rtype: PreviewMail
         """
         return self._decide(mail.sender, mail.company, replace(mail.request, **facts))
 
     def _decide(self, sender, company, request):
         routed = self.env["mail.routing"]._decide(request, self.directory)
-        return ForeseenMail(sender, company, routed, self._get_headers(company))
+        return PreviewMail(sender, company, routed, self._get_headers(company))
 
     def _get_request(self, email_from, company, sender, forced_id):
-        """The request of a mail; takes the arguments of :meth:`foresee`."""
+        """The request of a mail; takes the arguments of :meth:`get_mail`."""
         self.learn([email_from])
         personal_id = 0
         if sender:
@@ -178,7 +178,7 @@ class Preview:
             colleagues=self._get_colleagues(email_from, sender),
             personal_id=personal_id,
             forced_id=forced_id or 0,
-            collected=email_of(email_from) in self._collected,
+            received=email_of(email_from) in self._received,
             **self._facts.core_facts(email_from, self._get_defaults(company)),
         )
 

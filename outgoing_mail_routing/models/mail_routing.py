@@ -16,7 +16,7 @@ class MailRouting(models.AbstractModel):
     """The door to the decision, and what other addons may override of it.
 
     Whatever asks where mail goes comes through here: what sends it, what explains it,
-    and what foresees it (``bridge/preview.py``).
+    and what previews it (``bridge/preview.py``).
     """
 
     _name = "mail.routing"

@@ -16,7 +16,7 @@ class MailRoutingOverview(models.AbstractModel):
     """Which servers companies and users have, and what is missing, for one page.
 
     What is wrong is said by the forms of companies, users and servers: this model asks
-    them, and adds where each gap is mended.
+    them, and adds where each issue is mended.
     """
 
     _name = "mail.routing.overview"
@@ -31,7 +31,7 @@ class MailRoutingOverview(models.AbstractModel):
 
         :return: ``configured``, which is false as long as nothing was set by which
             mail would leave in another way than Odoo itself sends it. Then no more,
-            else ``gap_count``, ``servers`` by id as :meth:`_get_server` gives them,
+            else ``issue_count``, ``servers`` by id as :meth:`_get_server` gives them,
             ``companies`` as :meth:`_get_company` does, and ``others``, the servers
             that are nobody's of these, as :meth:`_get_other_server` does
         :raise AccessError: for anybody but administrators
@@ -43,16 +43,18 @@ class MailRoutingOverview(models.AbstractModel):
         overview = self.sudo()
         servers = overview._get_servers()
         facts = servers._get_warning_facts()
-        gaps = {s.id: overview._get_server_gaps(s, facts) for s in servers}
-        rows = [self._get_server(server, gaps[server.id]) for server in servers]
-        companies = overview._get_companies(Preview(overview.env, directory), gaps)
+        issues = {s.id: overview._get_server_issues(s, facts) for s in servers}
+        rows = [self._get_server(server, issues[server.id]) for server in servers]
+        companies = overview._get_companies(Preview(overview.env, directory), issues)
         # what is left was taken by no company or user
-        others = servers.filtered(lambda server: server.active and server.id in gaps)
-        others = [self._get_other_server(server, gaps[server.id]) for server in others]
+        others = servers.filtered(lambda server: server.active and server.id in issues)
+        others = [
+            self._get_other_server(server, issues[server.id]) for server in others
+        ]
         cards = [*companies, *others, *(u for c in companies for u in c["users"])]
         return {
             "configured": True,
-            "gap_count": sum(len(card["gaps"]) for card in cards),
+            "issue_count": sum(len(card["issues"]) for card in cards),
             "servers": {row["id"]: row for row in rows},
             "companies": companies,
             "others": others,
@@ -72,7 +74,7 @@ class MailRoutingOverview(models.AbstractModel):
         return servers
 
     @api.model
-    def _get_server(self, server, gaps):
+    def _get_server(self, server, issues):
         """A server as it is named on the page."""
         return {
             "id": server.id,
@@ -80,11 +82,11 @@ class MailRoutingOverview(models.AbstractModel):
             "active": server.active,
             "out_of_service": server.out_of_service,
             "personal": bool(server.owner_user_id),
-            "has_gaps": bool(gaps),
+            "has_issues": bool(issues),
         }
 
     @api.model
-    def _get_server_gaps(self, server, facts):
+    def _get_server_issues(self, server, facts):
         """What the form of a server warns of; nothing of an archived one.
 
         Whoever needs a server that is archived says so.
@@ -95,7 +97,7 @@ class MailRoutingOverview(models.AbstractModel):
             return []
         of_collector = server._get_collector_warnings()
         return [
-            self._get_gap(
+            self._get_issue(
                 server.fetchmail_server_id if message in of_collector else server,
                 message,
                 subject=server.name,
@@ -104,7 +106,7 @@ class MailRoutingOverview(models.AbstractModel):
         ]
 
     @api.model
-    def _get_other_server(self, server, gaps):
+    def _get_other_server(self, server, issues):
         """A server that is no company's and no listed user's, and for whom it is."""
         note = False
         if server.owner_user_id:
@@ -120,10 +122,10 @@ class MailRoutingOverview(models.AbstractModel):
                     "Assigned to nobody: a fallback for %(companies)s.",
                     companies=", ".join(server.company_ids.mapped("name")),
                 )
-        return {"server_ids": server.ids, "note": note, "gaps": gaps}
+        return {"server_ids": server.ids, "note": note, "issues": issues}
 
     @api.model
-    def _get_gap(self, record, message, subject=False):
+    def _get_issue(self, record, message, subject=False):
         """One thing that is wrong, and the record on whose form it is mended.
 
         :param str subject: the server it is about, where it is shown on another card
@@ -140,15 +142,15 @@ class MailRoutingOverview(models.AbstractModel):
     # ------------------------------------------------------------------
 
     @api.model
-    def _get_companies(self, preview, gaps):
+    def _get_companies(self, preview, issues):
         """All companies, each branch below its parent, with their users.
 
         :param Preview preview: over all servers
-        :param dict gaps: those of servers by id. What is shown is taken out, so that
+        :param dict issues: those of servers by id. What is shown is taken out, so that
             each is shown once, where its server comes first.
         """
         listed = self._get_users(preview.directory)
-        mails_of, answers = listed._foresee_own_mails()
+        mails_of, answers = listed._preview_own_mails()
         users_of = listed.grouped("company_id")
         counts = self._count_users()
         in_order = list(self._in_order_of_branches())
@@ -156,7 +158,7 @@ class MailRoutingOverview(models.AbstractModel):
         preview.learn(facts.emails)
         companies = []
         for company, depth in in_order:
-            row = self._get_company(company, preview, gaps, facts)
+            row = self._get_company(company, preview, issues, facts)
             users = users_of.get(company, self.env["res.users"])
             rows = [
                 self._get_user(
@@ -164,12 +166,12 @@ class MailRoutingOverview(models.AbstractModel):
                     *mails_of.get(user, ((), ())),
                     answers,
                     preview.directory,
-                    gaps,
+                    issues,
                 )
                 for user in users
             ]
-            # those with a gap are found first in a list that is cut
-            rows.sort(key=lambda user: not user["gaps"])
+            # those with an issue are found first in a list that is cut
+            rows.sort(key=lambda user: not user["issues"])
             others = self._get_other_users(company, users, counts)
             companies.append({**row, **others, "depth": depth, "users": rows})
         return companies
@@ -187,33 +189,35 @@ class MailRoutingOverview(models.AbstractModel):
             waiting += [(branch, depth + 1) for branch in reversed(branches)]
 
     @api.model
-    def _get_company(self, company, preview, gaps, facts):
+    def _get_company(self, company, preview, issues, facts):
         """A company with its servers, and what its form says of them.
 
         :param CompanyFacts facts: of all companies
         """
         itself, directory = Facts(self.env).company(company), preview.directory
-        holder = directory.holder(itself)
-        profiles = directory.of_company(holder.id) if holder else []
+        inherits_from = directory.inherits_from(itself)
+        profiles = directory.of_company(inherits_from.id) if inherits_from else []
         said = company._describe_outgoing_mail(preview, facts)
         warnings = (said["mail_routing_warning"] or "").splitlines()
         return {
             "id": company.id,
             "name": company.name,
             "parent": company.parent_id.name,
-            "inherited_from": holder.name if holder and holder is not itself else False,
+            "inherited_from": inherits_from.name
+            if inherits_from and inherits_from is not itself
+            else False,
             "server_ids": [profile.id for profile in profiles],
             "summary": (said["outgoing_mail_summary"] or "").splitlines(),
-            "gaps": [
-                *(self._get_gap(company, warning) for warning in warnings),
-                *self._take_gaps(profiles, gaps),
+            "issues": [
+                *(self._get_issue(company, warning) for warning in warnings),
+                *self._take_issues(profiles, issues),
             ],
         }
 
     @api.model
-    def _take_gaps(self, profiles, gaps):
-        """The gaps of servers that were shown nowhere yet."""
-        return [gap for profile in profiles for gap in gaps.pop(profile.id, ())]
+    def _take_issues(self, profiles, issues):
+        """The issues of servers that were shown nowhere yet."""
+        return [issue for profile in profiles for issue in issues.pop(profile.id, ())]
 
     # ------------------------------------------------------------------
     # Users
@@ -240,7 +244,7 @@ class MailRoutingOverview(models.AbstractModel):
         users = users.search(domain & self._internal_users(), limit=_FOUND_USERS + 1)
         found = users[:_FOUND_USERS]
         Facts(found.env).fetch(found)
-        mails_of, answers = found._foresee_own_mails()
+        mails_of, answers = found._preview_own_mails()
         return {
             "users": [
                 self._get_found_user(user, *mails_of.get(user, ((), ())), answers)
@@ -284,10 +288,10 @@ class MailRoutingOverview(models.AbstractModel):
         )
 
     @api.model
-    def _get_user(self, user, mails, untold, answers, directory, gaps):
+    def _get_user(self, user, mails, untold, answers, directory, issues):
         """A user with their own servers, and what their form says of them.
 
-        :param mails: the user's own, ``ForeseenMail`` of each company
+        :param mails: the user's own, ``PreviewMail`` of each company
         :param untold: what cannot be told of them instead
         :param Answers answers: to all these mails
         """
@@ -299,10 +303,10 @@ class MailRoutingOverview(models.AbstractModel):
             "name": user.name,
             "email": user.email,
             "server_ids": [profile.id for profile in profiles],
-            "gaps": [
-                *(self._get_gap(user, warning) for warning in warnings),
+            "issues": [
+                *(self._get_issue(user, warning) for warning in warnings),
                 *self._get_lost_answers(user, mails, answers),
-                *self._take_gaps(profiles, gaps),
+                *self._take_issues(profiles, issues),
             ],
         }
 
@@ -322,7 +326,7 @@ class MailRoutingOverview(models.AbstractModel):
             ):
                 lost.setdefault(mail.reply_email, server or user)
         return [
-            self._get_gap(record, user._warn_of_lost_answers(email))
+            self._get_issue(record, user._warn_of_lost_answers(email))
             for email, record in lost.items()
         ]
 

@@ -56,13 +56,13 @@ class MailTemplate(models.Model):
         self.ensure_one()
         lines = [*self._describe_expression(), *self._warn_of_users_server()]
         email_from, record = self._get_foreseen_from()
-        if not self._may_foresee_server():
+        if not self._may_preview_server():
             email_from = ""
             lines.append(self.env._("Leaves through the mail server that is set here."))
         companies_by_route = defaultdict(list)
         preview = Preview(self.sudo().env) if email_from else None
-        for company in self._get_foreseen_companies(record) if email_from else ():
-            route = self._foresee_route(preview, email_from, company)
+        for company in self._get_previewed_companies(record) if email_from else ():
+            route = self._preview_route(preview, email_from, company)
             companies_by_route[route].append(company.name)
         for (text, _warning), names in companies_by_route.items():
             subject = self._describe_from(email_from, record)
@@ -78,7 +78,7 @@ class MailTemplate(models.Model):
 
         :return: a list of no sentence or one
         """
-        if not self._may_foresee_server():
+        if not self._may_preview_server():
             return []
         server = self.mail_server_id._origin.sudo().with_context(active_test=False)
         users = server.own_user_ids | server.owner_user_id
@@ -144,7 +144,7 @@ class MailTemplate(models.Model):
             return "", None
         return rendered.get(record.id), record
 
-    def _get_foreseen_companies(self, record):
+    def _get_previewed_companies(self, record):
         if record is None:
             return self.env.companies
         return record._mail_get_companies(default=self.env.company)[record.id]
@@ -168,14 +168,14 @@ class MailTemplate(models.Model):
     # Route
     # ------------------------------------------------------------------
 
-    def _foresee_route(self, preview, email_from, company):
+    def _preview_route(self, preview, email_from, company):
         """The route of a mail of this template that the reader sends, as a text.
 
         :param Preview preview: of all companies that are asked
         :return: the text, and whether it is a warning
         """
         server_id = self.mail_server_id._origin.id
-        mail = preview.foresee_of_reader(email_from, company.sudo(), server_id)
+        mail = preview.get_readers_mail(email_from, company.sudo(), server_id)
         routed, profile = mail.routed, mail.decision.profile
         values = {
             "email": email_of(routed),
@@ -200,7 +200,7 @@ class MailTemplate(models.Model):
             return text, False
         return text, True
 
-    def _may_foresee_server(self):
+    def _may_preview_server(self):
         """Whether the reader may know where the server set here leads.
 
         A client can send any id before it is saved, and refused.

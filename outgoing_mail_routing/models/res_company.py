@@ -146,22 +146,22 @@ class ResCompany(models.Model):
         self.ensure_one()
         directory = preview.directory
         company = Facts(self.env).company(self)
-        holder = directory.holder(company)
-        servers = directory.of_company(holder.id) if holder else []
+        inherits_from = directory.inherits_from(company)
+        servers = directory.of_company(inherits_from.id) if inherits_from else []
         names = ", ".join(profile.name for profile in servers)
         told = [
             tell_of(sender, self._describe_typical_mail, preview, facts)
             for sender in self._get_typical_senders(facts)
         ]
         summary = [answer[0] for answer in told if answer and is_told(answer)]
-        if holder and holder is not company:
+        if inherits_from and inherits_from is not company:
             inherited = self.env._(
                 "No server is assigned here: those of %(parent)s are used.",
-                parent=holder.name,
+                parent=inherits_from.name,
             )
             summary.insert(0, inherited)
         warnings = []
-        if not holder:
+        if not inherits_from:
             warnings.append(self.env._("No outgoing mail server is assigned."))
         if not email_of(self._get_own_email()):
             warnings.append(self.env._("It has no address to send from."))
@@ -185,7 +185,7 @@ class ResCompany(models.Model):
         if not email_of(email_from):
             return None
         user = sender if sender != self else None
-        mail = preview.foresee(email_from, self, user)
+        mail = preview.get_mail(email_from, self, user)
         return self._get_mail_sentence(mail), self._get_mail_warnings(mail, facts)
 
     def _get_typical_senders(self, facts):
@@ -241,7 +241,7 @@ class ResCompany(models.Model):
                     server=quote_server(self.env, None),
                 )
             )
-        if companies := self._get_other_holders(decision):
+        if companies := self._get_other_companies_of(decision):
             warnings.append(
                 self.env._(
                     "“%(server)s” is the server of %(companies)s. Assign another one "
@@ -292,7 +292,7 @@ class ResCompany(models.Model):
             reason=reason,
         )
 
-    def _get_other_holders(self, decision):
+    def _get_other_companies_of(self, decision):
         """The other companies whose server carries a mail, by a rule of core's."""
         profile = decision.profile
         if profile is None or decision.rule in (Rule.COMPANY, Rule.USER):

@@ -88,7 +88,7 @@ class ResUsers(models.Model):
         reader = self.env["res.users"].browse(self.env.uid)
         is_administrator = reader.has_group("base.group_system")
         readable = self if is_administrator else reader & self._origin
-        mails_of, answers = readable._filter_internal()._foresee_own_mails(
+        mails_of, answers = readable._filter_internal()._preview_own_mails(
             is_administrator
         )
         configured = self.env["ir.mail_server"]._is_configured()
@@ -131,7 +131,7 @@ class ResUsers(models.Model):
         user = self.sudo()
         preview = preview or Preview(user.env)
         email_from = email_from or user.email_formatted
-        mail = preview.foresee(email_from, company.sudo(), user)
+        mail = preview.get_mail(email_from, company.sudo(), user)
         is_member = company in user.company_ids
         out = user.env["mail.routing"]._get_out_of_service(preview.directory)
         return Server.browse(
@@ -140,21 +140,21 @@ class ResUsers(models.Model):
             if is_member or user.id in {*profile.user_ids, profile.owner_id}
         )
 
-    def _foresee_own_mails(self, names_collectors=True):
+    def _preview_own_mails(self, names_collectors=True):
         """Users' own messages from each of their companies, and what answers become.
 
         A form asks for what was edited there, too, before it is saved. The number of
         statements does not grow with the users.
 
         :param bool names_collectors: as :class:`Answers` takes it
-        :return: ``{res.users: ([ForeseenMail], [Untold])}``, nothing for users without
+        :return: ``{res.users: ([PreviewMail], [Untold])}``, nothing for users without
             an e-mail address, and the :class:`Answers` to all of them
         """
         preview = Preview(self.env)
         users = self.filtered(lambda user: email_of(user.email))
         preview.learn(users.mapped("email"))
         told_of = {
-            user: lines_of(user, type(self)._foresee_own_mail, preview)
+            user: lines_of(user, type(self)._preview_own_mail, preview)
             for user in users
         }
         mails_of = {
@@ -167,11 +167,11 @@ class ResUsers(models.Model):
         emails = {mail.reply_email for mails, _ in mails_of.values() for mail in mails}
         return mails_of, Answers(self.env, emails, names_collectors)
 
-    def _foresee_own_mail(self, preview):
+    def _preview_own_mail(self, preview):
         """A user's own message from each of their companies.
 
         :param Preview preview: over the servers as they are stored
-        :return: list of ``ForeseenMail``
+        :return: list of ``PreviewMail``
         """
         if not self.id:  # edited on a form
             directory = preview.directory.with_servers_of_user(
@@ -179,14 +179,14 @@ class ResUsers(models.Model):
             )
             preview = Preview(self.env, directory)
         return [
-            preview.foresee(self.email_formatted, company, self).with_reply_email()
+            preview.get_mail(self.email_formatted, company, self).with_reply_email()
             for company in self.company_ids._origin
         ]
 
     def _get_own_server_warnings(self, mails):
         """Why none of this user's own servers carries their mail, a sentence each.
 
-        :param mails: the ``ForeseenMail`` of all their companies
+        :param mails: the ``PreviewMail`` of all their companies
         """
         self.ensure_one()
         if self.own_mail_server_ids and not email_of(self.email):
@@ -229,7 +229,7 @@ class ResUsers(models.Model):
     def _describe_both_ways(self, mail, answers):
         """How a message leaves and which way answers take, in one line.
 
-        :param ForeseenMail mail: a user's own
+        :param PreviewMail mail: a user's own
         :param Answers answers: to it
         """
         profile = mail.decision.profile

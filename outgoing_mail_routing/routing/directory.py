@@ -109,7 +109,7 @@ class Directory:
     >>> edited = directory.with_servers_of_company(1, [7])
     >>> [profile.name for profile in edited.of_company(1)]
     ['Shop']
-    >>> edited.holder(Company(2, "Branch", parent=Company(1, "A"))).name
+    >>> edited.inherits_from(Company(2, "Branch", parent=Company(1, "A"))).name
     'A'
     """
 
@@ -231,7 +231,7 @@ class Directory:
         """The servers assigned to a company, archived ones too, first one first."""
         return self._of_company.get(company_id, [])
 
-    def holder(self, company: Company) -> Company | None:
+    def inherits_from(self, company: Company) -> Company | None:
         """The company whose servers a company's mail leaves through.
 
         Itself; else the nearest of its parents that has any; ``None`` where nobody in
@@ -257,7 +257,7 @@ class Directory:
         """
         return _look_up(self._by_filter, email)
 
-    def closed_to_others(self, email: str) -> list[ServerProfile]:
+    def closed_matching(self, email: str) -> list[ServerProfile]:
         """The first servers that would match, were they not closed to others.
 
         They carry the mail of the users and companies that they are assigned to,

@@ -55,7 +55,7 @@ def header_route(decision: Decision) -> HeaderRoute | None:
     ):
         return None
     return HeaderRoute(
-        rule, profile, decision.from_email, decision.company, decision.collected
+        rule, profile, decision.from_email, decision.company, decision.received
     )
 
 
@@ -105,7 +105,7 @@ def _reply_to(route: HeaderRoute, facts: HeaderFacts) -> str | None:
     answers_to_from = bool(facts.email) and facts.reply_to_email == facts.email
     if route.rule is not Rule.USER or not answers_to_from:
         return None
-    return None if route.collected else facts.final_from
+    return None if route.received else facts.final_from
 
 
 def _return_path(route: HeaderRoute, facts: HeaderFacts) -> str | None:

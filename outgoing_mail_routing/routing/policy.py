@@ -90,7 +90,7 @@ def _conclude(search: Search, taken: Taken) -> Decision:
         rewritten=rewritten,
         decides_from=admitted or rewritten,
         company=request.company,
-        collected=request.collected,
+        received=request.received,
         refused=taken.refused,
         steps=tuple(search.steps),
         headers_as=taken.headers_as,

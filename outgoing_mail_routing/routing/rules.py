@@ -150,13 +150,13 @@ def _lent(search: Search, colleague: Person) -> Taken | None:
 
 def _company_for_from(search: Search) -> Taken | None:
     """Pass 1 of ``company``: a server that may send as F; for an own From any."""
-    company, holder = search.request.company, search.holder
-    if holder is None:
+    company, inherits_from = search.request.company, search.inherits_from
+    if inherits_from is None:
         if company:
             search.note(Rule.COMPANY, Reason.NO_COMPANY_SERVERS)
         return None
-    if holder is not company:
-        search.note(Rule.COMPANY, Reason.INHERITED, parent=holder.name)
+    if inherits_from is not company:
+        search.note(Rule.COMPANY, Reason.INHERITED, parent=inherits_from.name)
     candidates = search.open_servers(Rule.COMPANY, search.servers_of_company())
     reason = Reason.COMPANY_MAY_SEND
     if search.own_from:
@@ -169,10 +169,10 @@ def _company_for_from(search: Search) -> Taken | None:
     for profile in candidates:
         if profile is not best:
             missed = Reason.COMPANY_LATER if best else Reason.COMPANY_NOT_FOR_FROM
-            search.note(Rule.COMPANY, missed, profile, company=holder.name)
+            search.note(Rule.COMPANY, missed, profile, company=inherits_from.name)
     if best is None:
         return None
-    return search.take(Rule.COMPANY, reason, best, company=holder.name)
+    return search.take(Rule.COMPANY, reason, best, company=inherits_from.name)
 
 
 def _from_filter(search: Search) -> Taken | None:
@@ -185,7 +185,7 @@ def _from_filter(search: Search) -> Taken | None:
     if not email:
         search.note(Rule.FROM_FILTER, Reason.NO_FROM)
         return None
-    for profile in directory.closed_to_others(email):
+    for profile in directory.closed_matching(email):
         closed = Reason.OTHERS_OWN if profile.user_ids else Reason.RESERVED
         search.note(Rule.FROM_FILTER, closed, profile)
     candidates = []
@@ -219,14 +219,14 @@ def _user_at_all(search: Search) -> Taken | None:
 
 def _company_at_all(search: Search) -> Taken | None:
     """Pass 2 of ``company``: the company's first server, or the first it inherits."""
-    holder = search.holder
-    if holder is None:
+    inherits_from = search.inherits_from
+    if inherits_from is None:
         return None
     profile = search.first_open(search.servers_of_company())
     if profile is None:
         return None
     return search.take(
-        Rule.COMPANY, Reason.COMPANY_FALLBACK, profile, company=holder.name
+        Rule.COMPANY, Reason.COMPANY_FALLBACK, profile, company=inherits_from.name
     )
 
 

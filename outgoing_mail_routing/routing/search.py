@@ -37,7 +37,7 @@ class Search:
         self.steps: list[Step] = []
         company = request.company
         self.company_id = company.id if company else 0
-        self.holder = directory.holder(company) if company else None
+        self.inherits_from = directory.inherits_from(company) if company else None
         self._known_values = (
             ("email", request.email or request.email_from),
             ("company", company.name if company else ""),
@@ -139,7 +139,11 @@ class Search:
 
     def servers_of_company(self) -> list[ServerProfile]:
         """The servers of the mail's company or those it inherits, first one first."""
-        return self.directory.of_company(self.holder.id) if self.holder else []
+        return (
+            self.directory.of_company(self.inherits_from.id)
+            if self.inherits_from
+            else []
+        )
 
     def first_open(self, profiles: Iterable[ServerProfile]) -> ServerProfile | None:
         """The first of servers that were looked at before and can carry this mail."""

@@ -194,7 +194,7 @@ class Request:
     use. ``sender_named`` says that Odoo made the mail, and the sender is only named in
     it, by a field that anybody may have written. ``notifications_email`` and
     ``system_from_filter`` are core's default From and the filter of the command line or
-    system parameter. ``collected`` says that Odoo itself receives F: it is a catchall
+    system parameter. ``received`` says that Odoo itself receives F: it is a catchall
     or an alias. ``forced_open`` says that who made the mail may send it through the
     server that is set on it, ``forced_id``.
     """
@@ -211,7 +211,7 @@ class Request:
     forced_open: bool = True
     notifications_email: str = ""
     system_from_filter: FromFilter = FromFilter()
-    collected: bool = False
+    received: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +240,7 @@ class Decision:
     of Odoo's configuration. ``from_email`` is the address of the final From. Where it
     is ``rewritten``, the header is ``from_name`` and ``from_email``; else it is
     ``email_from`` to the letter. ``decides_from`` says that one of both is the server's
-    policy, not core's choice. ``company`` and ``collected`` are the request's, and
+    policy, not core's choice. ``company`` and ``received`` are the request's, and
     ``refused`` says that the forced server may not carry the mail. ``headers_as`` is
     the rule by which a forced server is assigned to this mail, if it is, and
     ``invented`` says that nobody typed the address that takes the place of F.
@@ -254,7 +254,7 @@ class Decision:
     rewritten: bool = False
     decides_from: bool = False
     company: Company | None = None
-    collected: bool = False
+    received: bool = False
     refused: bool = False
     steps: tuple[Step, ...] = ()
     headers_as: Rule | None = None
@@ -282,7 +282,7 @@ class HeaderRoute:
     profile: ServerProfile
     from_email: str
     company: Company | None
-    collected: bool
+    received: bool
 
 
 @dataclass(frozen=True, slots=True)

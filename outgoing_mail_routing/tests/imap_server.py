@@ -1,6 +1,6 @@
 """A real mail server on loopback that keeps mailboxes: Dovecot, for IMAP and POP3.
 
-Free of Odoo, as ``smtp_server.py`` is. The process is private: own folder, own ports,
+Free of Odoo, as ``smtp_server`` is. The process is private: own folder, own ports,
 own accounts, and nothing of the system's Dovecot but its programs.
 """
 

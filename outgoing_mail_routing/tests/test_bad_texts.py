@@ -342,10 +342,10 @@ class TestBadTexts(BadTextCase):
         overview = self._read_overview()
         [card] = [c for c in overview["companies"] if c["id"] == self.company_a.id]
         users = {user["name"]: user for user in card["users"]}
-        self.assertFalse(users["Anna"]["gaps"])
-        [gap] = users[self.ben.name]["gaps"]
-        self.assertIn("cannot be told", gap["message"])
-        self.assertEqual((gap["model"], gap["res_id"]), ("res.users", self.ben.id))
+        self.assertFalse(users["Anna"]["issues"])
+        [issue] = users[self.ben.name]["issues"]
+        self.assertIn("cannot be told", issue["message"])
+        self.assertEqual((issue["model"], issue["res_id"]), ("res.users", self.ben.id))
 
     @mute_logger(*_LOGGERS)
     def test_company_without_one_line_tells_the_other(self):
@@ -383,7 +383,7 @@ class TestBadTexts(BadTextCase):
             for error in (AccessError("no"), MemoryError()):
                 with self.subTest(page.__name__, error=error):
                     self.env.invalidate_all()
-                    failing = patch.object(Preview, "foresee", side_effect=error)
+                    failing = patch.object(Preview, "get_mail", side_effect=error)
                     with failing, self.assertRaises(type(error)):
                         page()
 

@@ -538,7 +538,7 @@ class TestBouncedMailing(IncomingCase):
             }
         )
         self.deliver_to_mailbox(
-            self.bounce(original), self.reply(ReceivedMail("", "", (), original))
+            self.bounce(original), self.reply(ReceivedMail("", "", (), bytes(original)))
         )
         self.fetch()
         self.assertEqual(trace.trace_status, "bounce")

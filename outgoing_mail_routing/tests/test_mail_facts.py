@@ -163,6 +163,7 @@ class TestSenderAndCompany(RoutingCase):
     def _count_statements(self, mails):
         """How many statements it takes to split a queue that nothing is known of."""
         mails = mails.with_user(self.root)
+        list(mails._split_by_mail_configuration())  # what the registry keeps is known
         self.env.flush_all()
         self.env.invalidate_all()
         before = self.env.cr.sql_log_count
@@ -204,7 +205,6 @@ class TestSenderAndCompany(RoutingCase):
             ("about accounts", self.root, {"model": "res.users", "res_id": 2}),
         ):
             with self.subTest(case):
-                self._count_statements(self._mails(users, 3, **values))
                 few = self._count_statements(self._mails(users, 6, **values))
                 many = self._count_statements(self._mails(users, 60, **values))
                 self.assertEqual(many, few)

@@ -99,7 +99,9 @@ class TestOutOfService(ServerFormCase):
             for card in overview.get_overview()["companies"]
             if card["id"] == self.company_a.id
         ]
-        messages = [gap["message"] for user in card["users"] for gap in user["gaps"]]
+        messages = [
+            issue["message"] for user in card["users"] for issue in user["issues"]
+        ]
         self.assertTrue([m for m in messages if "out of service" in m])
 
     def test_switch_on_the_form_tells_what_would_change(self):

@@ -44,19 +44,19 @@ class OverviewCase(BranchCase):
         return overview.with_context(**context).get_overview()
 
     def cards(self, data):
-        """All that may have gaps: companies, users and other servers."""
+        """All that may have issues: companies, users and other servers."""
         users = [user for company in data["companies"] for user in company["users"]]
         return [*data["companies"], *users, *data["others"]]
 
-    def gaps(self, data=None):
+    def issues(self, data=None):
         """What is wrong, and the record where it is mended."""
         data = data or self.overview()
         found = [
-            (gap["message"], self.env[gap["model"]].browse(gap["res_id"]))
+            (issue["message"], self.env[issue["model"]].browse(issue["res_id"]))
             for card in self.cards(data)
-            for gap in card["gaps"]
+            for issue in card["issues"]
         ]
-        self.assertEqual(data["gap_count"], len(found))
+        self.assertEqual(data["issue_count"], len(found))
         return found
 
     def company_row(self, company, data=None):
@@ -72,8 +72,8 @@ class OverviewCase(BranchCase):
 
 
 @tagged("post_install", "-at_install")
-class TestGaps(OverviewCase):
-    """Each gap is there once, as its form says it, and leads to where it is mended."""
+class TestIssues(OverviewCase):
+    """Each issue is there once, as its form says it, and leads to its mending."""
 
     def _assign_barred_server(self):
         """As an import by SQL leaves it; the forms refuse it."""
@@ -178,16 +178,16 @@ class TestGaps(OverviewCase):
             ),
         }
 
-    def test_well_configured_database_has_no_gap(self):
-        self.assertEqual(self.gaps(), [])
+    def test_well_configured_database_has_no_issue(self):
+        self.assertEqual(self.issues(), [])
 
-    def test_each_gap_is_said_as_on_its_form_and_leads_to_the_mending_one(self):
+    def test_each_issue_is_said_as_on_its_form_and_leads_to_the_mending_one(self):
         for name, (breaks, (regex, record), (holder, field)) in self._cases().items():
             with self.subTest(name), self.env.cr.savepoint() as savepoint:
                 breaks()
-                gaps = self.gaps()
-                found = [gap for gap in gaps if re.search(regex, gap[0])]
-                self.assertEqual(len(found), 1, gaps)
+                issues = self.issues()
+                found = [issue for issue in issues if re.search(regex, issue[0])]
+                self.assertEqual(len(found), 1, issues)
                 [(text, mended)] = found
                 self.assertEqual(mended, record)
                 form = holder.with_user(self.administrator)
@@ -195,28 +195,28 @@ class TestGaps(OverviewCase):
                 savepoint.rollback()
                 self.env.invalidate_all()
 
-    def test_archived_server_is_a_gap_of_who_needs_it_only(self):
+    def test_archived_server_is_an_issue_of_who_needs_it_only(self):
         """Nothing else that is wrong with it matters while it carries nothing."""
         archived = self._create_plain_server(
             "Archived", active=False, reply_to_policy="from"
         )
-        self.assertEqual(self.gaps(), [])
+        self.assertEqual(self.issues(), [])
         archived.own_user_ids = self.ben
-        [(_text, record)] = self.gaps()
+        [(_text, record)] = self.issues()
         self.assertEqual(record, self.ben)
 
-    def test_gap_mended_is_gone(self):
+    def test_issue_mended_is_gone(self):
         self.shared.reserved = True
-        self.assertEqual(len(self.gaps()), 1)
+        self.assertEqual(len(self.issues()), 1)
         self.shared.reserved = False
-        self.assertEqual(self.gaps(), [])
+        self.assertEqual(self.issues(), [])
 
-    def test_server_that_carries_mail_of_one_company_of_its_user_is_no_gap(self):
+    def test_server_that_carries_mail_of_one_company_of_its_user_is_no_issue(self):
         self.shared.company_ids = self.company_b
         self.clara.own_mail_server_ids = self.shared
-        self.assertEqual(self.gaps(), [])
+        self.assertEqual(self.issues(), [])
 
-    def test_gap_of_a_server_with_many_users_is_said_once(self):
+    def test_issue_of_a_server_with_many_users_is_said_once(self):
         self.mailbox.write(
             {
                 "own_user_ids": (self.anna | self.ben | self.clara).ids,
@@ -225,13 +225,13 @@ class TestGaps(OverviewCase):
             }
         )
         data = self.overview()
-        [(_text, record)] = self.gaps(data)
+        [(_text, record)] = self.issues(data)
         self.assertEqual(record, self.mailbox)
-        [gap] = self.user_row(self.anna, data)["gaps"]
-        self.assertEqual(gap["subject"], self.mailbox.name)
-        self.assertTrue(data["servers"][self.mailbox.id]["has_gaps"])
+        [issue] = self.user_row(self.anna, data)["issues"]
+        self.assertEqual(issue["subject"], self.mailbox.name)
+        self.assertTrue(data["servers"][self.mailbox.id]["has_issues"])
 
-    def test_gaps_are_said_in_the_language_of_the_reader(self):
+    def test_issues_are_said_in_the_language_of_the_reader(self):
         self.env["res.lang"]._activate_lang("fr_FR")
         self.env["res.lang"]._activate_lang("de_DE")
         self.mailbox.reply_to_policy = "from"
@@ -239,7 +239,7 @@ class TestGaps(OverviewCase):
         self.anna.use_own_mail_servers = False
         for lang in ("en_US", "fr_FR", "de_DE"):
             with self.subTest(lang):
-                said = {text for text, _record in self.gaps(self.overview(lang=lang))}
+                said = {text for text, _record in self.issues(self.overview(lang=lang))}
                 for record, field in (
                     (self.mailbox, "routing_warning"),
                     (self.company_b, "mail_routing_warning"),
@@ -251,7 +251,7 @@ class TestGaps(OverviewCase):
 
 @tagged("post_install", "-at_install")
 class TestOverview(OverviewCase):
-    """What stands on the page besides the gaps."""
+    """What stands on the page besides the issues."""
 
     def test_nothing_configured_says_only_that(self):
         servers = self.env["ir.mail_server"].with_context(active_test=False).search([])
@@ -339,16 +339,16 @@ class TestOverview(OverviewCase):
         found = self.env["res.users"].search(row["other_users_domain"])
         self.assertNotIn(self.ben, found)
         self.assertEqual(row["other_users"], len(found))
-        self.assertTrue(self.user_row(self.ben)["gaps"])
+        self.assertTrue(self.user_row(self.ben)["issues"])
 
-    def test_users_with_a_gap_come_first(self):
+    def test_users_with_an_issue_come_first(self):
         users = self.ben | self.clara
         users.own_mail_server_ids = self.shared
         self.clara.use_own_mail_servers = False
         names = [user["name"] for user in self.company_row(self.company_a)["users"]]
         self.assertEqual(names, ["Clara", "Anna", "Ben"])
 
-    def test_unassigned_server_is_everybodys_fallback_and_no_gap(self):
+    def test_unassigned_server_is_everybodys_fallback_and_no_issue(self):
         self.shop.company_ids = self.company_a
         data = self.overview()
         notes = {self.names(card, data)[0]: card["note"] for card in data["others"]}
@@ -359,7 +359,7 @@ class TestOverview(OverviewCase):
                 "Shared": "Assigned to nobody: a fallback for everybody.",
             },
         )
-        self.assertEqual(self.gaps(data), [])
+        self.assertEqual(self.issues(data), [])
 
     def _note(self, server):
         others = self.overview()["others"]
@@ -413,12 +413,12 @@ class TestOverview(OverviewCase):
         statements()
         many, data = statements()
         self.assertEqual(many, few)
-        gaps = [
-            gap["message"] for company in data["companies"] for gap in company["gaps"]
+        issues = [
+            issue["message"]
+            for company in data["companies"]
+            for issue in company["issues"]
         ]
-        taken = [
-            gap for gap in gaps if "mail of this company is taken for theirs" in gap
-        ]
+        taken = [text for text in issues if "company is taken for theirs" in text]
         self.assertEqual(len(taken), 42)
 
     def _create_companies_with_servers(self, number):
@@ -606,7 +606,7 @@ class OverviewTourCase(HttpCase):
 
 @tagged("post_install", "-at_install")
 class TestOverviewTours(OverviewTourCase):
-    def test_administrator_mends_a_gap_of_a_company_and_it_is_gone(self):
+    def test_administrator_mends_an_issue_of_a_company_and_it_is_gone(self):
         self.users[0].own_mail_server_ids = self.mailbox
         self.start_tour(
             "/odoo?debug=1",

@@ -163,7 +163,7 @@ class TestReading(ReaderCase):
                 ("ir.mail_server", "_find_mail_server", "anna@vault.invalid"),
                 ("ir.mail_server", "_connect__", self.vault.ids),
                 ("res.users", "_get_outgoing_mail_lines", self.anna.ids),
-                ("res.users", "_foresee_own_mails", self.anna.ids),
+                ("res.users", "_preview_own_mails", self.anna.ids),
                 ("mail.routing.overview", "_get_servers"),
             ):
                 with self.subTest(method, user=user.name):

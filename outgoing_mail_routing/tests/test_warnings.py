@@ -35,13 +35,13 @@ class TestServerWarnings(WarningCase):
         self.mailbox.write({"own_user_ids": False, "reserved": False})
         self.assertIn(sentence, self.warning(self.mailbox))
         overview = self.env["mail.routing.overview"].with_user(self.administrator)
-        gaps = [
-            gap["message"]
+        issues = [
+            issue["message"]
             for card in overview.get_overview()["others"]
             if card["server_ids"] == self.mailbox.ids
-            for gap in card["gaps"]
+            for issue in card["issues"]
         ]
-        self.assertTrue([gap for gap in gaps if sentence in gap])
+        self.assertTrue([issue for issue in issues if sentence in issue])
         for name, values in {
             "reserved": {"reserved": True},
             "filter": {"from_filter": MAILBOX, "reserved": False},

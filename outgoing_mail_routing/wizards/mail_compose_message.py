@@ -68,7 +68,7 @@ class MailComposeMessage(models.TransientModel):
         for server in servers:
             label = server.name
             if sender := self._describe_sender(
-                self._foresee(preview, companies, server)
+                self._preview_routes(preview, companies, server)
             ):
                 label = self.env._(
                     "%(sender)s (%(server)s)", sender=sender, server=server.name
@@ -87,7 +87,7 @@ class MailComposeMessage(models.TransientModel):
         of_template = self.template_id.mail_server_id
         if self.mail_server_id and self.mail_server_id != of_template:
             return self.env._("As set on this message"), set()
-        routes = self._foresee(preview, companies, self.mail_server_id)
+        routes = self._preview_routes(preview, companies, self.mail_server_id)
         server_ids = {
             routed.decision.profile.id if routed.decision.profile else 0
             for routed in routes
@@ -102,14 +102,14 @@ class MailComposeMessage(models.TransientModel):
         return label, server_ids if len(server_ids) == 1 else set()
 
     def _get_preview(self):
-        """What foresees this message; in bulk it is sent for nobody.
+        """The preview of this message; in bulk it is sent for nobody.
 
         :rtype: Preview
         """
         composer = self.with_user(SUPERUSER_ID) if self._is_bulk() else self
         return Preview(composer.sudo().env)
 
-    def _foresee(self, preview, companies, server):
+    def _preview_routes(self, preview, companies, server):
         """The routes of this message, one a company; none where they cannot be told.
 
         :param Preview preview: of this message
@@ -118,8 +118,10 @@ class MailComposeMessage(models.TransientModel):
         """
         if "{{" in (self.email_from or ""):
             return []
-        foresee = partial(preview.foresee_of_reader, self.email_from)
-        mails = [tell_of(company, foresee, server.id) for company in companies.sudo()]
+        preview_mail = partial(preview.get_readers_mail, self.email_from)
+        mails = [
+            tell_of(company, preview_mail, server.id) for company in companies.sudo()
+        ]
         return [mail.routed for mail in mails] if all(map(is_told, mails)) else []
 
     @api.model

@@ -188,7 +188,7 @@ class MailRoutingAssignment(models.TransientModel):
         servers = self.mail_server_ids._origin.sudo()
         preview = Preview(self.sudo().env)
         users = self.user_ids._origin.sudo()
-        mails = preview.foresee_own_of_each(users)
+        mails = preview.get_own_mails(users)
         for user, mail in zip(users, mails, strict=True):
             own = user.own_mail_server_ids
             added, removed = servers - own, servers.browse()
@@ -205,7 +205,7 @@ class MailRoutingAssignment(models.TransientModel):
         suggester = Suggester(preview.directory)
         users = self._get_users_to_suggest()
         servers = self.env["ir.mail_server"].sudo()
-        mails = preview.foresee_own_of_each(users)
+        mails = preview.get_own_mails(users)
         for user, mail in zip(users, mails, strict=True):
             sender_of = partial(self._get_sender, mail, preview.directory)
             if not is_told(mail):
@@ -266,7 +266,7 @@ class MailRoutingAssignment(models.TransientModel):
     def _get_sender(self, mail, directory, user, servers):
         """As which address a user sends in their own company, with these servers.
 
-        :param mail: their mail now, a ``ForeseenMail`` or ``Untold``
+        :param mail: their mail now, a ``PreviewMail`` or ``Untold``
         :param routing.Directory directory: all servers as they are assigned now
         :return: ``False`` for who sends nothing, or where it cannot be told
         """

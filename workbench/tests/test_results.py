@@ -97,18 +97,18 @@ def test_skipped_test_is_named(capsys: pytest.CaptureFixture[str]) -> None:
 def test_named_files_are_told_from_options(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(paths.REPO)
     (addon,) = [path.parent for path in paths.REPO.glob("*_routing/__manifest__.py")]
-    beside = addon / "tests" / "beside"
-    suite = suite_of(["-x", "./workbench/cli.py::test_a", str(beside), "-k", "name"])
+    extra = addon / "tests" / "compatibility"
+    suite = suite_of(["-x", "./workbench/cli.py::test_a", str(extra), "-k", "name"])
     assert suite.options == ["-x", "-k", "name"]
     cli = f"{paths.REPO}/workbench/cli.py::test_a"
     assert suite.chosen(paths.REPO / "workbench") == [cli]
-    assert suite.chosen(beside, beside / "inner") == [
-        str(beside),
-        f"--ignore={beside}/inner",
+    assert suite.chosen(extra, extra / "inner") == [
+        str(extra),
+        f"--ignore={extra}/inner",
     ]
-    assert suite.chosen(addon / "tests", beside) == []
-    assert suite_of([str(addon)]).chosen(beside) == [str(beside)]
-    assert suite_of([]).chosen(beside / "nowhere") == []
+    assert suite.chosen(addon / "tests", extra) == []
+    assert suite_of([str(addon)]).chosen(extra) == [str(extra)]
+    assert suite_of([]).chosen(extra / "nowhere") == []
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ ASSIGNED = (
 
 
 @pytest.fixture(scope="module")
-def beside(odoo: OdooServer) -> Iterator[OdooServer]:
+def compatible(odoo: OdooServer) -> Iterator[OdooServer]:
     """The same Odoo with other addons, and a database that has them."""
     server = other_addons.server_with_other_addons(odoo)
     modules = other_addons.MODULES
@@ -30,17 +30,19 @@ def beside(odoo: OdooServer) -> Iterator[OdooServer]:
     server.drop_database(DATABASE)
 
 
-def test_taken_over_assignments_outlive_the_other_addons(beside: OdooServer) -> None:
-    assert beside.call(DATABASE, lifecycle_steps.take_over) == ["ready", "ready"]
-    assigned = beside.databases.query(ASSIGNED, DATABASE)
+def test_taken_over_assignments_outlive_the_other_addons(
+    compatible: OdooServer,
+) -> None:
+    assert compatible.call(DATABASE, lifecycle_steps.take_over) == ["ready", "ready"]
+    assigned = compatible.databases.query(ASSIGNED, DATABASE)
     relay, static = [row for row in assigned if row[0] in ("Relay", "Static")]
     assert relay[4] and relay[4] == relay[5]
     assert static[1:4] == ("static@x.example", "x.example", "filter")
-    beside.uninstall(DATABASE, other_addons.MODULES)
+    compatible.uninstall(DATABASE, other_addons.MODULES)
     columns = (
         "SELECT column_name FROM information_schema.columns "
         "WHERE table_name = 'ir_mail_server' "
         "AND column_name IN ('company_id', 'smtp_from')"
     )
-    assert not beside.databases.query(columns, DATABASE), "they are gone"
-    assert beside.databases.query(ASSIGNED, DATABASE) == assigned
+    assert not compatible.databases.query(columns, DATABASE), "they are gone"
+    assert compatible.databases.query(ASSIGNED, DATABASE) == assigned

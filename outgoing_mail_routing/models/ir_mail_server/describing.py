@@ -1,4 +1,4 @@
-"""What the form of a server says that it does: examples of mail, foreseen."""
+"""What the form of a server says that it does: previews of mail."""
 
 from odoo import api, fields, models
 
@@ -65,7 +65,7 @@ class IrMailServer(models.Model):
         :param Preview preview: over a directory with this server
         :param routing.ServerProfile profile: this server in it
         :param int forced_id: the server that is set on all of them
-        :return: list of ``ForeseenMail``, and of what cannot be told instead
+        :return: list of ``PreviewMail``, and of what cannot be told instead
         """
         senders = (self.owner_user_id | self.own_user_ids)._origin
         senders = senders.filtered(may_be_sender)
@@ -88,7 +88,7 @@ class IrMailServer(models.Model):
     def _get_typical_mail(self):
         """The mail that the form tells of first.
 
-        :rtype: ForeseenMail
+        :rtype: PreviewMail
         :return: ``None`` where it is assigned to nobody, or nothing can be told
         """
         server = self.sudo().with_context(active_test=False)
@@ -104,7 +104,7 @@ class IrMailServer(models.Model):
         """A mail that a user writes, in a company that this server may serve."""
         companies = user.company_id | user.company_ids
         allowed = companies & self.company_ids._origin or companies
-        mail = preview.foresee(user.email_formatted, allowed[:1], user, forced_id)
+        mail = preview.get_mail(user.email_formatted, allowed[:1], user, forced_id)
         return mail.with_headers()
 
     @api.model
@@ -117,7 +117,7 @@ class IrMailServer(models.Model):
         if not email_of(email_from):
             return None
         user = sender if sender != company else None
-        return preview.foresee(email_from, company, user, forced_id).with_headers()
+        return preview.get_mail(email_from, company, user, forced_id).with_headers()
 
     def _describe_example(self, mail, profile):
         """How a mail of those it is assigned to leaves, and if not through it, why."""
@@ -201,10 +201,12 @@ class IrMailServer(models.Model):
         )
         known = Facts(self.env)
         free = companies.filtered(
-            lambda company: preview.directory.holder(known.company(company)) is None
+            lambda company: (
+                preview.directory.inherits_from(known.company(company)) is None
+            )
         )
         company = (free or companies)[:1]
-        return preview.foresee(email, company, forced_id=forced_id).with_headers()
+        return preview.get_mail(email, company, forced_id=forced_id).with_headers()
 
     def _get_attractions(self, profile):
         """The mails it may attract: a sentence and the From of an example.

@@ -36,7 +36,7 @@ class MailFacts:
     colleagues: tuple[Person, ...] = ()
     company: Company | None = None
     personal_id: int = 0
-    collected: bool = False
+    received: bool = False
     forced_open: bool = True
 
 
@@ -104,7 +104,7 @@ class MailMail(models.Model):
         emails = self._get_emails_to_look_up(explain or directory.assigned_to_users)
         by_email = known.users_by_email(emails)
         by_sender = known.users_by_sender_address(emails, directory)
-        collected = known.collected_among(emails)
+        received = known.received_among(emails)
         mails = self.sudo()
         makers = {mail.id: mail._get_maker() for mail in mails}
         senders = {
@@ -124,7 +124,7 @@ class MailMail(models.Model):
                 ),
                 company=company(companies[mail.id]),
                 personal_id=personal_ids[mail.id],
-                collected=email_of(mail.mail_message_id.email_from) in collected,
+                received=email_of(mail.mail_message_id.email_from) in received,
                 forced_open=mail._is_forced_server_open(companies[mail.id]),
             )
             for mail in mails

@@ -77,7 +77,7 @@ class MailMail(models.Model):
             be told
         """
         if not record._origin:
-            return []  # made up, to foresee what becomes of such mail
+            return []  # made up, to tell what becomes of such mail
         hands = self.env["mail.routing.hand"]._of(record).get(record.id, ())
         users = [record.create_uid, *(hand.user_id for hand in hands)]
         if record._name == "calendar.event":

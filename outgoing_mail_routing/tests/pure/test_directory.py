@@ -87,8 +87,8 @@ SUB_BRANCH = Company(4, "Sub-branch", parent=BRANCH)
 def test_holder_nearest_company_that_has_servers(
     company: Company, servers: tuple[ServerProfile, ...], expected: str | None
 ) -> None:
-    holder = Directory(servers).holder(company)
-    assert (holder.name if holder else None) == expected
+    inherits_from = Directory(servers).inherits_from(company)
+    assert (inherits_from.name if inherits_from else None) == expected
 
 
 def test_with_servers_of_user_replaces_theirs_and_nobody_elses() -> None:
@@ -198,10 +198,10 @@ def test_matching_server_closed_to_others_is_looked_up_apart(
     directory = Directory([profile])
     assert profile.closed_to_others is closed
     assert directory.matching("shop@shop.example") == ([] if closed else [profile])
-    found = directory.closed_to_others("shop@shop.example")
+    found = directory.closed_matching("shop@shop.example")
     assert found == ([profile] if closed else [])
     archived = Directory([but(profile, active=False)])
-    assert archived.closed_to_others("shop@shop.example") == []
+    assert archived.closed_matching("shop@shop.example") == []
 
 
 def test_users_sending_as_knows_the_sender_address_of_their_servers() -> None:
@@ -224,7 +224,7 @@ def test_closed_to_others_crowd_names_the_first_few() -> None:
         server(number, str(number), "a.example", reserved=True)
         for number in range(1, 100)
     ]
-    found = Directory(crowd).closed_to_others("anna@a.example")
+    found = Directory(crowd).closed_matching("anna@a.example")
     assert found == crowd[: len(found)]
     assert 0 < len(found) < 10
 

@@ -164,7 +164,7 @@ def test_reply_to_custom_without_address_stays() -> None:
 def test_reply_to_auto_from_that_odoo_collects_stays() -> None:
     routed = decision(Rule.USER, MAILBOX)
     assert plan_headers(routed, facts()).reply_to == FINAL_FROM
-    assert plan_headers(but(routed, collected=True), facts()).reply_to is None
+    assert plan_headers(but(routed, received=True), facts()).reply_to is None
 
 
 def test_reply_to_auto_without_from_and_reply_to_stays() -> None:

@@ -588,8 +588,8 @@ class CountingDirectory(Directory):
     def matching(self, email: str) -> list[ServerProfile]:
         return self._counted(super().matching(email))
 
-    def closed_to_others(self, email: str) -> list[ServerProfile]:
-        return self._counted(super().closed_to_others(email))
+    def closed_matching(self, email: str) -> list[ServerProfile]:
+        return self._counted(super().closed_matching(email))
 
     def _at(self, rank: int | None) -> ServerProfile | None:
         found = super()._at(rank)

@@ -179,7 +179,7 @@ def requests(draw: st.DrawFn, servers: list[ServerProfile]) -> Request:
         forced_id=draw(st.integers(0, len(servers) + 1)) if forced else 0,
         notifications_email=draw(optional_emails),
         system_from_filter=draw(filters),
-        collected=draw(st.booleans()),
+        received=draw(st.booleans()),
     )
 
 

@@ -18,24 +18,24 @@ function matches(query, texts) {
  *
  * @param {Object} data the answer of `get_overview`
  * @param {String} query
- * @param {Boolean} onlyGaps
+ * @param {Boolean} onlyIssues
  * @returns {{companies: Object[], others: Object[]}}
  */
-export function filterOverview(data, query, onlyGaps) {
+export function filterOverview(data, query, onlyIssues) {
     const names = (card) => card.server_ids.map((id) => data.servers[id].name);
-    const hasGap = (card) => !onlyGaps || card.gaps.length > 0;
+    const hasIssue = (card) => !onlyIssues || card.issues.length > 0;
     const isUserShown = (user) =>
-        hasGap(user) && matches(query, [user.name, user.email, ...names(user)]);
+        hasIssue(user) && matches(query, [user.name, user.email, ...names(user)]);
     const companies = [];
     for (const company of data.companies) {
         const isMatch = matches(query, [company.name, ...names(company)]);
-        const users = company.users.filter(isMatch ? hasGap : isUserShown);
-        if (users.length || (isMatch && hasGap(company))) {
+        const users = company.users.filter(isMatch ? hasIssue : isUserShown);
+        if (users.length || (isMatch && hasIssue(company))) {
             companies.push({...company, users});
         }
     }
     const others = data.others.filter(
-        (server) => hasGap(server) && matches(query, names(server))
+        (server) => hasIssue(server) && matches(query, names(server))
     );
     return {companies, others};
 }

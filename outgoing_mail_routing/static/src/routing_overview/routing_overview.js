@@ -31,35 +31,35 @@ export class OverviewServers extends Component {
 /**
  * What is wrong, a line each with the button that opens the form where it is mended.
  */
-export class OverviewGaps extends Component {
-    static template = "outgoing_mail_routing.OverviewGaps";
+export class OverviewIssues extends Component {
+    static template = "outgoing_mail_routing.OverviewIssues";
     static props = {
-        gaps: Array,
+        issues: Array,
         open: Function,
     };
 
     /**
-     * @param {Object} gap
+     * @param {Object} issue
      * @returns {String} the label of its button
      */
-    label(gap) {
+    label(issue) {
         return {
             "res.company": _t("Open company"),
             "res.users": _t("Open user"),
             "ir.mail_server": _t("Open server"),
             "fetchmail.server": _t("Open incoming server"),
-        }[gap.model];
+        }[issue.model];
     }
 }
 
 /**
- * Companies with their servers, users with theirs, and the gaps: one page.
+ * Companies with their servers, users with theirs, and the issues: one page.
  *
- * It is read anew whenever it is shown; what was searched stays while one mends a gap.
+ * It is read anew whenever it is shown; what was searched stays while one mends an issue.
  */
 export class RoutingOverview extends Component {
     static template = "outgoing_mail_routing.RoutingOverview";
-    static components = {ControlPanel, OverviewServers, OverviewGaps};
+    static components = {ControlPanel, OverviewServers, OverviewIssues};
     static props = {...standardActionServiceProps};
 
     setup() {
@@ -68,7 +68,7 @@ export class RoutingOverview extends Component {
         this.state = useState({
             data: null,
             query: "",
-            onlyGaps: false,
+            onlyIssues: false,
             unfolded: {},
             found: NOBODY,
             ...this.props.globalState?.overview,
@@ -95,7 +95,7 @@ export class RoutingOverview extends Component {
                 // company loads the web client anew
                 this.props.updateActionState?.({globalState: this.keptState});
             },
-            () => [this.state.query, this.state.onlyGaps]
+            () => [this.state.query, this.state.onlyIssues]
         );
     }
 
@@ -103,8 +103,8 @@ export class RoutingOverview extends Component {
      * What stays while one is on another page.
      */
     get keptState() {
-        const {query, onlyGaps, unfolded} = this.state;
-        return {overview: {query, onlyGaps, unfolded: {...unfolded}}};
+        const {query, onlyIssues, unfolded} = this.state;
+        return {overview: {query, onlyIssues, unfolded: {...unfolded}}};
     }
 
     async load() {
@@ -125,24 +125,24 @@ export class RoutingOverview extends Component {
     }
 
     /**
-     * The users that a search found; with only gaps shown, the page itself has them.
+     * The users that a search found; with only issues shown, the page itself has them.
      */
     get foundUsers() {
-        const {found, query, onlyGaps} = this.state;
-        return query.trim() && !onlyGaps ? found.users : [];
+        const {found, query, onlyIssues} = this.state;
+        return query.trim() && !onlyIssues ? found.users : [];
     }
 
     get shown() {
-        const {data, query, onlyGaps} = this.state;
-        return filterOverview(data, query, onlyGaps);
+        const {data, query, onlyIssues} = this.state;
+        return filterOverview(data, query, onlyIssues);
     }
 
-    get gapTitle() {
-        const count = this.state.data.gap_count;
+    get issueTitle() {
+        const count = this.state.data.issue_count;
         if (!count) {
-            return _t("No gaps");
+            return _t("No issues");
         }
-        return count === 1 ? _t("1 gap") : _t("%s gaps", count);
+        return count === 1 ? _t("1 issue") : _t("%s issues", count);
     }
 
     /**

@@ -31,12 +31,12 @@ const FIND_USER_WITH_GAP = [
         trigger: `${COMPANY} .o_mail_routing_other_users:contains("2 users")`,
     },
     {
-        content: "Show only gaps",
-        trigger: ".o_mail_routing_only_gaps",
+        content: "Show only issues",
+        trigger: ".o_mail_routing_only_issues",
         run: "click",
     },
     {
-        content: "One user has a gap",
+        content: "One user has an issue",
         trigger: `${COMPANY}:contains("Member 3 of"):not(:contains("Member 2 of"))`,
     },
     {
@@ -46,7 +46,7 @@ const FIND_USER_WITH_GAP = [
     },
     {
         content: "Only their company is left; go where it is mended",
-        trigger: `.o_mail_routing_page:not(:has(.o_mail_routing_others)) .o_mail_routing_gap:contains("${SWITCHED_OFF}") .o_mail_routing_mend`,
+        trigger: `.o_mail_routing_page:not(:has(.o_mail_routing_others)) .o_mail_routing_issue:contains("${SWITCHED_OFF}") .o_mail_routing_mend`,
         run: "click",
     },
 ];
@@ -89,12 +89,12 @@ const SEARCH_SERVER = [
     },
     {
         content: "Show everything again",
-        trigger: ".o_mail_routing_only_gaps.active",
+        trigger: ".o_mail_routing_only_issues.active",
         run: "click",
     },
     {
-        content: "The user has no gap any more",
-        trigger: `.o_mail_routing_user:contains("Member 3"):not(:has(.o_mail_routing_gap))`,
+        content: "The user has no issue any more",
+        trigger: `.o_mail_routing_user:contains("Member 3"):not(:has(.o_mail_routing_issue))`,
     },
     {
         content: "Search a server",
@@ -178,8 +178,8 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_overview_user", {
         },
         ...SEARCHED,
         {
-            content: "Show only gaps",
-            trigger: ".o_mail_routing_only_gaps",
+            content: "Show only issues",
+            trigger: ".o_mail_routing_only_issues",
             run: "click",
         },
         {
@@ -218,7 +218,7 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_overview_simulato
 const MEND = [
     {
         content: "The company has no server: go where that is mended",
-        trigger: `${COMPANY} .o_mail_routing_gap:contains("${NO_SERVER}") .o_mail_routing_mend`,
+        trigger: `${COMPANY} .o_mail_routing_issue:contains("${NO_SERVER}") .o_mail_routing_mend`,
         run: "click",
     },
     {
@@ -251,8 +251,8 @@ const MEND = [
         trigger: `${COMPANY} .o_mail_routing_server:contains("Relay of the Tour")`,
     },
     {
-        content: "The gap is gone",
-        trigger: `${COMPANY}:not(:has(.o_mail_routing_gap:contains("${NO_SERVER}")))`,
+        content: "The issue is gone",
+        trigger: `${COMPANY}:not(:has(.o_mail_routing_issue:contains("${NO_SERVER}")))`,
     },
 ];
 
@@ -275,8 +275,8 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_overview_kept", {
             run: "edit company of the",
         },
         {
-            content: "Show only gaps",
-            trigger: ".o_mail_routing_only_gaps",
+            content: "Show only issues",
+            trigger: ".o_mail_routing_only_issues",
             run: "click",
         },
         ...MEND.slice(0, -2),
@@ -285,8 +285,8 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_overview_kept", {
             trigger: ".o_searchview_input:value('company of the')",
         },
         {
-            content: "And that only gaps are shown",
-            trigger: ".o_mail_routing_only_gaps.active",
+            content: "And that only issues are shown",
+            trigger: ".o_mail_routing_only_issues.active",
         },
     ],
 });
@@ -333,10 +333,10 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_overview_phone", 
         },
         {
             content: "Nothing is wider than the screen",
-            trigger: `${COMPANY} .o_mail_routing_gap .o_mail_routing_mend`,
+            trigger: `${COMPANY} .o_mail_routing_issue .o_mail_routing_mend`,
             run() {
                 for (const element of document.querySelectorAll(
-                    ".o_mail_routing_page, .o_mail_routing_page *, .o_mail_routing_only_gaps"
+                    ".o_mail_routing_page, .o_mail_routing_page *, .o_mail_routing_only_issues"
                 )) {
                     const {right} = element.getBoundingClientRect();
                     if (right > window.innerWidth + 1) {
@@ -346,8 +346,8 @@ registry.category("web_tour.tours").add("outgoing_mail_routing_overview_phone", 
             },
         },
         {
-            content: "A gap is mended from here as well",
-            trigger: `${COMPANY} .o_mail_routing_gap .o_mail_routing_mend`,
+            content: "An issue is mended from here as well",
+            trigger: `${COMPANY} .o_mail_routing_issue .o_mail_routing_mend`,
             run: "click",
         },
         {
