@@ -55,11 +55,13 @@ class MailRoutingPreview(models.AbstractModel):
         directories = (source.get(), source.build(rows_edited))
         mails = self._get_last_mails()
         asked = mails._get_route_questions()
+        named = self._read_record_names(mails.mail_message_id)
+        tell = self._get_row if named else self._get_row_apart
         rows = [
             row
             for mail in mails.browse(asked)
             for row in lines_of(
-                mail, self._get_rows, asked[mail.id], edited, *directories
+                mail, self._get_rows, tell, asked[mail.id], edited, *directories
             )
         ]
         untold = [row for row in rows if not is_told(row)]
@@ -159,22 +161,40 @@ class MailRoutingPreview(models.AbstractModel):
     # ------------------------------------------------------------------
 
     @api.model
-    def _get_rows(self, mail, question, edited, directory, edited_directory):
+    def _read_record_names(self, messages):
+        """Read at once what the messages without a subject are about.
+
+        :return: whether all can be told; a message can be about what has no table
+        """
+        messages = messages.filtered(lambda message: not message.subject)
+        try:
+            with self.env.cr.savepoint(flush=False):
+                messages.mapped("record_name")
+                return True
+        except (MemoryError, psycopg2.OperationalError):
+            raise
+        except Exception:
+            messages.invalidate_recordset(["record_name"], flush=False)
+            return False
+
+    @api.model
+    def _get_rows(self, mail, tell, question, edited, directory, edited_directory):
         """One mail as the web client lists it, nothing where its route stays.
 
+        :param tell: what makes a row of it
         :param question: what its route depends on, or ``Untold``
         """
         if not is_told(question):
             return [question]
         questions = [(question, self._edit(question, edited))]
         return [
-            self._get_row_apart(mail, now, then)
+            tell(mail, now, then)
             for _place, now, then in compare(questions, directory, edited_directory)
         ]
 
     @api.model
     def _get_row_apart(self, mail, now, then):
-        """As :meth:`_get_row`; a message can be about what has no table."""
+        """As :meth:`_get_row`, where the database may refuse to read a name."""
         try:
             with self.env.cr.savepoint(flush=False):
                 return self._get_row(mail, now, then)

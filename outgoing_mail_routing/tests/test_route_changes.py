@@ -124,6 +124,29 @@ class TestRouteChanges(RoutingCase):
         with self.assertRaises(AccessError):
             self._changes(self.anna, user=self.ben, use_own_mail_servers=False)
 
+    def test_statements_do_not_grow_with_mails(self):
+        def statements(name, number):
+            users = self.env["res.users"].concat(
+                *(
+                    self._create_user(f"{name}{place}", self.company_a)
+                    for place in range(number)
+                )
+            )
+            for user in users:
+                self._send(user, self.customer_a, f"Of {user.login}")
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            answer = self._changes(self.company_a, mail_server_ids=False)
+            return self.env.cr.sql_log_count - before, answer["total"]
+
+        statements("first", 2)
+        few, total = statements("second", 2)
+        self.assertEqual(total, 4)
+        many, total = statements("third", 20)
+        self.assertEqual(total, 24)
+        self.assertLess(many - few, 5)  # what Odoo keeps may be read anew
+
     def test_five_hundred_mails_take_about_a_second(self):
         values = {"email_to": "customer@customer.example", "subject": "Many"}
         self.env["mail.mail"].with_user(self.anna).sudo().create([values] * 600)

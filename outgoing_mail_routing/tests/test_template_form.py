@@ -150,6 +150,28 @@ class TestTemplateForm(RoutingCase):
             "From is “shop@shop.example”: leaves through Shop (FROM filter).",
         )
 
+    def test_statements_do_not_grow_with_open_companies(self):
+        def statements(template):
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            self.assertIn("From is", template.mail_routing_summary)
+            return self.env.cr.sql_log_count - before
+
+        users = self.administrator | self.editor
+        companies = self.env["res.company"].create(
+            [{"name": f"Many {number}"} for number in range(20)]
+        )
+        users.company_ids |= companies
+        for user in users:
+            with self.subTest(user=user.name):
+                template = self.template(user, email_from="desk@a.example")
+                few = template.with_context(allowed_company_ids=companies[:2].ids)
+                many = template.with_context(allowed_company_ids=companies.ids)
+                statements(few)
+                statements(many)
+                self.assertEqual(statements(many), statements(few))
+
     def test_template_with_expression_is_filled_in_for_the_first_record(self):
         template = self.template(
             email_from="{{ object.user_id.email or 'shop@shop.example' }}"
