@@ -55,7 +55,7 @@ class MailTemplate(models.Model):
         """
         self.ensure_one()
         lines = [*self._describe_expression(), *self._warn_of_users_server()]
-        email_from, record = self._get_foreseen_from()
+        email_from, record = self._get_previewed_from()
         if not self._may_preview_server():
             email_from = ""
             lines.append(self.env._("Leaves through the mail server that is set here."))
@@ -121,7 +121,7 @@ class MailTemplate(models.Model):
             )
         ]
 
-    def _get_foreseen_from(self):
+    def _get_previewed_from(self):
         """A From that mails of this template have.
 
         An expression is filled in for the first record, as in core's preview, with
