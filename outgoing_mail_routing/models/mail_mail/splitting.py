@@ -35,17 +35,27 @@ class MailMail(models.Model):
             # before any is sent: who asked for errors rolls back, and sends all again
             raise MailDeliveryException(failures.reasons[0])
         ids_by_session = defaultdict(list)
-        for mail in self.browse(routes):
-            routed = routes[mail.id]
+        for routed, mails in self.browse(routes)._group_by_question(routes):
             profile = routed.decision.profile
             server_id = profile.id if profile else False
-            alias_domain_id = mail.sudo().mail_message_id.record_alias_domain_id.id
+            alias_domain_id = mails[:1].sudo().mail_message_id.record_alias_domain_id.id
             key = (server_id, alias_domain_id, routed, session_key(routed.decision))
-            ids_by_session[key].append(mail.id)
+            ids_by_session[key].extend(mails.ids)
         batch_size = self._get_session_batch_size()
         for (server_id, alias_domain_id, routed, _key), ids in ids_by_session.items():
             for batch_ids in tools.split_every(batch_size, ids):
                 yield server_id, alias_domain_id, routed, batch_ids
+
+    def _group_by_question(self, routes):
+        """These mails by what they asked, as core groups them before it splits them.
+
+        :param dict routes: as of :meth:`_get_routed`
+        :return: list of ``(RoutedFrom, mail.mail)``, in the order of the queue
+        """
+        ids_by_question = defaultdict(list)
+        for mail_id in self._ids:
+            ids_by_question[id(routes[mail_id])].append(mail_id)
+        return [(routes[ids[0]], self.browse(ids)) for ids in ids_by_question.values()]
 
     def _ask_apart(self, ask, fail, configured):
         """The answers for these mails; whatever is wrong with one fails that one alone.
