@@ -28,6 +28,13 @@ def pytest_collection_modifyitems(
     config.hook.pytest_deselected(items=apart)
 
 
+def pytest_sessionstart() -> None:
+    """Name a server for mail that no other takes: some of the tests expect one."""
+    from odoo.tools import config
+
+    config["smtp_server"] = "localhost"
+
+
 @pytest.fixture(autouse=True)
 def base_test_address(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let the tests of ``base`` see its own ``_get_test_email_from``."""

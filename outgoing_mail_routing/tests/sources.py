@@ -88,14 +88,15 @@ class SourceCase(RoutingCase):
         :return: list of ``(routing.Request, routing.Decision)``
         """
         decisions = []
-        decide = type(self.env["mail.routing"])._decide
+        routing = type(self.env["mail.routing"])
+        decide = routing._decide_to_send  # previews do not count
 
-        def noting_decide(routing, request, directory):
-            routed = decide(routing, request, directory)
+        def noting_decide(self, request, directory):
+            routed = decide(self, request, directory)
             decisions.append((request, routed.decision))
             return routed
 
-        patcher = patch.object(type(self.env["mail.routing"]), "_decide", noting_decide)
+        patcher = patch.object(routing, "_decide_to_send", noting_decide)
         with self.sending(), patcher:
             yield decisions
 

@@ -100,8 +100,8 @@ class TestTranslatedExplanation(RoutingCase):
             route = mail._get_mail_routes()[mail.id]
         self.assertTrue(route.steps)
         for step in route.steps:
-            self.assertTrue(step.startswith(MARK), step)
-        self.assertIn("Office@mailbox.example", route.steps[-1])
+            self.assertTrue(step.reason.startswith(MARK), step)
+        self.assertIn("Office@mailbox.example", route.steps[-1].reason)
 
 
 @tagged("post_install", "-at_install")
