@@ -3,6 +3,7 @@
 import re
 
 from odoo import SUPERUSER_ID, models
+from odoo.exceptions import MissingError
 
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 
@@ -46,8 +47,7 @@ class MailMail(models.Model):
         """
         context = dict(self.env.context)
         opened = set(context.get("allowed_company_ids") or ())
-        # another process may have sent and deleted some
-        makers = self.sudo().exists().create_uid if opened else ()
+        makers = self._get_stored_makers() if opened else ()
         if any(
             opened - set(maker._get_company_ids())
             for maker in makers
@@ -57,6 +57,14 @@ class MailMail(models.Model):
         for key in ROUTING_KEYS:
             context.pop(key, None)
         return self.with_env(self.env(context=context))
+
+    def _get_stored_makers(self):
+        """The users who made these mails, as far as the mails are still there."""
+        mails = self.sudo()
+        try:
+            return mails.create_uid
+        except MissingError:  # another process has sent and deleted some
+            return mails.exists().create_uid
 
     def _prepare_outgoing_list(self, *args, **kwargs):
         """Take no envelope sender out of ``headers``, which a user may have written.
