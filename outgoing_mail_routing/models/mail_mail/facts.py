@@ -17,9 +17,10 @@ _OF_MAIL = (
     *("create_uid", "mail_message_id", "mailing_id"),
     *("sent_for_company_id", "settled_company_id"),
 )
+_ROUTED_BY_CORE = ("email_from", "mail_server_id", "record_alias_domain_id")
 _ROUTED_BY = (
-    *("create_uid", "author_id", "email_from", "model", "res_id"),
-    *("record_company_id", "record_alias_domain_id", "mail_server_id"),
+    *_ROUTED_BY_CORE,
+    *("create_uid", "author_id", "model", "res_id", "record_company_id"),
     *("made_by_gateway", "message_type", "server_template_id"),
 )
 
@@ -50,7 +51,7 @@ class MailMail(models.Model):
         :param bool explain: gather also what does not change the answer
         :return: ``{mail.mail id: RequestFrom}``, in the order of the queue
         """
-        mails = self._fetch_to_route()
+        mails = self._fetch_to_route(directory.configured or explain)
         facts = mails._get_mail_facts(directory, explain)
         asked, questions, defaults = {}, {}, {}
         for mail in mails.sudo():
@@ -72,17 +73,20 @@ class MailMail(models.Model):
             asked[mail.id] = questions[question]
         return asked
 
-    def _fetch_to_route(self):
+    def _fetch_to_route(self, facts_matter):
         """Those of the mails that are still there, with what their routes depend on.
 
         In a few statements for all of them: other fields, the text among them, are not
         read. Another process may have sent and deleted some.
+
+        :param bool facts_matter: whether more than core looks at does
         """
         self.check_access("read")
         names = [name for name in _OF_MAIL if name in self._fields]
         mails = self.sudo().with_context(prefetch_fields=False)
         mails = self.browse(row["id"] for row in mails.read(names, load=None))
-        mails.sudo().mail_message_id.fetch(_ROUTED_BY)
+        names = _ROUTED_BY if facts_matter else _ROUTED_BY_CORE
+        mails.sudo().mail_message_id.fetch(names)
         return mails
 
     def _get_mail_facts(self, directory, explain):
