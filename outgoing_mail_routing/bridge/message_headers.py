@@ -32,14 +32,6 @@ class MessageHeaders:
         self.env = env
 
     @classmethod
-    def of_alias_domain(cls, alias_domain):
-        """For messages of an alias domain, in the context that core gives their mail.
-
-        :param mail.alias.domain alias_domain: maybe empty
-        """
-        return cls(in_alias_domain(alias_domain.env, alias_domain))
-
-    @classmethod
     def of_company(cls, company):
         """For messages that a company would send now."""
         return cls(
