@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from workbench.addons import NAMES as ADDONS
 from workbench.odoo_server import OdooServer
-from workbench.postgres import literal
 from workbench.steps import step
 
 from .figures import NO_TARGET, Result, duration, ratios
@@ -173,7 +172,7 @@ def _locked_by_update(odoo: OdooServer, database: str, modules: Sequence[str]) -
     """
     locked = (
         "SELECT 1 FROM pg_locks JOIN pg_database AS base ON base.oid = database"
-        f" WHERE datname = {literal(database)} AND granted"
+        " WHERE datname = %s AND granted"
         " AND relation = 'ir_mail_server'::regclass AND mode = 'AccessExclusiveLock'"
     )
     seconds, before = 0.0, time.monotonic()
@@ -181,7 +180,8 @@ def _locked_by_update(odoo: OdooServer, database: str, modules: Sequence[str]) -
         update = pool.submit(odoo.upgrade, database, modules)
         while not update.done():
             time.sleep(POLL)
-            found, now = bool(odoo.databases.query(locked, database)), time.monotonic()
+            found = odoo.databases.query(locked, database, [database])
+            now = time.monotonic()
             seconds += now - before if found else 0.0
             before = now
         update.result()

@@ -202,7 +202,6 @@ def make_queue(env: Any) -> None:
         }
     )
     companies = env["res.company"].search([("name", "=like", "Company %")], order="id")
-    users = env["res.users"].search([("login", "=like", "user%@company%")], order="id")
     partners = _copy_partners(
         env,
         customer,
@@ -211,7 +210,7 @@ def make_queue(env: Any) -> None:
         SQL("concat('customer', n, '@client.example')"),
     )
     messages = _copy_messages(
-        env, mail.mail_message_id, QUEUE, companies.ids, users.ids
+        env, mail.mail_message_id, QUEUE, companies.ids, users_of(env).ids
     )
     mails = _copy(env, mail, QUEUE, mail_message_id=_nth(messages))
     env.cr.execute(

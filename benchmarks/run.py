@@ -18,6 +18,7 @@ from workbench.steps import say, step
 
 from . import large, measures
 from .figures import MISSED, Result, rst_table, text_table
+from .large_sizes import COMPANIES, USERS
 from .measures import Bench
 
 CORE, ADDON = "benchmark_core", "benchmark_addon"
@@ -43,7 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--large",
         action="store_true",
-        help="measure a big customer with 150 companies and 5,000 users instead",
+        help=f"measure a big customer with {COMPANIES} companies and {USERS:,} users "
+        "instead",
     )
     parser.add_argument(
         "--only",

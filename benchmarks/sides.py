@@ -8,7 +8,6 @@ import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from workbench import paths
@@ -72,7 +71,7 @@ class Side:
         line = self.process.stdout.readline()  # type: ignore[union-attr]
         answer = json.loads(line) if line else {"error": tail(self.log)}
         if "error" in answer:
-            raise StepFailed(TITLE, answer["error"], f"See {_relative(self.log)}.")
+            raise StepFailed(TITLE, answer["error"], f"See {paths.relative(self.log)}.")
         return dict(answer)
 
     def do(self, do: str, **arguments: Any) -> Any:
@@ -96,10 +95,6 @@ class Side:
         """
         for table in tables:
             self.odoo.databases.query(f"VACUUM ANALYZE {table}", self.database)
-
-
-def _relative(path: Path) -> str:
-    return paths.relative(path)
 
 
 @contextlib.contextmanager
@@ -150,5 +145,5 @@ def in_turns(sides: Sequence[Side], mails: int, **options: Any) -> list[Run]:
 def _run(side: Side, result: dict[str, Any], mails: int) -> Run:
     if result["sent"] != mails:
         what = f"{side.database} sent {result['sent']} of {mails} mails"
-        raise StepFailed(TITLE, what, f"See {_relative(side.log)}.")
+        raise StepFailed(TITLE, what, f"See {paths.relative(side.log)}.")
     return Run(mails, result["wall"], result["cpu"], result["statements"])

@@ -86,7 +86,6 @@ def _environment() -> dict[str, str]:
         "npm_config_cache": str(paths.WORK / "npm-cache"),
         "PRE_COMMIT_HOME": str(paths.WORK / "pre-commit"),
         "RUFF_CACHE_DIR": str(paths.WORK / "ruff-cache"),
-        "MYPY_CACHE_DIR": str(paths.WORK / "mypy-cache"),
         "PYLINTHOME": str(paths.WORK / "pylint"),
         # The clone may belong to somebody else, as in a container.
         "GIT_CONFIG_COUNT": "1",

@@ -9,7 +9,7 @@ from .odoo_server import OdooServer
 from .steps import Command
 
 MODULES = ("mail_multicompany", "mail_outbound_static")
-#: It takes logins out of the database, so tests beside it have one for themselves.
+#: It takes logins out of the database, so tests with it have one for themselves.
 ENVIRONMENT_MODULES = ("mail_environment",)
 _REQUIREMENTS = paths.REQUIREMENTS / "other-addons.txt"
 _FOLDER = paths.WORK / "other-addons"
@@ -28,6 +28,6 @@ def server_with_other_addons(odoo: OdooServer) -> OdooServer:
         if not locks.is_current(stamp, wanted):
             shutil.rmtree(_FOLDER, ignore_errors=True)
             options: Command = ["--no-deps", "--target", _FOLDER]
-            python_env.install(options, [_REQUIREMENTS], "addons to test beside")
+            python_env.install(options, [_REQUIREMENTS], "addons of others")
             stamp.write_text(wanted)
     return odoo.with_addons(_FOLDER / "odoo" / "addons", _REQUIREMENTS)

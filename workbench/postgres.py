@@ -137,15 +137,6 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def literal(text: str) -> str:
-    """Quote a text for SQL.
-
-    >>> literal("it's")
-    "'it''s'"
-    """
-    return "'" + text.replace("'", "''") + "'"
-
-
 def free_port(preferred: int = 0) -> int:
     """Return a free port on loopback: the preferred one if it is free."""
     with socket.socket() as probe:
@@ -302,9 +293,8 @@ class Cluster:
         for name in PROGRAMS:
             origin = Path(spec.origin).parents[1] / name
             shutil.copytree(origin, self.folder / name, symlinks=True)
-        subprocess.run(["chmod", "-R", "a+rX", self.folder / PACKAGE], check=True)
-        libraries = self.folder / PROGRAMS[1]
-        subprocess.run(["chmod", "-R", "a+rX", libraries], check=True)
+            folder = self.folder / name.partition("/")[0]
+            subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
 
     def _program(self, name: str) -> Path:
         return self.folder / PROGRAMS[0] / "bin" / name

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from docutils.core import publish_parts
 
-from . import paths
+from . import generated
 from .addons import ADDONS, Addon
-from .steps import say
 
 #: Fragments in the order of the page, and their headings; the first has none, and the
 #: list of contents comes after it. An addon has those that it needs.
@@ -44,25 +43,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Write the files, or with ``--check`` tell which are out of date."""
-    stale = {path: text for path, text in generated().items() if _read(path) != text}
-    for path, text in stale.items():
-        if not options.check:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        verb = "is out of date" if options.check else "written"
-        say(f"{paths.relative(path)} {verb}")
-    return 1 if stale and options.check else 0
+    return generated.bring_up_to_date(texts(), options.check)
 
 
-def generated() -> dict[Path, str]:
+def texts() -> dict[Path, str]:
     """Return the text that each generated file should have."""
-    texts = {}
+    found = {}
     for addon in ADDONS:
         if (addon.folder / "readme").is_dir():
             text = readme_text(addon)
-            texts[addon.folder / "README.rst"] = text
-            texts[addon.folder / IMAGES / "index.html"] = index_text(text)
-    return texts
+            found[addon.folder / "README.rst"] = text
+            found[addon.folder / IMAGES / "index.html"] = index_text(text)
+    return found
 
 
 def readme_text(addon: Addon) -> str:
@@ -117,7 +109,3 @@ def index_text(readme: str) -> str:
         '<section class="oe_container">\n'
         f"<h1>{parts['title']}</h1>\n{body}\n</section>\n"
     )
-
-
-def _read(path: Path) -> str:
-    return path.read_text() if path.is_file() else ""

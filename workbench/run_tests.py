@@ -61,6 +61,8 @@ CORE_TESTS = (
     ("test_mail", "TestMailMailServer"),
 )
 NO_TESTS = 5
+#: Options of pytest whose value comes after them, and may be called as a file is.
+TAKE_A_VALUE = ("-k", "-m", "-o", "-p", "-r", "-W", "--deselect", "--ignore")
 
 
 @dataclass(frozen=True)
@@ -184,10 +186,11 @@ def suite_of(arguments: Sequence[str]) -> Suite:
     ['-k', 'name']
     """
     suite = Suite()
-    for argument in arguments:
+    for before, argument in zip(["", *arguments], arguments, strict=False):
         name, separator, test = argument.partition("::")
         found = (Path.cwd() / name).resolve()
-        if argument.startswith("-") or not found.exists():
+        is_option = argument.startswith("-") or before in TAKE_A_VALUE
+        if is_option or not found.exists():
             suite.options.append(argument)
         else:
             suite.named.setdefault(found, []).append(f"{found}{separator}{test}")

@@ -86,7 +86,7 @@ def requirements() -> dict[str, Requirement]:
             programs=(BROWSERS,),
         ),
         "openssl": Requirement(
-            ("openssl",), "makes certificates for SMTP tests", (("openssl",),)
+            ("openssl",), "makes certificates for Odoo's own tests", (("openssl",),)
         ),
         "git": Requirement(
             ("git",), "tells the linters which files to check", (("git",),)

@@ -16,10 +16,10 @@ from pathlib import Path
 import polib
 from polib import POFile
 
-from . import environment, locks, paths
+from . import environment, generated, locks, paths
 from .addons import ADDONS, NAMES, Addon
 from .odoo_server import SEE_LOG, OdooServer
-from .steps import run, say
+from .steps import run
 
 DATABASE = "translations"
 FOLDER = paths.WORK / "translations"
@@ -54,16 +54,9 @@ def main(options: argparse.Namespace) -> int:
     ):
         files = brought_up_to_date(odoo)
     texts = {path: f"{str(new).rstrip()}\n" for path, new in files.items()}
-    stale = [path for path, text in texts.items() if _read(path) != text]
-    for path in stale:
-        if not options.check:
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(texts[path])
-        verb = "is out of date" if options.check else "written"
-        say(f"{paths.relative(path)} {verb}: {summary(files[path])}")
-    if not stale:
-        say("All translations are up to their templates.")
-    return 1 if stale and options.check else 0
+    return generated.bring_up_to_date(
+        texts, options.check, lambda path: f"({summary(files[path])})"
+    )
 
 
 def brought_up_to_date(odoo: OdooServer) -> dict[Path, POFile]:
@@ -79,7 +72,7 @@ def brought_up_to_date(odoo: OdooServer) -> dict[Path, POFile]:
         shutil.copy(addon.folder / "__manifest__.py", copy.parent)
         for language in LANGUAGES:
             kept = addon.folder / "i18n" / f"{language}.po"
-            text = _read(kept) or NEW.format(language=language)
+            text = generated.read(kept) or NEW.format(language=language)
             (copy / kept.name).write_text(text)
     run(
         [
@@ -136,7 +129,3 @@ def summary(catalogue: POFile) -> str:
     """Say how much of a catalogue is translated."""
     done, fuzzy = len(catalogue.translated_entries()), len(catalogue.fuzzy_entries())
     return f"{len(catalogue)} sentences, {done} translated, {fuzzy} fuzzy"
-
-
-def _read(path: Path) -> str:
-    return path.read_text() if path.is_file() else ""

@@ -205,6 +205,17 @@ class RoutingCase(TransactionCase):
             self._message_post(record.with_user(user), **values)
         return self.one_received()
 
+    def counted(self, action):
+        """Do something for which every record has to be read anew.
+
+        :return: ``(number of SQL statements, what the action returned)``
+        """
+        self.env.flush_all()
+        self.env.invalidate_all()
+        before = self.env.cr.sql_log_count
+        answer = action()
+        return self.env.cr.sql_log_count - before, answer
+
     def require(self, *modules):
         installed = self.env["ir.module.module"]._installed()
         if missing := [name for name in modules if name not in installed]:

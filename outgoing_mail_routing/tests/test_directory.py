@@ -142,18 +142,15 @@ class TestDirectory(RoutingCase):
         def statements():
             self._directory()
             self.relay_a.name += "!"
-            self.env.flush_all()
-            self.env.invalidate_all()
-            before = self.env.cr.sql_log_count
             with patch.object(
                 DirectorySource,
                 "make_profile",
                 autospec=True,
                 side_effect=DirectorySource.make_profile,
             ) as make:
-                self._directory()
+                count, _directory = self.counted(self._directory)
             self.assertEqual(make.call_count, 1)
-            return self.env.cr.sql_log_count - before
+            return count
 
         few = statements()
         self.env["ir.mail_server"].create(

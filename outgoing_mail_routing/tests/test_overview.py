@@ -382,12 +382,8 @@ class TestOverview(OverviewCase):
 
     def test_statements_do_not_grow_with_users(self):
         def statements():
-            self.env.flush_all()
-            self.env.invalidate_all()
-            before = self.env.cr.sql_log_count
-            data = self.overview()
-            users = self.company_row(self.company_a, data)["users"]
-            return self.env.cr.sql_log_count - before, len(users)
+            count, data = self.counted(self.overview)
+            return count, len(self.company_row(self.company_a, data)["users"])
 
         statements()
         few, listed = statements()
@@ -399,19 +395,12 @@ class TestOverview(OverviewCase):
         self.assertEqual(many, few)
 
     def test_statements_do_not_grow_with_companies(self):
-        def statements():
-            self.env.flush_all()
-            self.env.invalidate_all()
-            before = self.env.cr.sql_log_count
-            data = self.overview()
-            return self.env.cr.sql_log_count - before, data
-
         self._create_companies_with_servers(2)
-        statements()
-        few, _data = statements()
+        self.overview()
+        few, _data = self.counted(self.overview)
         self._create_companies_with_servers(40)
-        statements()
-        many, data = statements()
+        self.overview()
+        many, data = self.counted(self.overview)
         self.assertEqual(many, few)
         issues = [
             issue["message"]
@@ -508,17 +497,10 @@ class TestSearchingUsers(OverviewCase):
         for number in range(42):
             self._create_user(f"many{number:02}", self.company_a)
 
-        def statements(query):
-            self.env.flush_all()
-            self.env.invalidate_all()
-            before = self.env.cr.sql_log_count
-            answer = self.search(query)
-            return self.env.cr.sql_log_count - before, answer
-
-        statements("many")
-        few, answer = statements("many00")
+        self.search("many")
+        few, answer = self.counted(lambda: self.search("many00"))
         self.assertEqual((len(answer["users"]), answer["more"]), (1, False))
-        many, answer = statements("many")
+        many, answer = self.counted(lambda: self.search("many"))
         self.assertEqual((len(answer["users"]), answer["more"]), (40, True))
         self.assertEqual(many, few)
 

@@ -4,21 +4,13 @@ Core processes an incoming mail in sudo as the user named in its From, and any u
 hand one in. It posts, tells and reminds in the name of others, too.
 """
 
-from types import SimpleNamespace
-from unittest.mock import patch
-
 from odoo.exceptions import AccessError
 from odoo.fields import Command
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from .test_security_senders import MAILBOX
-from .test_security_walls import WallCase
-
-TO = "customer@customer.example"
-
-# Where core and this addon look whether they may commit
-_SCHEDULED = "models.mail_scheduled_message.modules"
+from .test_security_walls import TO, WallCase
 
 
 def raw(sender, number, **headers):
@@ -42,10 +34,14 @@ class CallerCase(WallCase):
 
     def asked_by(self, asking, acting, model):
         """A model as code uses it in one user's name, for the request of another."""
+        self.begin_request(asking.id)
+        return self.env[model].with_user(acting)
+
+    def begin_request(self, user_id):
+        """Let all that follows be the request of a user, or of nobody."""
         transaction = self.env.transaction
         self.addCleanup(setattr, transaction, "default_env", transaction.default_env)
-        transaction.default_env = self.env(user=asking.id)
-        return self.env[model].with_user(acting)
+        transaction.default_env = self.env(user=user_id)
 
     def posted_for(self, asking, acting, **values):
         """The account by which a message leaves that code posts for somebody."""
@@ -134,9 +130,7 @@ class TestHandedInMail(CallerCase):
             self.assertEqual(noted.user_id, self.plain)
 
     def test_code_without_a_user_hands_in_values(self):
-        transaction = self.env.transaction
-        self.addCleanup(setattr, transaction, "default_env", transaction.default_env)
-        transaction.default_env = self.env(user=None)
+        self.begin_request(None)
         thread = self.env["mail.thread"].with_user(self.root)
         values = {"custom_values": {"name": "x"}}
         self.assertEqual(thread._for_who_hands_in((), values), thread)
@@ -152,21 +146,13 @@ class TestHandedInMail(CallerCase):
             ):
                 with self.subTest(maker=maker.name, server=server.name):
                     self.forget_received()
-                    mailing = self.asked_by(self.plain, maker, "mailing.mailing")
-                    mailing = mailing.sudo().create(
-                        {
-                            "subject": "Mine",
-                            "body_html": "<p>Mine</p>",
-                            "mailing_model_id": self.env["ir.model"]._get_id(
-                                "res.partner"
-                            ),
-                            "mailing_domain": [("id", "=", self.customer.id)],
-                            "email_from": sender,
-                            "mail_server_id": server.id,
-                            "state": "in_queue",
-                        }
+                    mailing = self.mailing(
+                        maker,
+                        self.asked_by(self.plain, maker, "mailing.mailing"),
+                        email_from=sender,
+                        mail_server_id=server.id,
+                        state="in_queue",
                     )
-                    mailing = self.env["mailing.mailing"].browse(mailing.id)
                     with (
                         self.sending(),
                         mute_logger("odoo.addons.mail.models.mail_mail"),
@@ -328,13 +314,7 @@ class TestInTheNameOfOthers(CallerCase):
 
     @mute_logger("odoo.http", "odoo.addons.mail.models.mail_mail")
     def test_template_gives_no_server_to_what_its_maker_changed(self):
-        vip = self._create_server("vip", reserved=True, from_filter="shop.example")
-        template = self._create_template(
-            subject="Mine",
-            body_html="<p>Mine</p>",
-            email_from="vip@shop.example",
-            mail_server_id=vip.id,
-        )
+        template = self._create_vip_template()
         for name, values, carried in (
             ("another From", {"email_from": '"Boss" <boss@shop.example>'}, False),
             ("another record", {"model": "res.users", "res_id": self.plain.id}, False),
@@ -362,11 +342,8 @@ class TestAskedFor(CallerCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.vip = cls._create_server("vip", reserved=True, from_filter="shop.example")
-        cls.from_vip = cls._create_template(
-            subject="Hers", body_html="<p>Hers</p>", email_from="vip@shop.example"
-        )
-        cls.from_vip.mail_server_id = cls.vip
+        cls.from_vip = cls._create_vip_template()
+        cls.vip = cls.from_vip.mail_server_id
 
     def made_by_odoo_for(self, user, **values):
         template = self.asked_by(user, self.root, "mail.template")
@@ -384,7 +361,7 @@ class TestAskedFor(CallerCase):
     @mute_logger("odoo.addons.mail.models.mail_mail")
     def test_what_the_asking_user_changes_then_is_changed(self):
         mail = self.made_by_odoo_for(self.ben)
-        mail.with_user(self.ben).sudo().body_html = "<p>Mine</p>"
+        mail.with_user(self.ben).sudo().body_html = "<p>Mine, edited</p>"
         self.assertTrue(mail.mail_message_id.changed_by_others)
         with self.sending():
             mail.with_user(self.root).send()
@@ -428,15 +405,8 @@ class TestAskedFor(CallerCase):
         self.require("mass_mailing")
         attachment = self.env["ir.attachment"].with_user(self.bob)
         attachment = attachment.create({"name": "his.txt", "raw": b"His"})
-        mailing = self.env["mailing.mailing"].with_user(self.bob).sudo()
-        mailing = mailing.create(
-            {
-                "subject": "His",
-                "mailing_model_id": self.env["ir.model"]._get_id("res.partner"),
-                "attachment_ids": [Command.link(attachment.id)],
-                "state": "in_queue",
-            }
-        )
+        files = [Command.link(attachment.id)]
+        mailing = self.mailing(self.bob, attachment_ids=files, state="in_queue")
         attachment.with_user(self.ben).sudo().raw = b"Mine"
         hands = self.env["mail.routing.hand"]._of(mailing)
         self.assertEqual(hands[mailing.id].user_id, self.ben)
@@ -468,85 +438,3 @@ class TestAskedFor(CallerCase):
         record = self.env["res.partner"].browse(record_id or ())
         self.assertFalse(record.company_id)
         self.assertFalse(record.comment)
-
-
-@tagged("post_install", "-at_install")
-class TestScheduledInARow(CallerCase):
-    """A run of the job in which a message fails, with its commits and rollbacks."""
-
-    @mute_logger("odoo.http", "odoo.addons.mail.models.mail_scheduled_message")
-    def test_message_before_one_that_fails_is_posted_once(self):
-        administrator = self._create_administrator()
-        self.root.company_id = self.company_b
-        self.plain.email = TO
-        self.plain.group_ids += self.env.ref("base.group_partner_manager")
-        scheduled = self.env["mail.scheduled.message"]
-        values = {
-            "model": "res.partner",
-            "res_id": self.customer.id,
-            "partner_ids": [Command.set(self.customer.ids)],
-            "scheduled_date": self.tomorrow(),
-        }
-        hers = scheduled.with_user(self.anna).create(
-            {**values, "body": "Hers", "author_id": self.anna.partner_id.id}
-        )
-        failing = scheduled.with_user(self.plain).create(
-            {
-                **values,
-                "body": "Mine",
-                "author_id": self.plain.partner_id.id,
-                "notification_parameters": '{"message_type": "user_notification"}',
-            }
-        )
-        self.env.flush_all()
-        self.env.cr.execute(
-            "UPDATE mail_scheduled_message"
-            " SET scheduled_date = now() - interval '1 day'"
-        )
-        self.env.invalidate_all()
-        job = self.env.ref("mail.ir_cron_post_scheduled_message")
-        outside = SimpleNamespace(module=SimpleNamespace(current_test=None))
-        with (
-            self.sending(),
-            patch(f"odoo.addons.mail.{_SCHEDULED}", outside),
-            patch(f"odoo.addons.outgoing_mail_routing.{_SCHEDULED}", outside),
-        ):
-            for _run in range(2):
-                self.call(administrator, "ir.cron", "method_direct_trigger", job.ids)
-        self.env.invalidate_all()
-        self.assertFalse((hers | failing).exists())
-        posted = self.customer.message_ids.filtered(lambda m: "Hers" in m.body)
-        self.assertEqual(len(posted), 1)
-        self.run_jobs()
-        logins = {m.login for m in self.received() if "Mine" in self._text(m)}
-        self.assertNotIn("relay-b", logins)
-
-    def test_message_is_gone_with_the_commit_that_keeps_what_was_posted(self):
-        """A process that dies after it leaves nothing to be posted again."""
-        scheduled = self.env["mail.scheduled.message"].with_user(self.anna)
-        scheduled = scheduled.create(
-            {
-                "model": "res.partner",
-                "res_id": self.customer.id,
-                "author_id": self.anna.partner_id.id,
-                "body": "Hers",
-                "scheduled_date": self.tomorrow(),
-            }
-        )
-        posted = self.customer.message_ids
-        left = []
-
-        def commit():
-            self.env.flush_all()
-            now = self.customer.message_ids - posted
-            left.append((len(now), bool(scheduled.sudo().exists())))
-
-        outside = SimpleNamespace(module=SimpleNamespace(current_test=None))
-        with (
-            patch.object(self.env.cr, "commit", commit),
-            patch(f"odoo.addons.mail.{_SCHEDULED}", outside),
-            patch(f"odoo.addons.outgoing_mail_routing.{_SCHEDULED}", outside),
-        ):
-            scheduled.with_user(self.root)._post_message()
-        self.assertEqual(left[0], (1, False))
-        self.assertEqual(set(left), {(1, False)})

@@ -4,6 +4,7 @@ Reminders of events leave for the organizer's company as long as nobody of anoth
 wrote any of what they say, and a scheduled message as its maker's.
 """
 
+from contextlib import contextmanager
 from datetime import timedelta
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -14,8 +15,11 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..bridge.carrier import Incoming
-from .test_security_callers import _SCHEDULED, TO, CallerCase
+from .test_security_callers import CallerCase
+from .test_security_walls import TO
 
+# Where core and this addon look whether they may commit
+_SCHEDULED = "models.mail_scheduled_message.modules"
 _JOB = "calendar.ir_cron_scheduler_alarm"
 _REMINDER = "calendar.calendar_template_meeting_reminder"
 
@@ -251,6 +255,30 @@ class TestScheduled(CallerCase):
             }
         )
 
+    @contextmanager
+    def committing(self):
+        """The job commits between two messages, as it does outside of tests."""
+        outside = SimpleNamespace(module=SimpleNamespace(current_test=None))
+        with (
+            patch(f"odoo.addons.mail.{_SCHEDULED}", outside),
+            patch(f"odoo.addons.outgoing_mail_routing.{_SCHEDULED}", outside),
+        ):
+            yield
+
+    def run_twice(self, administrator):
+        """Let an administrator run the job twice, once all messages are due."""
+        self.env.flush_all()
+        self.env.cr.execute(
+            "UPDATE mail_scheduled_message"
+            " SET scheduled_date = now() - interval '1 day'"
+        )
+        self.env.invalidate_all()
+        job = self.env.ref("mail.ir_cron_post_scheduled_message")
+        with self.sending(), self.committing():
+            for _run in range(2):
+                self.call(administrator, "ir.cron", "method_direct_trigger", job.ids)
+        self.env.invalidate_all()
+
     def meanwhile(self, posted, act):
         """Let something happen once a message was posted, before the next one is."""
         registered = type(posted)
@@ -289,13 +317,7 @@ class TestScheduled(CallerCase):
 
     def test_server_of_a_template_carries_what_code_schedules_of_it_for_a_user(self):
         """Who only asked for it has not changed it once it is posted."""
-        vip = self._create_server("vip", reserved=True, from_filter="shop.example")
-        template = self._create_template(
-            subject="Mine",
-            body_html="<p>Mine</p>",
-            email_from="vip@shop.example",
-            mail_server_id=vip.id,
-        )
+        template = self._create_vip_template()
         composer = self.asked_by(self.ben, self.root, "mail.compose.message")
         composer = composer.with_context(
             default_model="res.partner",
@@ -313,14 +335,6 @@ class TestScheduled(CallerCase):
         """In core's own deletion, which comes after its commit."""
         administrator = self._create_administrator()
         scheduled = self.schedule(self.anna, "Hers")
-        self.env.flush_all()
-        self.env.cr.execute(
-            "UPDATE mail_scheduled_message"
-            " SET scheduled_date = now() - interval '1 day'"
-        )
-        self.env.invalidate_all()
-        job = self.env.ref("mail.ir_cron_post_scheduled_message")
-        outside = SimpleNamespace(module=SimpleNamespace(current_test=None))
         registered = type(scheduled)
         unlink, posted, killed = registered.unlink, [], []
 
@@ -331,19 +345,47 @@ class TestScheduled(CallerCase):
             return unlink(records)
 
         with (
-            self.sending(),
-            patch(f"odoo.addons.mail.{_SCHEDULED}", outside),
-            patch(f"odoo.addons.outgoing_mail_routing.{_SCHEDULED}", outside),
             patch.object(registered, "unlink", die_once_posted),
             self.meanwhile(scheduled, lambda: posted.append(scheduled)),
         ):
-            for _run in range(2):
-                self.call(administrator, "ir.cron", "method_direct_trigger", job.ids)
-        self.env.invalidate_all()
+            self.run_twice(administrator)
         self.assertTrue(killed)
         self.assertFalse(scheduled.exists())
         kept = self.customer.message_ids.filtered(lambda m: "Hers" in m.body)
         self.assertEqual(len(kept), 1)
+
+    @mute_logger("odoo.http", "odoo.addons.mail.models.mail_scheduled_message")
+    def test_message_before_one_that_fails_is_posted_once(self):
+        administrator = self._create_administrator()
+        self.root.company_id = self.company_b
+        self.plain.email = TO
+        self.plain.group_ids += self.env.ref("base.group_partner_manager")
+        hers = self.schedule(self.anna, "Hers")
+        fails = {"notification_parameters": '{"message_type": "user_notification"}'}
+        failing = self.schedule(self.plain, "Mine", **fails)
+        self.run_twice(administrator)
+        self.assertFalse((hers | failing).exists())
+        posted = self.customer.message_ids.filtered(lambda m: "Hers" in m.body)
+        self.assertEqual(len(posted), 1)
+        self.run_jobs()
+        logins = {m.login for m in self.received() if "Mine" in self._text(m)}
+        self.assertNotIn("relay-b", logins)
+
+    def test_message_is_gone_with_the_commit_that_keeps_what_was_posted(self):
+        """A process that dies after it leaves nothing to be posted again."""
+        scheduled = self.schedule(self.anna, "Hers", partner_ids=[])
+        posted = self.customer.message_ids
+        left = []
+
+        def commit():
+            self.env.flush_all()
+            now = self.customer.message_ids - posted
+            left.append((len(now), bool(scheduled.sudo().exists())))
+
+        with self.committing(), patch.object(self.env.cr, "commit", commit):
+            scheduled.with_user(self.root)._post_message()
+        self.assertEqual(left[0], (1, False))
+        self.assertEqual(set(left), {(1, False)})
 
 
 @tagged("post_install", "-at_install")

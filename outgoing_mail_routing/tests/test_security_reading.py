@@ -1,11 +1,11 @@
 import json
-from unittest.mock import patch
 
 from odoo.fields import Command
 from odoo.tests import new_test_user, tagged
 from odoo.tools import mute_logger
 
 from .common import RpcCase, RpcError
+from .smtp_server import Answer, Stage
 
 READABLE = {"display_name": {}}
 SECRETS = {"smtp_host": {}, "smtp_user": {}, "smtp_pass": {}}
@@ -212,7 +212,7 @@ class TestReading(ReaderCase):
     @mute_logger("odoo.http", "odoo.addons.mail.models.mail_mail")
     def test_notification_of_a_failure_names_no_login(self):
         """Every user reads all notifications, administrators read why."""
-        mail = self._fail(b"553 5.7.1 Not owned by user login@vault.invalid")
+        mail = self._fail("553 5.7.1 Not owned by user login@vault.invalid")
         notification = mail.notification_ids
         self.assertEqual(notification.notification_status, "exception")
         self.assertEqual(notification.failure_type, "unknown")
@@ -241,14 +241,12 @@ class TestReading(ReaderCase):
 
     def _fail(self, answer):
         """A mail of Ben's that his company's server refuses with an answer."""
-
-        async def refuse(*_args):
-            return answer.decode()
-
+        script = self.smtp["relay-a"].script
+        script.at(Stage.MAIL, Answer(answer))
+        self.addCleanup(script.clear)
         mail = self.queue(self.ben, self.customer_a)
-        with patch.object(self.smtp["relay-a"], "handle_MAIL", refuse):
-            with self.sending():
-                mail.send()
+        with self.sending():
+            mail.send()
         return mail
 
     def test_own_preferences_name_the_own_route_only(self):

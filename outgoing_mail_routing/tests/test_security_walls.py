@@ -75,6 +75,39 @@ class WallCase(SenderCase):
         """A mail of the mailbox user's that waits in the queue."""
         return self.queue(user or self.anna, self.customer, body="Hers", **values)
 
+    def mailing(self, maker, model=None, **values):
+        """A mailing to one contact, its text says Mine.
+
+        :param model: what to make it with, in the name of whoever
+        """
+        mailings = self.env["mailing.mailing"]
+        makers = mailings.with_user(maker) if model is None else model
+        mailing = makers.sudo().create(
+            {
+                "subject": "Mine",
+                "body_html": "<p>Mine</p>",
+                "mailing_model_id": self.env["ir.model"]._get_id("res.partner"),
+                "mailing_domain": [("id", "=", self.customer.id)],
+                **values,
+            }
+        )
+        return mailings.browse(mailing.id)
+
+    @classmethod
+    def _create_vip(cls):
+        """A server that carries only what it is set on."""
+        return cls._create_server("vip", reserved=True, from_filter="shop.example")
+
+    @classmethod
+    def _create_vip_template(cls):
+        """A template with that server."""
+        return cls._create_template(
+            subject="Mine",
+            body_html="<p>Mine</p>",
+            email_from="vip@shop.example",
+            mail_server_id=cls._create_vip().id,
+        )
+
 
 @tagged("post_install", "-at_install")
 class TestCommands(WallCase):
@@ -399,24 +432,6 @@ class MailingCase(WallCase):
         super().setUp()
         self.require("mass_mailing")
 
-    def mailing(self, maker, **values):
-        """A mailing to one contact, its text says Mine."""
-        mailing = (
-            self.env["mailing.mailing"]
-            .with_user(maker)
-            .sudo()
-            .create(
-                {
-                    "subject": "Mine",
-                    "body_html": "<p>Mine</p>",
-                    "mailing_model_id": self.env["ir.model"]._get_id("res.partner"),
-                    "mailing_domain": [("id", "=", self.customer.id)],
-                    **values,
-                }
-            )
-        )
-        return self.env["mailing.mailing"].browse(mailing.id)
-
     def launch(self, mailing):
         """Let Odoo's job send a mailing.
 
@@ -524,7 +539,7 @@ class TestServerOfMailing(MailingCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.vip = cls._create_server("vip", reserved=True, from_filter="shop.example")
+        cls.vip = cls._create_vip()
 
     def _set_dedicated(self, server):
         params = self.env["ir.config_parameter"]

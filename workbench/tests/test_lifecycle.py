@@ -16,7 +16,7 @@ import pytest
 from workbench import smtp_service
 from workbench.addons import NAMES
 from workbench.odoo_server import OdooServer
-from workbench.postgres import identifier, literal
+from workbench.postgres import identifier
 from workbench.smtp_service import SmtpService
 from workbench.tests import lifecycle_steps
 from workbench.tests.lifecycle_steps import MAILS
@@ -114,13 +114,14 @@ class Life:
     def _rows(self, statements: Mapping[str, str]) -> Rows:
         """Run named queries; return their rows, each as JSON, by the query's name."""
         selects = [
-            f"SELECT {literal(name)}, to_jsonb(r)::text FROM ({statement}) AS r"
-            for name, statement in statements.items()
+            f"SELECT %s, to_jsonb(r)::text FROM ({statement}) AS r"
+            for statement in statements.values()
         ]
         rows: dict[str, set[str]] = {name: set() for name in statements}
         if selects:
             query = " UNION ALL ".join(selects)
-            for name, row in self.odoo.databases.query(query, DATABASE):
+            found = self.odoo.databases.query(query, DATABASE, [*statements])
+            for name, row in found:
                 rows[name].add(row)
         return rows
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from docutils.utils import SystemMessage
 
-from workbench import paths, readme
+from workbench import generated, paths, readme
 from workbench.addons import ADDONS, Addon
 
 DOCUMENTED = [addon for addon in ADDONS if (addon.folder / "readme").is_dir()]
@@ -13,11 +13,7 @@ each_addon = pytest.mark.parametrize("addon", DOCUMENTED, ids=lambda it: it.name
 
 
 def test_generated_files_are_current() -> None:
-    stale = [
-        paths.relative(path)
-        for path, text in readme.generated().items()
-        if not path.is_file() or path.read_text() != text
-    ]
+    stale = generated.stale(readme.texts())
     assert not stale, "write them again: workbench/launch readme"
 
 

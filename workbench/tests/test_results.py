@@ -111,6 +111,16 @@ def test_named_files_are_told_from_options(monkeypatch: pytest.MonkeyPatch) -> N
     assert suite_of([]).chosen(extra / "nowhere") == []
 
 
+@pytest.mark.parametrize("name", ["demo", "smtp_server"])
+def test_what_an_option_takes_is_no_file(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(paths.REPO)
+    assert (paths.REPO / name).exists()
+    suite = suite_of(["-k", name])
+    assert suite.options == ["-k", name] and not suite.named
+
+
 @pytest.mark.parametrize(
     ("without", "with_addons", "differs", "breaks"),
     [

@@ -84,7 +84,7 @@ SUB_BRANCH = Company(4, "Sub-branch", parent=BRANCH)
         (A, (server(9, "Own", companies=[BRANCH]),), None),
     ],
 )
-def test_holder_nearest_company_that_has_servers(
+def test_company_inherits_from_the_nearest_that_has_servers(
     company: Company, servers: tuple[ServerProfile, ...], expected: str | None
 ) -> None:
     inherits_from = Directory(servers).inherits_from(company)

@@ -50,6 +50,7 @@ from .worlds import (
     any_case,
     assigned_case,
     assigned_servers,
+    branch_cases,
     closed_servers,
     companies_cases,
     core_case,
@@ -59,7 +60,6 @@ from .worlds import (
     forced_cases,
     foreign_cases,
     header_facts,
-    held_cases,
     lent_cases,
     server_lists,
     unrelated_servers,
@@ -81,7 +81,7 @@ def answer(decision: Decision) -> Decision:
     return replace(decision, company=None, steps=())
 
 
-def holder_id(request: Request, servers: list[ServerProfile]) -> int:
+def inherits_from_id(request: Request, servers: list[ServerProfile]) -> int:
     """The nearest company in the lineage to which any server is assigned, else 0."""
     assigned = {
         company_id
@@ -164,7 +164,7 @@ def test_closed_server_carries_mail_of_those_it_is_assigned_or_lent_to(
     profile = decide(request, Directory(servers)).profile
     sender_id = request.sender.id if request.sender else 0
     assert profile
-    of_company = holder_id(request, servers) in profile.default_company_ids
+    of_company = inherits_from_id(request, servers) in profile.default_company_ids
     of_sender = sender_id in profile.user_ids
     of_sender &= not request.sender_named or profile.delegation != "nobody"
     assert of_sender or of_company
@@ -279,7 +279,7 @@ def test_decision_by_company_names_a_server_of_the_company(case: Case) -> None:
     decision = decide(request, Directory(servers))
     assert decision.rule is Rule.COMPANY
     assert decision.profile
-    assert holder_id(request, servers) in decision.profile.default_company_ids
+    assert inherits_from_id(request, servers) in decision.profile.default_company_ids
 
 
 @thorough
@@ -303,7 +303,7 @@ def test_company_rule_rewrites_an_explicit_from_only_where_none_fits(
     directory = Directory(servers)
     fits = any(
         may_send_as(profile, request.email)
-        for profile in directory.of_company(holder_id(request, servers))
+        for profile in directory.of_company(inherits_from_id(request, servers))
         if not is_unfit(profile, request)
     )
     decision = decide(request, directory)
@@ -318,14 +318,14 @@ def test_company_rule_rewrites_an_explicit_from_only_where_none_fits(
 
 
 @thorough
-@given(held_cases(inherited=True))
+@given(branch_cases(inherited=True))
 def test_inherited_servers_carry_what_assigned_ones_would(case: Case) -> None:
     request, servers = case
-    company, holder = request.company, holder_id(request, servers)
-    assert company and holder != company.id
+    company, inherited_id = request.company, inherits_from_id(request, servers)
+    assert company and inherited_id != company.id
     spelled_out = [
         replace(profile, default_company_ids=profile.default_company_ids | {company.id})
-        if holder in profile.default_company_ids
+        if inherited_id in profile.default_company_ids
         else profile
         for profile in servers
     ]
@@ -340,11 +340,11 @@ def test_inherited_servers_carry_what_assigned_ones_would(case: Case) -> None:
 
 
 @thorough
-@given(held_cases(inherited=False))
+@given(branch_cases(inherited=False))
 def test_company_with_servers_of_its_own_is_no_branch(case: Case) -> None:
     request, servers = case
     company = request.company
-    assert company and holder_id(request, servers) == company.id
+    assert company and inherits_from_id(request, servers) == company.id
     alone = replace(request, company=replace(company, parent=None))
     directory = Directory(servers)
     assert answer(decide(request, directory)) == answer(decide(alone, directory))

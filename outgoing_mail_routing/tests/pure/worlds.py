@@ -342,9 +342,10 @@ def companies_cases(
     sender = request.sender and replace(request.sender, uses_own_servers=False)
     company = draw(lineages())
     nearer = draw(st.integers(0, len(company.lineage) - 1))
-    holder = company.lineage[nearer]
+    inherits_from = company.lineage[nearer]
     own = draw(_usable_servers(len(others) + 1, company, servers))
-    own = replace(own, default_company_ids=own.default_company_ids | {holder.id})
+    ids = own.default_company_ids | {inherits_from.id}
+    own = replace(own, default_company_ids=ids)
     request = replace(_left_to_rules(request, sender), company=company)
     possible = [email for email in EMAILS if may_send_as(own, email)]
     if sender and sender.email:
@@ -410,12 +411,14 @@ def lent_cases(draw: st.DrawFn) -> tuple[Request, list[ServerProfile]]:
 
 
 @st.composite
-def held_cases(draw: st.DrawFn, inherited: bool) -> tuple[Request, list[ServerProfile]]:
+def branch_cases(
+    draw: st.DrawFn, inherited: bool
+) -> tuple[Request, list[ServerProfile]]:
     """A mail of a branch that has servers of its own, or inherits them."""
     request, others = draw(any_case)
     company = draw(lineages(least=2))
     nearer = draw(st.integers(1, len(company.lineage) - 1)) if inherited else 0
-    own = replace(draw(assigned_servers), id=len(others) + 1, name="Of the holder")
+    own = replace(draw(assigned_servers), id=len(others) + 1, name="Of the lineage")
     ids = own.default_company_ids | {company.lineage[nearer].id}
     own = replace(own, default_company_ids=ids)
     everything = draw(_with_one_more(others, own))
