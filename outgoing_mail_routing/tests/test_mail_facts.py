@@ -183,6 +183,18 @@ class TestSenderAndCompany(RoutingCase):
             )
         )
 
+    def test_facts_need_no_statement_more_for_more_companies(self):
+        def statements(name, number):
+            mails = self.env["mail.mail"]
+            for place in range(number):
+                login = f"{name}{place}"
+                company = self._create_company(login, f"{login}.example")
+                user = self._create_user(login, company)
+                mails += self._mails(user, 1, record_company_id=company.id)
+            return self._count_statements(mails)
+
+        self.assertEqual(statements("many", 20), statements("few", 4))
+
     def test_facts_need_no_statement_more_for_more_mails(self):
         self.assertTrue(DirectorySource(self.env).get().configured)
         shared = self.env["res.partner"].create({"name": "Of no company"})

@@ -98,6 +98,7 @@ class MailMail(models.Model):
         lenders = {mail: mail._get_lenders() for mail in self.sudo()}
         users = self.sudo().env["res.users"].union(*chain(*lenders.values()))
         users.fetch(["company_id", "company_ids", "share"])
+        users.company_ids.fetch(["active"])  # asked of each company of each user
         companies, none = {}, self.env["res.company"]
         for mail in lenders:
             message = mail.mail_message_id

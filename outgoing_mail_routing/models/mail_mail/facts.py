@@ -115,6 +115,9 @@ class MailMail(models.Model):
             mail.id: mail._get_sender(makers[mail.id], by_email) for mail in mails
         }
         companies = self._get_companies(senders)
+        all_companies = mails.env["res.company"].union(*companies.values())
+        domain_fields = ["name", "bounce_alias", "default_from"]
+        all_companies.alias_domain_id.fetch(domain_fields)  # each is asked by itself
         person, company = cache(known.person), cache(known.company)
         return {
             mail.id: MailFacts(
