@@ -57,6 +57,15 @@ class Base(models.AbstractModel):
             hands._note_asking(records, hands._get_asking_ids())
         return records
 
+    def copy(self, default=None):
+        """Note, too, whose is what Odoo itself copies, as the winner of an A/B test."""
+        copies = super().copy(default)
+        hands = self.env["mail.routing.hand"]
+        if self._name in _SENT_LATER and not hands._get_acting_ids():
+            for record, copied in zip(self, copies, strict=True):
+                hands._note_all(copied, hands._get_all_ids(record))
+        return copies
+
     def write(self, vals):
         """Note, too, who changes what others made and is sent later."""
         self._check_chosen_mail_servers([vals])

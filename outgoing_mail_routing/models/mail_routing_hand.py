@@ -348,6 +348,16 @@ class MailRoutingHand(models.Model):
         domain = [("res_model", "=", records._name), ("res_id", "in", records.ids)]
         return hands.search(domain).grouped("res_id")
 
+    @api.model
+    def _get_all_ids(self, record):
+        """The ids of all who made a record or had a hand in it, without OdooBot.
+
+        :return: set, with 0 for a user who cannot be told, or was deleted
+        """
+        hands = self._of(record).get(record.id, self.browse())
+        users = [record.sudo().create_uid, *(hand.user_id for hand in hands)]
+        return {user.id or 0 for user in users} - {SUPERUSER_ID}
+
     @api.autovacuum
     def _gc_hands(self):
         """Forget what was noted of records that are gone."""

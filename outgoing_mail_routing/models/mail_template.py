@@ -13,6 +13,9 @@ from ..routing import Rule, may_send_as
 
 _EDITORS = "mail.group_mail_template_editor,base.group_system"
 
+# What decides as whom the server of a template sends
+_GIVEN_TO_SERVER = frozenset({"email_from", "model_id"})
+
 
 class MailTemplate(models.Model):
     _inherit = "mail.template"
@@ -147,7 +150,9 @@ class MailTemplate(models.Model):
     def _get_previewed_companies(self, record):
         if record is None:
             return self.env.companies
-        return record._mail_get_companies(default=self.env.company)[record.id]
+        companies = record._mail_get_companies(default=self.env.company)[record.id]
+        # nobody sends for a company that is not theirs
+        return companies & self.env.user.company_ids or self.env.company
 
     def _describe_from(self, email_from, record):
         email = email_of(email_from) or email_from
@@ -238,6 +243,16 @@ class MailTemplate(models.Model):
     # ------------------------------------------------------------------
     # Sending
     # ------------------------------------------------------------------
+
+    def write(self, vals):
+        """Refuse another From where the server of the template is closed to the user.
+
+        That server carries what is made from the template, whoever uses it.
+        """
+        if not self.env.su and not _GIVEN_TO_SERVER.isdisjoint(vals):
+            given = self.sudo().mail_server_id.ids
+            self.env["ir.mail_server"]._check_open_to_user(given, shared=True)
+        return super().write(vals)
 
     def send_mail_batch(
         self,

@@ -158,9 +158,15 @@ class MailMail(models.Model):
         )
 
     def _is_server_of_mailing(self):
-        """Whether it is that of the mass mailing, which who made the mail may use."""
+        """Whether it is the one preset for mailings, and who made the mail may use it.
+
+        Another one was chosen for the mailing: it carries what those wrote who may
+        choose it.
+        """
         server = self.mail_message_id.mail_server_id
         if not self._is_bulk() or self.mailing_id.mail_server_id != server:
+            return False
+        if server.id != self.mailing_id._get_default_mail_server_id():
             return False
         return all(
             user and self.mailing_id.with_user(user).sudo(False).has_access("read")
