@@ -13,5 +13,6 @@ so that an editor and a type checker see where a mail goes.
 * ``explanation``: a route as an administrator reads it.
 * ``carrier``: how facts and decisions travel through core, and cannot be forged.
 * ``origin``, ``company_text``: what else travels so.
+* ``registry_cache``: forgetting what a process keeps.
 * ``addresses``, ``from_filters``, ``telling``: texts of whatever kind.
 """

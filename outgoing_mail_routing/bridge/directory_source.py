@@ -9,7 +9,13 @@ from odoo.tools.lru import LRU
 from ..routing import Directory, ServerProfile, domain_of, spellings
 from .addresses import email_of
 from .from_filters import read_as_core, read_usable
-from .server_rows import COLLECTING, PROPOSED_FROM, SERVER_FIELDS, ServerRows
+from .server_rows import (
+    COLLECTING,
+    COMPANY_FIELDS,
+    PROPOSED_FROM,
+    SERVER_FIELDS,
+    ServerRows,
+)
 
 # What was read, by database and versions of rows: a few, since a changed one never
 # comes back
@@ -127,11 +133,18 @@ class DirectorySource:
     def _read_rows(self, server_ids):
         """Values of servers as they stand in the database, many2one fields as ids."""
         servers = self.env["ir.mail_server"].sudo().with_context(active_test=False)
-        # SQL may have changed them behind the cache, and other transactions get this;
-        # field by field, as nothing may be forgotten of the users that a form edits
-        for name in (*SERVER_FIELDS, *PROPOSED_FROM):
-            servers._fields[name]._invalidate_cache(self.env, server_ids)
-        return servers.browse(server_ids).read(SERVER_FIELDS, load=None)
+        servers = servers.browse(server_ids)
+        self._forget_cached(servers, (*SERVER_FIELDS, *PROPOSED_FROM))
+        return servers.read(SERVER_FIELDS, load=None)
+
+    def _forget_cached(self, records, names):
+        """Read fields anew, as SQL may have changed them behind the cache.
+
+        Other transactions get what is made of them. Nothing may be forgotten of records
+        that a form edits, so it is done field by field, of these records alone.
+        """
+        for name in names:
+            records._fields[name]._invalidate_cache(self.env, records._ids)
 
     def _make(self, last, changed, rows):
         """What is read of servers where some have changed.
@@ -175,8 +188,11 @@ class DirectorySource:
     def _read_domains_of_companies(self):
         """As :meth:`get_domains_of_companies`, read anew."""
         companies = self.env["res.company"].sudo().with_context(active_test=False)
+        companies = companies.search([])
+        self._forget_cached(companies, (*COMPANY_FIELDS, "parent_ids"))
+        self._forget_cached(companies.alias_domain_id, ("name",))
         domains = defaultdict(set)
-        for company in companies.search([]):
+        for company in companies:
             own = {company.alias_domain_id.name, domain_of(email_of(company.email))}
             own -= {False, ""}
             spelled = {spelling for domain in own for spelling in spellings(domain)}

@@ -32,7 +32,7 @@ SERVER_FIELDS = (
 # What a server's sender address is proposed from, besides its FROM filter
 PROPOSED_FROM = ("sender_email_custom", "smtp_user", "smtp_authentication")
 # What of a company tells which domains are its own
-_COMPANY_FIELDS = ("email", "alias_domain_id", "parent_id")
+COMPANY_FIELDS = ("email", "alias_domain_id", "parent_id", "parent_path")
 
 # What of an incoming server tells whether it brings answers back
 _COLLECTOR_FIELDS = ("active", "state", "server_type")
@@ -69,7 +69,7 @@ class ServerRows:
         return {
             "ir.mail_server": (*SERVER_FIELDS, *PROPOSED_FROM),
             "fetchmail.server": _COLLECTOR_FIELDS,
-            "res.company": _COMPANY_FIELDS,
+            "res.company": COMPANY_FIELDS,
             "mail.alias.domain": ("name",),
         }
 

@@ -1,5 +1,7 @@
 from odoo import api, models, tools
 
+from ..bridge.registry_cache import forget_kept
+
 
 class MailAliasDomain(models.Model):
     _inherit = "mail.alias.domain"
@@ -7,17 +9,17 @@ class MailAliasDomain(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         """Forget whose bounce addresses are."""
-        self.env.registry.clear_cache()
+        forget_kept(self.env)
         return super().create(vals_list)
 
     def write(self, vals):
         """Forget whose bounce addresses are."""
-        self.env.registry.clear_cache()
+        forget_kept(self.env)
         return super().write(vals)
 
     def unlink(self):
         """Forget whose bounce addresses are."""
-        self.env.registry.clear_cache()
+        forget_kept(self.env)
         return super().unlink()
 
     @api.model

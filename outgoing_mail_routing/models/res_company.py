@@ -7,6 +7,7 @@ from ..bridge.company_facts import CompanyFacts
 from ..bridge.explanation import OBSTACLES, quote_server, sentence_of
 from ..bridge.facts import Facts
 from ..bridge.preview import Preview
+from ..bridge.registry_cache import forget_kept
 from ..bridge.telling import is_told, tell_of
 from ..routing import Reason, Rule, domain_of
 
@@ -84,7 +85,7 @@ class ResCompany(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         """Log on servers that they are assigned to new companies."""
-        self.env.registry.clear_cache()  # whose bounce addresses are
+        forget_kept(self.env)  # whose bounce addresses are
         servers = self.env["ir.mail_server"]
         servers._check_may_assign(vals_list, "mail_server_ids")
         servers._track_assignments(self, "mail_server_ids", vals_list)
@@ -93,7 +94,7 @@ class ResCompany(models.Model):
     def write(self, vals):
         """Log on servers that companies get or lose them."""
         if "alias_domain_id" in vals:
-            self.env.registry.clear_cache()  # whose bounce addresses are
+            forget_kept(self.env)  # whose bounce addresses are
         servers = self.env["ir.mail_server"].sudo()
         servers._check_may_assign([vals], "mail_server_ids")
         servers._track_assignments(self, "mail_server_ids", [vals])

@@ -1,6 +1,8 @@
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
 from unittest.mock import patch
 
+from odoo import api
+from odoo.sql_db import db_connect
 from odoo.tests import tagged
 from odoo.tools.lru import LRU
 
@@ -77,6 +79,32 @@ class TestDirectory(RoutingCase):
             "UPDATE ir_mail_server SET active = false WHERE id = %s", self.shared.ids
         )
         self.assertFalse(self._directory().get(self.shared.id).active)
+
+    def test_domains_of_companies_that_sql_changed_are_kept_as_they_stand(self):
+        """A cache that is out of date harms this transaction, and no later one."""
+        self.relay_a.from_filter = False
+        branch = self.env["res.company"].create(
+            {"name": "Branch", "parent_id": self.company_a.id, "email": "b@b.test"}
+        )
+        for domain, expected, table, change, record in (
+            ("new.test", True, "res_company", "email = 'x@new.test'", self.company_a),
+            ("b.test", False, "res_company", "parent_id = NULL", branch),
+            (
+                *("named.test", True, "mail_alias_domain", "name = 'named.test'"),
+                self.company_a.alias_domain_id,
+            ),
+        ):
+            with self.subTest(change):
+                self.env.flush_all()
+                record.read()
+                before = self._directory().get(self.relay_a.id).company_domains
+                self.assertEqual(domain in before, not expected)
+                query = f"UPDATE {table} SET {change} WHERE id = %s"
+                self.env.cr.execute(query, record.ids)
+                self._directory()
+                self.env.invalidate_all()
+                after = self._directory().get(self.relay_a.id).company_domains
+                self.assertEqual(domain in after, expected)
 
     def test_directory_forgets_what_was_rolled_back(self):
         savepoint = self.env.cr.savepoint()
@@ -204,3 +232,46 @@ class TestDirectory(RoutingCase):
                 self.assertTrue(self._directory().configured)
                 with self.assertQueryCount(0):
                     servers._is_configured()
+
+    def test_is_configured_follows_the_last_server_that_is_deleted(self):
+        servers = self.env["ir.mail_server"].with_context(active_test=False)
+        servers.search([]).write(_UNSET)
+        server = servers.create({"name": "New", "from_policy": "login"})
+        self.assertTrue(servers._is_configured())
+        server.unlink()
+        self.assertFalse(servers._is_configured())
+
+    def test_is_configured_follows_what_is_rolled_back(self):
+        servers = self.env["ir.mail_server"].with_context(active_test=False)
+        self.assertTrue(servers._is_configured())
+        with suppress(ZeroDivisionError), self.env.cr.savepoint():
+            servers.search([]).write(_UNSET)
+            self.assertFalse(servers._is_configured())
+            raise ZeroDivisionError
+        self.env.cr.postrollback.run()
+        self.assertTrue(servers._is_configured())
+
+
+@tagged("post_install", "-at_install")
+class TestKept(RoutingCase):
+    """What a process keeps outlives no transaction that changes it."""
+
+    def _ask_in_another_transaction(self):
+        """What another thread keeps, which does not see what is not committed yet."""
+        with closing(db_connect(self.env.cr.dbname).cursor()) as cr:
+            env = api.Environment(cr, self.env.uid, {})
+            env["mail.alias.domain"]._get_bounce_owners()
+            return env["ir.mail_server"]._is_configured()
+
+    def test_another_thread_that_asks_before_the_commit_keeps_nothing_for_good(self):
+        servers = self.env["ir.mail_server"].with_context(active_test=False)
+        servers.search([]).write(_UNSET)
+        self.env.cr.postcommit.clear()
+        self.shared.own_user_ids = self.ben
+        self.company_a.alias_domain_id.bounce_alias = "another"
+        self.env.flush_all()
+        self.assertFalse(self._ask_in_another_transaction())
+        self.env.cr.postcommit.run()
+        self.assertTrue(servers._is_configured())
+        owners = self.env["mail.alias.domain"]._get_bounce_owners()
+        self.assertIn("another@a.example", dict(owners))

@@ -309,6 +309,8 @@ class MailRoutingAssignment(models.TransientModel):
                 return before, self._describe(server, values), None
         except UserError as error:
             return before, before, str(error)
+        finally:
+            server._renew_is_configured()  # as it was
 
     @api.model
     def _describe(self, server, names):

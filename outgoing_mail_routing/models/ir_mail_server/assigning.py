@@ -5,6 +5,7 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
 
 from ...bridge.directory_source import DirectorySource
+from ...bridge.registry_cache import forget_kept
 from ...bridge.server_rows import SERVER_FIELDS
 from ..import_templates import with_template
 
@@ -201,6 +202,12 @@ class IrMailServer(models.Model):
         private._reserve_unassigned()
         return result
 
+    def unlink(self):
+        """Forget whether anything is configured, where that changes by it."""
+        result = super().unlink()
+        self.browse()._renew_is_configured()
+        return result
+
     # ------------------------------------------------------------------
     # Constraints
     # ------------------------------------------------------------------
@@ -234,7 +241,7 @@ class IrMailServer(models.Model):
     def _renew_is_configured(self):
         """Forget whether anything is configured, where that changed."""
         if self._is_configured() != DirectorySource(self.env).is_configured():
-            self.env.registry.clear_cache()
+            forget_kept(self.env)
 
     @api.model
     @tools.ormcache()
