@@ -31,11 +31,13 @@ class Origin(Carried):
     @contextmanager
     def during(self, env):
         """Let all messages be made from here that this transaction makes meanwhile."""
-        env.cr.cache[self._key] = self
+        # not in the cursor's cache: each savepoint that is rolled back empties it
+        before = getattr(env.cr, self._key, None)
+        setattr(env.cr, self._key, self)
         try:
             yield
         finally:
-            env.cr.cache.pop(self._key, None)
+            setattr(env.cr, self._key, before)
 
     def get_asking_ids(self, env):
         """The ids of the users for whom messages are made now.
@@ -60,7 +62,7 @@ class Origin(Carried):
 
 def origin_of(env):
     """Where messages that are made in an environment come from."""
-    return Origin.of(env) or env.cr.cache.get(Origin._key) or Origin()
+    return Origin.of(env) or getattr(env.cr, Origin._key, None) or Origin()
 
 
 def without_origin(context):

@@ -4,7 +4,7 @@ Reminders of events leave for the organizer's company as long as nobody of anoth
 wrote any of what they say, and a scheduled message as its maker's.
 """
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -15,6 +15,7 @@ from odoo.tests import tagged
 from odoo.tools import mute_logger
 
 from ..bridge.carrier import Incoming
+from ..bridge.origin import Origin, origin_of
 from .test_security_callers import CallerCase
 from .test_security_walls import TO
 
@@ -300,6 +301,29 @@ class TestScheduled(CallerCase):
         with self.meanwhile(first, lambda: changed.write(change)):
             _refused, logins = self.attempt(lambda: None)
         self.assertEqual(logins, {"relay-a"})
+
+    def test_savepoint_that_is_rolled_back_hides_no_hand(self):
+        """Core takes one for each record that may fail, and empties the cache by it."""
+        hers = self.schedule(self.anna, "Hers")
+        hers.with_user(self.ben).sudo().body = "Mine"
+        registered = type(self.customer)
+        message_post = registered.message_post
+
+        def post(records, **kwargs):
+            with suppress(ZeroDivisionError), records.env.cr.savepoint():
+                raise ZeroDivisionError
+            return message_post(records, **kwargs)
+
+        with patch.object(registered, "message_post", post), self.sending():
+            hers.with_user(self.root)._post_message()
+        self.assertEqual(self.one_received().login, "relay-a")
+
+    def test_what_is_posted_amid_another_post_ends_with_it(self):
+        with Origin(scheduled_by=5).during(self.env):
+            with Origin(scheduled_by=6).during(self.env):
+                self.assertEqual(origin_of(self.env).scheduled_by, 6)
+            self.assertEqual(origin_of(self.env).scheduled_by, 5)
+        self.assertFalse(origin_of(self.env).scheduled_by)
 
     def test_message_cancelled_while_the_job_posts_another_stops_no_other(self):
         first, second = self.schedule(self.ben, "1"), self.schedule(self.ben, "2")
