@@ -65,14 +65,14 @@ class TestOneBadMail(SenderCase):
         self.assertIn("could not be found out", bad.failure_reason)
         self.assertIn(reason, bad.failure_reason)
 
-    def _failing(self, step, bad):
-        """Let a step raise for one mail."""
+    def _failing(self, step, bad, reason=None):
+        """Let a step raise for one mail, for a reason."""
         registered = type(self.env["mail.mail"])
         method = getattr(registered, step)
 
         def fail(mails, *args, **kwargs):
             if mails.ids == bad.ids:
-                raise Injected(f"in {step}")
+                raise Injected(reason or f"in {step}")
             return method(mails, *args, **kwargs)
 
         return patch.object(registered, step, fail)
@@ -228,6 +228,35 @@ class TestOneBadMail(SenderCase):
             with self.subTest(error.__name__), failing, self.assertRaises(error):
                 list(mails.with_user(self.root)._split_by_mail_configuration())
             self.assertEqual(set(mails.mapped("state")), {"outgoing"})
+
+    @mute_logger(*_LOGGERS)
+    def test_mail_that_is_sent_or_cancelled_stays_so(self):
+        for state in ("sent", "cancel", "received"):
+            mail = self._mails(1)
+            mail.write({"state": state, "email_from": "(" * 3000})
+            with self.subTest(state):
+                self.assertFalse(self._send(mail))
+                self.assertEqual(mail.state, state)
+
+    @mute_logger(*_LOGGERS)
+    def test_whatever_an_error_says_is_kept(self):
+        mails = self._mails(3)
+        with self._failing("_get_sender", mails[0], "zero\x00byte"):
+            self.assertFailsAlone(mails, mails[0], "zero")
+
+    @mute_logger(*_LOGGERS)
+    def test_what_waited_to_be_written_and_fails_is_no_fault_of_a_mail(self):
+        mails = self._mails(2)
+        currency = self.env["res.currency"].create({"name": "XQX", "symbol": "q"})
+        self.env.flush_all()
+        with self.assertRaises(psycopg2.IntegrityError), self.env.cr.savepoint():
+            currency.rounding = -1
+            list(mails.with_user(self.root)._split_by_mail_configuration())
+        self.assertEqual(set(mails.mapped("state")), {"outgoing"})
+
+    def test_no_mail_is_sent_as_in_core(self):
+        self.call(self.ben, "mail.mail", "send", [])
+        self.assertFalse(self.received())
 
     @mute_logger(*_LOGGERS)
     def test_nothing_configured_one_bad_From_fails_that_mail_alone(self):

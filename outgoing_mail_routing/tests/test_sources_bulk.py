@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from odoo import fields
 from odoo.fields import Command
 from odoo.tests import tagged
@@ -93,6 +95,22 @@ class TestMailingSources(SourceCase):
         return self.outcome(
             decisions, None, self.company_a, NOBODY, of="the recipient's"
         )
+
+    def test_mail_of_a_deleted_mailing_leaves_through_no_mailbox(self):
+        mailing = self.mailing()
+        self.mailbox.from_filter = f"a.example,{MAILBOX}"
+        mailing.action_launch()
+        keep = patch.object(self.env.registry["mail.mail"], "send", lambda *_, **__: 0)
+        with keep:
+            self.run_job("mass_mailing.ir_cron_mass_mailing_queue")
+        [mail] = self.env["mail.mail"].search([("mailing_id", "=", mailing.id)])
+        mail.write({"made_in_bulk": False})  # nobody may
+        mailing.sudo().unlink()
+        self.env.invalidate_all()
+        self.assertFalse(mail.mailing_id)
+        with self.sending():
+            self.send_queue()
+        self.assertEqual(self.one_received().login, "relay-a")
 
     @source("Mailing to contacts of no company", "mass_mailing")
     def test_mailing_to_list_leaves_through_company_of_its_responsible(self):

@@ -28,6 +28,11 @@ class MailMail(models.Model):
         help="The company that this mail is sent for, and nobody in particular: about "
         "a user account, a digest, a bounce.",
     )
+    made_in_bulk = fields.Boolean(
+        readonly=True,
+        copy=False,
+        help="Whether the mail was made for a mass mailing, even one deleted since.",
+    )
     settled_company_id = fields.Many2one(
         comodel_name="res.company",
         string="Company When Made",
@@ -40,7 +45,7 @@ class MailMail(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        """Note the company of each mail, for good.
+        """Note the company of each mail for good, and whether it is of a mailing.
 
         That of mail which is sent for nobody is told by its text alone: no client may
         say so, by a value or a ``default_`` key.
@@ -50,14 +55,15 @@ class MailMail(models.Model):
             of_company = isinstance(body, CompanyText)
             vals["sent_for_company_id"] = body.company_id if of_company else False
             vals["settled_company_id"] = False
+            vals["made_in_bulk"] = bool(vals.get("mailing_id"))
         mails = super().create(vals_list)
         mails.sudo()._settle_companies()
         return mails
 
     def write(self, vals):
-        """Let nobody change the company afterwards."""
+        """Let nobody change afterwards what was noted."""
         noted = vals.get("settled_company_id")
-        settled = ("sent_for_company_id", "settled_company_id")
+        settled = ("sent_for_company_id", "settled_company_id", "made_in_bulk")
         vals = {name: vals[name] for name in vals if name not in settled}
         if isinstance(noted, _SettledId):
             vals["settled_company_id"] = int(noted) or False

@@ -14,7 +14,7 @@ from ...routing import Company, Person, Request
 
 # What of a mail its route depends on, and of its message
 _OF_MAIL = (
-    *("create_uid", "mail_message_id", "mailing_id"),
+    *("create_uid", "mail_message_id", "mailing_id", "made_in_bulk"),
     *("sent_for_company_id", "settled_company_id"),
 )
 _ROUTED_BY_CORE = ("email_from", "mail_server_id", "record_alias_domain_id")
@@ -172,8 +172,9 @@ class MailMail(models.Model):
         return server_ids
 
     def _is_bulk(self):
-        """Whether the mail belongs to a mass mailing."""
-        return "mailing_id" in self._fields and bool(self.mailing_id)
+        """Whether the mail belongs to a mass mailing, even to a deleted one."""
+        of_mailing = "mailing_id" in self._fields and bool(self.mailing_id)
+        return of_mailing or self.made_in_bulk
 
     def _is_nobodys(self):
         """Whether Odoo itself sends the mail, whoever made it do so.

@@ -8,6 +8,7 @@ from odoo import models
 
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 
+from ...bridge.addresses import clean_name
 from ...bridge.carrier import Failures
 from ...bridge.telling import text_of
 
@@ -78,10 +79,12 @@ class MailMail(models.Model):
         :return: no route, as :meth:`_get_routed` answers it
         """
         _logger.warning("Mail %s cannot be routed", self.ids, exc_info=error)
+        if self.state != "outgoing":
+            return {}  # core leaves it alone as well
         reason = self.env._(
             "The outgoing mail server for this mail could not be found out: %(error)s. "
             "Correct the mail, or delete it.",
-            error=text_of(error),
+            error=clean_name(text_of(error)),
         )
         failure = {"failure_reason": reason, "failure_type": "unknown"}
         if failures := Failures.of(self.env):
