@@ -6,7 +6,9 @@ so that an editor and a type checker see where a mail goes.
 
 * ``server_rows``: whether the rows of servers changed, and which of them.
 * ``directory_source``: the index of all servers, and what of records it is made of.
-* ``facts``: users, companies, addresses and messages as facts of a request.
+* ``facts``: users and companies as facts of a request.
+* ``known_addresses``: whose addresses are, and which of them Odoo receives.
+* ``message_request``: what a message asks that no mail stands behind.
 * ``company_facts``: what the forms of companies tell of, for many of them at once.
 * ``preview``: where mail would go that nobody has made, for forms and pages.
 * ``message_headers``: From, Reply-To and Return-Path of a routed message.

@@ -4,11 +4,20 @@ Every rule and every mail of a queue asks for the same few addresses, and parsin
 is what splitting a queue would spend most of its time on.
 """
 
+import re
 from email.message import EmailMessage
 from email.policy import SMTP
 from functools import lru_cache
 
 from odoo.tools.mail import email_split_and_normalize, formataddr
+
+# What most headers are: one address of plain atoms (RFC 5322, 3.2.3), maybe after a
+# name of plain words. There is one way to read it, and it takes a tenth of the time.
+_WORDS = r"[A-Za-z0-9]+(?: [A-Za-z0-9]+)*"
+_ATOMS = r"[a-z0-9]+(?:[._+-][a-z0-9]+)*@[a-z0-9]+(?:[.-][a-z0-9]+)*"
+_PLAIN = re.compile(
+    rf'({_ATOMS})|"({_WORDS})" <({_ATOMS})>|({_WORDS}) <({_ATOMS})>', re.ASCII
+)
 
 
 def email_of(header):
@@ -83,4 +92,7 @@ def _parsed(text):
 
 @lru_cache(maxsize=16384)
 def _contacts(text):
+    if plain := _PLAIN.fullmatch(text):
+        bare, quoted, of_quoted, name, of_name = plain.groups()
+        return ((quoted or name or "", bare or of_quoted or of_name),)
     return tuple((name or "", email) for name, email in email_split_and_normalize(text))

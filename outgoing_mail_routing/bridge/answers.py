@@ -3,7 +3,7 @@
 from odoo.fields import Domain
 
 from .addresses import email_of
-from .facts import Facts
+from .known_addresses import KnownAddresses
 from .server_rows import COLLECTING
 
 
@@ -29,7 +29,9 @@ class Answers:
         self._collectors = env["fetchmail.server"].sudo()._find_collectors()
         self.brought_back = emails.intersection(self._collectors)
         if self._arrives_otherwise():
-            self.brought_back |= Facts(env).received_among(emails)
+            known = KnownAddresses(env)
+            known.learn(emails, whose=False)
+            self.brought_back |= known.received
 
     def _arrives_otherwise(self):
         """Whether mail to Odoo's own addresses arrives, and not only replies."""

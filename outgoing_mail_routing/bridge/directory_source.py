@@ -9,6 +9,7 @@ from odoo.tools.lru import LRU
 from ..routing import Directory, ServerProfile, domain_of, spellings
 from .addresses import email_of
 from .from_filters import read_as_core, read_usable
+from .kept_values import kept_values
 from .server_rows import (
     COLLECTING,
     COMPANY_FIELDS,
@@ -135,7 +136,11 @@ class DirectorySource:
         servers = self.env["ir.mail_server"].sudo().with_context(active_test=False)
         servers = servers.browse(server_ids)
         self._forget_cached(servers, (*SERVER_FIELDS, *PROPOSED_FROM))
-        return servers.read(SERVER_FIELDS, load=None)
+        servers.fetch(SERVER_FIELDS)
+        return [
+            {"id": id_, **dict(zip(SERVER_FIELDS, values, strict=True))}
+            for id_, values in kept_values(servers, SERVER_FIELDS).items()
+        ]
 
     def _forget_cached(self, records, names):
         """Read fields anew, as SQL may have changed them behind the cache.
@@ -176,6 +181,8 @@ class DirectorySource:
         if profile.owner_id or not profile.from_filter:
             return profile
         usable = read_usable(self.env, profile.from_filter.text)
+        if usable == profile.from_filter:
+            return profile
         return replace(profile, from_filter=usable)
 
     def get_domains_of_companies(self):
@@ -234,7 +241,7 @@ class DirectorySource:
         """
         return ServerProfile(
             id=values["id"],
-            name=values["name"],
+            name=values["name"] or "",
             active=values["active"],
             out_of_service=values["out_of_service"],
             from_filter=read_as_core(self.env, values["from_filter"]),

@@ -1,11 +1,8 @@
 """What records say, as the facts of a ``routing.Request``."""
 
-from collections import defaultdict
-
 from odoo import SUPERUSER_ID
-from odoo.tools import SQL
 
-from ..routing import Company, Person, Request, spellings
+from ..routing import Company, Person
 from .addresses import email_of, name_of
 from .from_filters import read_as_core
 from .telling import NOT_OF_TEXTS
@@ -139,104 +136,3 @@ class Facts:
                 self.env, Server._get_default_from_filter()
             ),
         }
-
-    def message_request(self, email_from, directory, mail_servers=None, forced_id=0):
-        """The request of a message that no ``mail.mail`` stands behind.
-
-        It is sent for the calling user in their company, which matters only where
-        something is assigned or a policy set. A personal server is open to it only
-        where the caller names it among its candidates, as core's queue does, or asks
-        for it by its id: core checks that one itself.
-
-        :param str email_from: the From header of the message
-        :param routing.Directory directory: all servers
-        :param mail_servers: the candidates that the caller allows, ``None`` for all
-        :param int forced_id: the server that the caller insists on
-        :rtype: routing.Request
-        """
-        personal = mail_servers.filtered("owner_user_id") if mail_servers else ()
-        core_facts = {
-            "personal_id": forced_id or (personal.id if len(personal) == 1 else 0),
-            "forced_id": forced_id or 0,
-            **self.core_facts(email_from, self.default_facts()),
-        }
-        if not directory.configured:
-            return Request(**core_facts)
-        user = self.env.user.sudo()
-        sender = user if may_be_sender(user) else user.browse()
-        company = sender.company_id or self.env.company.sudo()
-        email = email_of(email_from)
-        named = self.users_by_email([email_from]).get(email, user.browse())
-        named |= self.users_by_sender_address([email_from], directory).get(email, named)
-        return Request(
-            received=bool(self.received_among([email_from])),
-            sender=self.person(sender),
-            colleagues=tuple(map(self.person, sender and named - sender)),
-            company=self.company(company),
-            **core_facts,
-        )
-
-    def users_by_email(self, emails):
-        """Active internal users by their normalised e-mail, in one statement.
-
-        :param emails: From headers or addresses
-        :return: ``{normalised e-mail: res.users}``, only e-mails that users have
-        """
-        normalized = {email_of(email) for email in emails} - {""}
-        users = self.env["res.users"].sudo()
-        found = defaultdict(users.browse)
-        if normalized:
-            spelled = {text for email in normalized for text in spellings(email)}
-            for user in users.search(
-                [
-                    ("partner_id.email_normalized", "in", list(spelled)),
-                    ("share", "=", False),
-                ],
-                order="id",
-            ).filtered(may_be_sender):
-                for email in spellings(user.partner_id.email_normalized):
-                    found[email] |= user
-        return dict(found)
-
-    def users_by_sender_address(self, emails, directory):
-        """Active internal users by the sender address of a server of their own.
-
-        :param emails: From headers or addresses
-        :param routing.Directory directory: all servers
-        :return: ``{normalised address: res.users}``, only addresses that users have
-        """
-        normalized = {email_of(email) for email in emails} - {""}
-        ids_by_address = {
-            email: ids
-            for email in normalized
-            if (ids := directory.users_sending_as(email))
-        }
-        users = self.env["res.users"].sudo()
-        users = users.browse({id_ for ids in ids_by_address.values() for id_ in ids})
-        known = frozenset(users.filtered(may_be_sender).ids)
-        return {
-            email: users.browse(sorted(ids & known))
-            for email, ids in ids_by_address.items()
-        }
-
-    def received_among(self, emails):
-        """Those of some addresses that Odoo itself receives, in one statement.
-
-        :param emails: From headers or addresses
-        :return: the normalised addresses that are a catchall or an alias
-        """
-        normalized = tuple({email_of(email) for email in emails} - {""})
-        if not normalized:
-            return set()
-        self.env["mail.alias"].flush_model(["alias_full_name"])
-        self.env["mail.alias.domain"].flush_model(["catchall_alias", "name"])
-        rows = self.env.execute_query(
-            SQL(
-                "SELECT alias_full_name FROM mail_alias WHERE alias_full_name IN %s"
-                " UNION SELECT concat(catchall_alias, '@', name)"
-                " FROM mail_alias_domain WHERE concat(catchall_alias, '@', name) IN %s",
-                normalized,
-                normalized,
-            )
-        )
-        return {email for (email,) in rows}

@@ -32,4 +32,5 @@ def read_usable(env, text):
     :param str text: the field of a server, maybe ``False``
     :rtype: routing.FromFilter
     """
-    return parse_filter(text or "", env["ir.mail_server"]._parse_from_filter(text))
+    parts = env["ir.mail_server"]._parse_from_filter(text)
+    return parse_filter(text or "", tuple(parts))

@@ -6,10 +6,10 @@ from functools import cached_property
 from odoo import models
 
 from ..routing import Decision, Request
-from .addresses import email_of
 from .carrier import RoutedFrom
 from .directory_source import DirectorySource
 from .facts import Facts, may_be_sender
+from .known_addresses import KnownAddresses
 from .message_headers import MessageHeaders
 from .telling import tell_of
 
@@ -85,9 +85,7 @@ class Preview:
         self.env = env
         self.directory = directory or DirectorySource(env).get()
         self._facts = Facts(env)
-        self._known = set()
-        self._received = set()
-        self._users_by_address = ({}, {})
+        self._addresses = KnownAddresses(env, self.directory)
         self._defaults = {}
         self._headers = {}
         self._persons = {}
@@ -97,17 +95,8 @@ class Preview:
 
         :param emails: From headers or addresses
         """
-        emails = {email_of(email) for email in emails} - self._known - {""}
-        if not emails or not self.directory.configured:
-            return
-        self._known |= emails
-        self._received |= self._facts.received_among(emails)
-        if self.directory.assigned_to_users:
-            by_email, by_sender = self._users_by_address
-            by_email.update(self._facts.users_by_email(emails))
-            by_sender.update(
-                self._facts.users_by_sender_address(emails, self.directory)
-            )
+        if self.directory.configured:
+            self._addresses.learn(emails, whose=self.directory.assigned_to_users)
 
     def get_mail(self, email_from, company, sender=None, forced_id=0):
         """The mail that a company, or a user in it, would write now.
@@ -178,16 +167,14 @@ class Preview:
             colleagues=self._get_colleagues(email_from, sender),
             personal_id=personal_id,
             forced_id=forced_id or 0,
-            received=email_of(email_from) in self._received,
+            received=self._addresses.is_received(email_from),
             **self._facts.core_facts(email_from, self._get_defaults(company)),
         )
 
     def _get_colleagues(self, email_from, sender):
         """The other users in whose name a sender writes; nobody has none."""
-        named = self.env["res.users"]
-        for users in self._users_by_address if sender else ():
-            named |= users.get(email_of(email_from), named)
-        return tuple(map(self._get_person, named - sender._origin))
+        named = sender and self._addresses.named_by(email_from) - sender._origin
+        return tuple(map(self._get_person, named))
 
     def _get_person(self, user):
         """The facts of a user who may write from many companies."""

@@ -59,8 +59,9 @@ class MailMessage(models.Model):
     def _compute_changed_by_others(self):
         hands = self.env["mail.routing.hand"]
         hands_of = hands._of(self)
-        for message in self:
-            asked = hands_of.get(message.id, hands).mapped("only_asked")
+        self.changed_by_others = self.asked_by_others = False
+        for message in self.filtered(lambda message: message.id in hands_of):
+            asked = hands_of[message.id].mapped("only_asked")
             message.changed_by_others = not all(asked)
             message.asked_by_others = any(asked)
 

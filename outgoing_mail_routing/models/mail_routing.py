@@ -6,7 +6,7 @@ from odoo import api, models, tools
 from ..bridge.addresses import clean_name, email_of, name_of, only_email_of
 from ..bridge.carrier import RequestFrom, RoutedFrom
 from ..bridge.directory_source import DirectorySource
-from ..bridge.facts import Facts
+from ..bridge.message_request import message_request
 from ..routing import Decision, Reason, Rule, decide
 
 _logger = logging.getLogger(__name__)
@@ -41,8 +41,8 @@ class MailRouting(models.AbstractModel):
             request, directory = email_from.request, email_from.directory
         else:
             directory = DirectorySource(self.env).get()
-            request = Facts(self.env).message_request(
-                email_from, directory, mail_servers, forced_id
+            request = message_request(
+                self.env, email_from, directory, mail_servers, forced_id
             )
             # as core takes a header: one of several addresses has none
             if not only_email_of(email_from):

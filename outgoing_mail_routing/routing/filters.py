@@ -125,12 +125,13 @@ def problem_of(part: str) -> FilterProblem | None:
     return FilterProblem.OTHER
 
 
-def parse_filter(text: str, parts: list[str]) -> FromFilter:
+@lru_cache(maxsize=16384)
+def parse_filter(text: str, parts: tuple[str, ...]) -> FromFilter:
     """A FROM filter of those of its parts that are addresses or domains.
 
     :param parts: as core's ``_parse_from_filter`` splits the text
 
-    >>> parse_filter("müller.example, *.a.example", ["müller.example", "*.a.example"])
+    >>> parse_filter("müller.example, *.a.example", ("müller.example", "*.a.example"))
     FromFilter(text='müller.example, *.a.example', addresses=(), \
 domains=('xn--mller-kva.example', 'müller.example'))
     """

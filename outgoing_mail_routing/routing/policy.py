@@ -5,7 +5,7 @@ from __future__ import annotations
 from .directory import Directory
 from .rules import RULES, is_open_personal
 from .search import Search, Taken
-from .sending_as import decides_header, is_invented, may_send_as, sender_address
+from .sending_as import decides_header, is_invented, sender_address
 from .types import Decision, Request, ServerProfile
 
 
@@ -76,7 +76,7 @@ def _conclude(search: Search, taken: Taken) -> Decision:
         and not profile.owner_id
         and decides_header(rule, profile, profile.from_policy)
     ):
-        if admitted := may_send_as(profile, request.email):
+        if admitted := search.may_send(profile):
             email_from, from_email = request.email_from, request.email
         elif address := sender_address(profile, request):
             from_email, rewritten = address, True

@@ -132,7 +132,7 @@ def _choose(
         strict = [p for p in candidates if strictly_may_send_as(p, email)]
         return search.best_for_from(strict), Reason.OWN_MAY_SEND
     for profile in candidates:
-        if may_send_as(profile, email):
+        if search.may_send(profile):
             return profile, Reason.OWN_MAY_SEND
     return next(iter(candidates), None), Reason.OWN_FIRST
 
@@ -160,8 +160,7 @@ def _company_for_from(search: Search) -> Taken | None:
     candidates = search.open_servers(Rule.COMPANY, search.servers_of_company())
     reason = Reason.COMPANY_MAY_SEND
     if search.own_from:
-        email = search.request.email
-        best = next((p for p in candidates if may_send_as(p, email)), None)
+        best = next(filter(search.may_send, candidates), None)
         if best is None and candidates:
             best, reason = candidates[0], Reason.COMPANY_FIRST
     else:
@@ -190,7 +189,7 @@ def _from_filter(search: Search) -> Taken | None:
         search.note(Rule.FROM_FILTER, closed, profile)
     candidates = []
     for profile in search.open_servers(Rule.FROM_FILTER, directory.matching(email)):
-        if may_send_as(profile, email):
+        if search.may_send(profile):
             candidates.append(profile)
         else:
             search.note(Rule.FROM_FILTER, Reason.FILTER_NOT_ALLOWED, profile)

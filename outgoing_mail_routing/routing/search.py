@@ -42,6 +42,7 @@ class Search:
             ("email", request.email or request.email_from),
             ("company", company.name if company else ""),
         )
+        self._may_send: dict[int, bool] = {}
         sender = request.sender
         self.own_from = bool(sender and is_address_of(sender, request, directory))
 
@@ -80,6 +81,12 @@ class Search:
             default_from or self.request.email,
         )
 
+    def may_send(self, profile: ServerProfile) -> bool:
+        """Whether the server is allowed to put F into From, worked out once."""
+        if profile.id not in self._may_send:
+            self._may_send[profile.id] = may_send_as(profile, self.request.email)
+        return self._may_send[profile.id]
+
     def bars(self, profile: ServerProfile) -> bool:
         """Whether the server is restricted to other companies."""
         return bool(profile.company_ids) and self.company_id not in profile.company_ids
@@ -92,9 +99,7 @@ class Search:
             return Reason.OUT_OF_SERVICE
         if self.bars(profile):
             return Reason.BARRED
-        if not may_send_as(profile, self.request.email) and not sender_address(
-            profile, self.request
-        ):
+        if not self.may_send(profile) and not sender_address(profile, self.request):
             return Reason.NO_SENDER_ADDRESS
         return None
 
@@ -175,7 +180,7 @@ class Search:
     def best_for_from(self, profiles: Iterable[ServerProfile]) -> ServerProfile | None:
         """The first that may send as F; one that names F goes before a domain."""
         email = self.request.email
-        fitting = [profile for profile in profiles if may_send_as(profile, email)]
+        fitting = filter(self.may_send, profiles)
         return min(fitting, key=lambda p: not _names(p, email), default=None)
 
 

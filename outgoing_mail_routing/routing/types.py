@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from .reasons import Reason
 
@@ -214,8 +215,7 @@ class Request:
     received: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One server (or none) that a rule looked at, and why it was taken or not.
 
     ``str(step)`` is the reason as one English sentence; the models translate the

@@ -32,15 +32,21 @@ class TestOneBadMail(SenderCase):
         *("_get_persons", "_is_forced_server_open", "_is_nobodys"),
     )
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.dora = cls._create_user("dora", cls.company_a)
+        cls.emil = cls._create_user("emil", cls.company_a)
+
     def _mails(self, count=5):
-        """Mails of several users, each to a customer of its own."""
-        users = (self.anna, self.ben, self.clara)
+        """Mails of a user each, to a customer of their own."""
+        users = (self.anna, self.ben, self.clara, self.dora, self.emil)
         return self.env["mail.mail"].concat(
             *(
                 self.mail(
-                    users[number % len(users)],
+                    users[number],
                     email_to=f"customer{number}@x.example",
-                    email_from=users[number % len(users)].email_formatted,
+                    email_from=users[number].email_formatted,
                     model="res.partner",
                     res_id=self.customer.id,
                 )

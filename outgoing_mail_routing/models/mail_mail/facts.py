@@ -5,24 +5,29 @@ from functools import cache
 
 from odoo import SUPERUSER_ID, models
 
-from ...bridge.addresses import email_of, formatted_of
+from ...bridge.addresses import formatted_of
 from ...bridge.carrier import RequestFrom
 from ...bridge.company_text import NOBODYS_MODELS
 from ...bridge.facts import PARTNER_FIELDS, Facts, may_be_sender
+from ...bridge.kept_values import kept_values
+from ...bridge.known_addresses import KnownAddresses
 from ...bridge.message_headers import in_alias_domain
 from ...routing import Company, Person, Request
 
 # What of a mail its route depends on, and of its message
 _OF_MAIL = (
-    *("create_uid", "mail_message_id", "mailing_id", "made_in_bulk"),
+    *("mail_message_id", "create_uid", "mailing_id", "made_in_bulk"),
     *("sent_for_company_id", "settled_company_id"),
 )
 _ROUTED_BY_CORE = ("email_from", "mail_server_id", "record_alias_domain_id")
-_ROUTED_BY = (
-    *_ROUTED_BY_CORE,
-    *("create_uid", "author_id", "model", "res_id", "record_company_id"),
+_ALIKE = (
+    *("author_id", "create_uid", "model", "record_company_id"),
+    *("mail_server_id", "record_alias_domain_id"),
     *("made_by_gateway", "message_type", "server_template_id"),
 )
+_ROUTED_BY = ("email_from", "res_id", *_ALIKE)
+# What tells whether two mails can share what was found out of one of them
+_LIKE_NO_OTHER = ("changed_by_others", "asked_by_others", "res_id", "email_from")
 
 # What of who made a mail its route depends on, besides their companies
 _MAKER_FIELDS = ("active", "share", "partner_id", "company_id", "use_own_mail_servers")
@@ -51,42 +56,51 @@ class MailMail(models.Model):
         :param bool explain: gather also what does not change the answer
         :return: ``{mail.mail id: RequestFrom}``, in the order of the queue
         """
-        mails = self._fetch_to_route(directory.configured or explain)
+        mails = self._fetch_to_route(directory.configured or explain).sudo()
         facts = mails._get_mail_facts(directory, explain)
+        values = kept_values(mails.mail_message_id, _ROUTED_BY_CORE)
         asked, questions, defaults = {}, {}, {}
-        for mail in mails.sudo():
-            message = mail.mail_message_id
-            question = (
-                message.record_alias_domain_id,
-                formatted_of(message.email_from) or message.email_from,
-                message.mail_server_id.id or 0,
-                facts[mail.id],
-            )
+        for mail_id, [message_id] in kept_values(mails, ["mail_message_id"]).items():
+            email_from, forced_id, alias_domain_id = values[message_id]
+            email_from = formatted_of(email_from) or email_from
+            question = (alias_domain_id, email_from, forced_id, facts[mail_id])
             if question not in questions:
-                alias_domain, email_from, forced_id, of_mail = question
-                if alias_domain not in defaults:
+                if alias_domain_id not in defaults:
+                    alias_domain = mails.env["mail.alias.domain"].browse(
+                        alias_domain_id
+                    )
                     env = in_alias_domain(self.env, alias_domain)
-                    defaults[alias_domain] = Facts(env).default_facts()
-                core_facts = Facts.core_facts(email_from, defaults[alias_domain])
-                request = Request(**vars(of_mail), forced_id=forced_id, **core_facts)
-                questions[question] = RequestFrom(request, directory)
-            asked[mail.id] = questions[question]
+                    defaults[alias_domain_id] = Facts(env).default_facts()
+                core_facts = Facts.core_facts(email_from, defaults[alias_domain_id])
+                questions[question] = RequestFrom(
+                    Request(
+                        **vars(facts[mail_id]), forced_id=forced_id or 0, **core_facts
+                    ),
+                    directory,
+                )
+            asked[mail_id] = questions[question]
         return asked
 
     def _fetch_to_route(self, facts_matter):
         """Those of the mails that are still there, with what their routes depend on.
 
         In a few statements for all of them: other fields, the text among them, are not
-        read. Another process may have sent and deleted some.
+        read, but of a mail alone, which is sent next. Another process may have sent and
+        deleted some.
 
         :param bool facts_matter: whether more than core looks at does
         """
         self.check_access("read")
         names = [name for name in _OF_MAIL if name in self._fields]
+        of_message = _ROUTED_BY if facts_matter else _ROUTED_BY_CORE
         mails = self.sudo().with_context(prefetch_fields=False)
-        mails = self.browse(row["id"] for row in mails.read(names, load=None))
-        names = _ROUTED_BY if facts_matter else _ROUTED_BY_CORE
-        mails.sudo().mail_message_id.fetch(names)
+        if len(self) == 1:
+            mails.fetch()
+            of_message = None  # all of them
+        mails.fetch(names)
+        gone_ids = set(mails._fields["mail_message_id"]._cache_missing_ids(mails))
+        mails = self.browse(id_ for id_ in self._ids if not id_ or id_ not in gone_ids)
+        mails.sudo().mail_message_id.fetch(of_message)
         return mails
 
     def _get_mail_facts(self, directory, explain):
@@ -101,41 +115,86 @@ class MailMail(models.Model):
         personal_ids = self._get_personal_server_ids(directory)
         if not (directory.configured or explain):
             return {id_: MailFacts(personal_id=personal_ids[id_]) for id_ in self._ids}
-        known = Facts(self.env)
-        makers = self.sudo().mail_message_id.create_uid | self.sudo().create_uid
-        makers.fetch(_MAKER_FIELDS)
-        makers.partner_id.fetch(PARTNER_FIELDS)
-        emails = self._get_emails_to_look_up(explain or directory.assigned_to_users)
-        by_email = known.users_by_email(emails)
-        by_sender = known.users_by_sender_address(emails, directory)
-        received = known.received_among(emails)
-        mails = self.sudo()
+        addresses = KnownAddresses(self.env, directory)
+        addresses.learn(
+            self._get_emails_to_look_up(explain or directory.assigned_to_users)
+        )
+        alike = self._get_alike()
+        facts_of = self.browse(dict.fromkeys(alike.values()))._share_facts(addresses)
+        froms = kept_values(self.mail_message_id, ["email_from"])
+        facts = {}
+        for mail_id, [message_id] in kept_values(self, ["mail_message_id"]).items():
+            [email_from] = froms[message_id]
+            facts[mail_id] = facts_of(
+                alike[mail_id],
+                addresses.named_by(email_from),
+                received=addresses.is_received(email_from),
+                personal_id=personal_ids[mail_id],
+            )
+        return facts
+
+    def _share_facts(self, addresses):
+        """The facts of these mails, which all that are alike share.
+
+        :param KnownAddresses addresses: what is known of their From headers
+        :return: a function that answers :class:`MailFacts`. It takes the id of a mail,
+            the users whose address is the From, and facts by their names.
+        """
+        known, mails = Facts(self.env), self.sudo()
+        users = mails.mail_message_id.create_uid | mails.create_uid
+        users.fetch(_MAKER_FIELDS)
+        users.partner_id.fetch(PARTNER_FIELDS)
         makers = {mail.id: mail._get_maker() for mail in mails}
         senders = {
-            mail.id: mail._get_sender(makers[mail.id], by_email) for mail in mails
+            mail.id: mail._get_sender(makers[mail.id], addresses) for mail in mails
         }
         companies = self._get_companies(senders)
         all_companies = mails.env["res.company"].union(*companies.values())
         domain_fields = ["name", "bounce_alias", "default_from"]
         all_companies.alias_domain_id.fetch(domain_fields)  # each is asked by itself
         person, company = cache(known.person), cache(known.company)
-        return {
-            mail.id: MailFacts(
-                sender=person(senders[mail.id]),
-                sender_named=senders[mail.id] != makers[mail.id],
-                colleagues=tuple(
-                    person(user)
-                    for user in mail._get_colleagues(
-                        senders[mail.id], by_email, by_sender
-                    )
-                ),
-                company=company(companies[mail.id]),
-                personal_id=personal_ids[mail.id],
-                received=email_of(mail.mail_message_id.email_from) in received,
-                forced_open=mail._is_forced_server_open(companies[mail.id]),
+
+        @cache
+        def facts_of(mail_id, named, **facts):
+            mail = mails.browse([mail_id]).with_prefetch(mails._prefetch_ids)
+            sender = senders[mail_id]
+            return MailFacts(
+                sender=person(sender),
+                sender_named=sender != makers[mail_id],
+                colleagues=tuple(map(person, mail._get_colleagues(sender, named))),
+                company=company(companies[mail_id]),
+                forced_open=mail._is_forced_server_open(companies[mail_id]),
+                **facts,
             )
-            for mail in mails
-        }
+
+        return facts_of
+
+    def _get_alike(self):
+        """For each mail the first of these that is like it.
+
+        That is, in all that its route depends on, but for From, personal server and,
+        where its company is known without it, its record. What somebody else had a hand
+        in is like no other.
+
+        :return: ``{mail.mail id: mail.mail id}``
+        """
+        self.mail_message_id.mapped("changed_by_others")  # asked for all at once
+        names = [name for name in _OF_MAIL if name in self._fields]
+        messages = kept_values(self.mail_message_id, (*_LIKE_NO_OTHER, *_ALIKE))
+        alike, firsts = {}, {}
+        for mail_id, (message_id, *of_mail) in kept_values(self, names).items():
+            changed, asked, res_id, email_from, author_id, *rest = messages[message_id]
+            key = mail_id if changed or asked else (*of_mail, author_id, *rest)
+            if not author_id:  # Odoo's is for whoever has that From
+                key = (key, email_from)
+            if key not in firsts:
+                mail = self.browse([mail_id]).with_prefetch(self._prefetch_ids)
+                firsts[key] = mail_id, mail._is_company_known()
+            first_id, is_company_known = firsts[key]
+            if not is_company_known:
+                first_id, _is_known = firsts.setdefault((key, res_id), (mail_id, False))
+            alike[mail_id] = first_id
+        return alike
 
     def _get_emails_to_look_up(self, users_matter):
         """The From headers that have to be traced to users and aliases.
@@ -189,21 +248,21 @@ class MailMail(models.Model):
 
     def _get_senders(self):
         """The internal users that the mails are sent for, by ``mail.mail`` id."""
-        users = Facts(self.env).users_by_email(
-            self._get_emails_to_look_up(users_matter=False)
-        )
+        addresses = KnownAddresses(self.env)
+        addresses.learn(self._get_emails_to_look_up(users_matter=False))
         return {
-            mail.id: mail._get_sender(mail._get_maker(), users) for mail in self.sudo()
+            mail.id: mail._get_sender(mail._get_maker(), addresses)
+            for mail in self.sudo()
         }
 
-    def _get_sender(self, maker, users_by_email):
+    def _get_sender(self, maker, addresses):
         """The internal user the mail is sent for, or nobody.
 
         Who made it, not who is named on it; only what Odoo made itself is sent for
         the user behind its author, or, without an author, behind its From.
 
         :param res.users maker: as of :meth:`_get_maker`
-        :param dict users_by_email: internal users by normalised e-mail
+        :param KnownAddresses addresses: what is known of its From
         :return: a ``res.users`` record or the empty recordset
         """
         self.ensure_one()
@@ -216,26 +275,23 @@ class MailMail(models.Model):
             return maker.browse()
         if message.author_id:
             return self._get_author_user()
-        users = users_by_email.get(email_of(message.email_from), maker)
-        return users if len(users) == 1 and users != maker else maker.browse()
+        users = addresses.users_with(message.email_from)
+        return users if len(users) == 1 else maker.browse()
 
     def _get_author_user(self):
         """The active internal user behind the author; the first of several."""
         users = self.mail_message_id.author_id.user_ids
         return users.filtered(may_be_sender).sorted("id")[:1]
 
-    def _get_colleagues(self, sender, *users_by_address):
+    def _get_colleagues(self, sender, named):
         """Other internal users whose address is the From, or who are its author.
 
         :param res.users sender: nobody has no colleagues
-        :param dict users_by_address: internal users by normalised address
+        :param res.users named: the users whose address is the From
         """
         if not sender:
             return sender
-        email = email_of(self.mail_message_id.email_from)
-        named = sender
+        author = sender
         if self.mail_message_id.author_id != sender.partner_id:
-            named = self._get_author_user()
-        for users in users_by_address:
-            named |= users.get(email, sender)
-        return named - sender
+            author = self._get_author_user()
+        return (author | named) - sender

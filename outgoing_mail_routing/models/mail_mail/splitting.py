@@ -11,6 +11,7 @@ from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 
 from ...bridge.carrier import Failures
 from ...bridge.directory_source import DirectorySource
+from ...bridge.kept_values import kept_values
 from ...bridge.message_headers import in_alias_domain
 from ...routing import session_key
 
@@ -38,28 +39,38 @@ class MailMail(models.Model):
         if failures and failures.reasons:
             # before any is sent: who asked for errors rolls back, and sends all again
             raise MailDeliveryException(failures.reasons[0])
+        alias_domain_ids = self.browse(routes)._get_alias_domain_ids()
         ids_by_session = defaultdict(list)
-        for routed, mails in self.browse(routes)._group_by_question(routes):
+        for routed, mail_ids in self._group_by_question(routes):
             profile = routed.decision.profile
             server_id = profile.id if profile else False
-            alias_domain_id = mails[:1].sudo().mail_message_id.record_alias_domain_id.id
+            alias_domain_id = alias_domain_ids[mail_ids[0]]
             key = (server_id, alias_domain_id, routed, session_key(routed.decision))
-            ids_by_session[key].extend(mails.ids)
+            ids_by_session[key] += mail_ids
         batch_size = self._get_session_batch_size()
         for (server_id, alias_domain_id, routed, _key), ids in ids_by_session.items():
             for batch_ids in tools.split_every(batch_size, ids):
                 yield server_id, alias_domain_id, routed, batch_ids
 
+    def _get_alias_domain_ids(self):
+        """The alias domain that core sends each mail for, ``False`` for none."""
+        mails = self.sudo()
+        domains = kept_values(mails.mail_message_id, ["record_alias_domain_id"])
+        return {
+            mail_id: domains[message_id][0] or False
+            for mail_id, [message_id] in kept_values(mails, ["mail_message_id"]).items()
+        }
+
     def _group_by_question(self, routes):
         """These mails by what they asked, as core groups them before it splits them.
 
         :param dict routes: as of :meth:`_get_routed`
-        :return: list of ``(RoutedFrom, mail.mail)``, in the order of the queue
+        :return: list of ``(RoutedFrom, ids)``, in the order of the queue
         """
         ids_by_question = defaultdict(list)
-        for mail_id in self._ids:
-            ids_by_question[id(routes[mail_id])].append(mail_id)
-        return [(routes[ids[0]], self.browse(ids)) for ids in ids_by_question.values()]
+        for mail_id, routed in routes.items():
+            ids_by_question[id(routed)].append(mail_id)
+        return [(routes[ids[0]], ids) for ids in ids_by_question.values()]
 
     def _ask_apart(self, ask, fail, configured):
         """The answers for these mails; whatever is wrong with one fails that one alone.
