@@ -15,19 +15,26 @@ Another addon that makes a new text of one, by ``strip()`` or ``formataddr``, lo
 it remembers: then the mail leaves as core sends it, and the log says so.
 """
 
+from odoo.api import Environment
+
 from ..routing import Decision, Directory, Request
 
 
 class RequestFrom(str):
-    """The From of a mail whose route is still to be found, and where to look."""
+    """The From of a mail whose route is still to be found, and where to look.
+
+    ``env`` is the environment that core gives mail of its alias domain.
+    """
 
     request: Request
     directory: Directory
+    env: Environment
 
-    def __new__(cls, request, directory):
+    def __new__(cls, request, directory, env):
         self = super().__new__(cls, request.email_from)
         self.request = request
         self.directory = directory
+        self.env = env
         return self
 
 

@@ -59,27 +59,26 @@ class MailMail(models.Model):
         mails = self._fetch_to_route(directory.configured or explain).sudo()
         facts = mails._get_mail_facts(directory, explain)
         values = kept_values(mails.mail_message_id, _ROUTED_BY_CORE)
-        asked, questions, defaults = {}, {}, {}
+        env_of = cache(self._in_alias_domain)
+        default_facts = cache(lambda env: Facts(env).default_facts())
+        asked, questions = {}, {}
         for mail_id, [message_id] in kept_values(mails, ["mail_message_id"]).items():
             email_from, forced_id, alias_domain_id = values[message_id]
             email_from = formatted_of(email_from) or email_from
             question = (alias_domain_id, email_from, forced_id, facts[mail_id])
             if question not in questions:
-                if alias_domain_id not in defaults:
-                    alias_domain = mails.env["mail.alias.domain"].browse(
-                        alias_domain_id
-                    )
-                    env = in_alias_domain(self.env, alias_domain)
-                    defaults[alias_domain_id] = Facts(env).default_facts()
-                core_facts = Facts.core_facts(email_from, defaults[alias_domain_id])
-                questions[question] = RequestFrom(
-                    Request(
-                        **vars(facts[mail_id]), forced_id=forced_id or 0, **core_facts
-                    ),
-                    directory,
-                )
+                env = env_of(alias_domain_id)
+                core_facts = Facts.core_facts(email_from, default_facts(env))
+                of_mail = vars(facts[mail_id])
+                request = Request(**of_mail, forced_id=forced_id or 0, **core_facts)
+                questions[question] = RequestFrom(request, directory, env)
             asked[mail_id] = questions[question]
         return asked
+
+    def _in_alias_domain(self, alias_domain_id):
+        """The environment that core gives mail of an alias domain, maybe of none."""
+        alias_domains = self.env["mail.alias.domain"].sudo()
+        return in_alias_domain(self.env, alias_domains.browse(alias_domain_id))
 
     def _fetch_to_route(self, facts_matter):
         """Those of the mails that are still there, with what their routes depend on.

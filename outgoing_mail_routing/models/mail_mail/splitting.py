@@ -5,14 +5,13 @@ from contextlib import nullcontext
 
 import psycopg2
 
-from odoo import models, tools
+from odoo import api, models, tools
 
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 
 from ...bridge.carrier import Failures
 from ...bridge.directory_source import DirectorySource
 from ...bridge.kept_values import kept_values
-from ...bridge.message_headers import in_alias_domain
 from ...routing import session_key
 
 
@@ -109,24 +108,20 @@ class MailMail(models.Model):
             mails that another process has sent and deleted
         """
         asked = self._get_asked(directory, explain)
-        routes, answers = {}, {}
-        for mail in self.browse(asked):
-            question = asked[mail.id]
-            if id(question) not in answers:
-                answers[id(question)] = mail._find_route(question)
-            routes[mail.id] = answers[id(question)]
-        return routes
+        questions = {id(question): question for question in asked.values()}
+        answers = {key: self._find_route(questions[key]) for key in questions}
+        return {mail_id: answers[id(question)] for mail_id, question in asked.items()}
 
+    @api.model
     def _find_route(self, asked):
-        """The route of a mail.
+        """The answer to a question.
 
         As in core, ``_find_mail_server`` is asked where no server is forced.
 
-        :param RequestFrom asked: the From of the mail, with its facts
+        :param RequestFrom asked: the From of mails, with their facts
         :rtype: RoutedFrom
         """
-        servers = self._get_alias_domain_env()["ir.mail_server"]
-        routing = servers.env["mail.routing"]
+        routing, servers = asked.env["mail.routing"], asked.env["ir.mail_server"]
         if asked.request.forced_id:
             return routing._route(asked)
         return routing._accept_answer(asked, *servers._find_mail_server(asked))
@@ -139,4 +134,4 @@ class MailMail(models.Model):
     def _get_alias_domain_env(self):
         """The environment that core gives these mails, all of one alias domain."""
         alias_domain = self.sudo().mail_message_id.record_alias_domain_id
-        return in_alias_domain(self.env, alias_domain)
+        return self._in_alias_domain(alias_domain.id)
