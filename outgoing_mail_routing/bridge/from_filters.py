@@ -1,5 +1,7 @@
 """FROM filters, taken apart by core and read in two ways."""
 
+from functools import lru_cache
+
 from odoo import tools
 
 from ..routing import FromFilter, parse_filter
@@ -32,4 +34,10 @@ def read_usable(env, text):
     :param str text: the field of a server, maybe ``False``
     :rtype: routing.FromFilter
     """
-    return parse_filter(text or "", env["ir.mail_server"]._parse_from_filter(text))
+    return _parse(text or "", tuple(env["ir.mail_server"]._parse_from_filter(text)))
+
+
+@lru_cache(maxsize=16384)
+def _parse(text, parts):
+    """As :func:`parse_filter`: a page reads the filter of each server several times."""
+    return parse_filter(text, list(parts))

@@ -1,8 +1,8 @@
 """Notes that are logged on many records at once, as where a file is imported.
 
-Core makes each message and each tracking value by itself. Most of these messages say the
-same: core makes the first of them, with all that it and other addons fill in, and SQL
-makes the others like it.
+Core makes each message and each tracking value by itself. Most of these messages say
+the same: core makes the first of them, with all that it and other addons fill in, and
+SQL makes the others like it.
 """
 
 from collections import defaultdict

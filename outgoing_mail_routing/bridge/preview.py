@@ -167,7 +167,8 @@ class Preview:
 
     def _get_request(self, email_from, company, sender, forced_id):
         """The request of a mail; takes the arguments of :meth:`get_mail`."""
-        self.learn([email_from])
+        if email_of(email_from) not in self._known:
+            self.learn([email_from])
         personal_id = 0
         if sender:
             personal_id = self._facts.personal_server_id(
@@ -184,9 +185,11 @@ class Preview:
 
     def _get_colleagues(self, email_from, sender):
         """The other users in whose name a sender writes; nobody has none."""
-        named = self.env["res.users"]
-        for users in self._users_by_address if sender else ():
-            named |= users.get(email_of(email_from), named)
+        email = email_of(email_from)
+        found = [by[email] for by in self._users_by_address if email in by]
+        if not sender or all(users == sender._origin for users in found):
+            return ()
+        named = self.env["res.users"].union(*found)
         return tuple(map(self._get_person, named - sender._origin))
 
     def _get_person(self, user):
@@ -215,6 +218,13 @@ class Preview:
                 **Facts(env).default_facts(),
             }
         return self._defaults[company]
+
+    def get_company(self, company):
+        """The facts of a company, saved or not, each read once.
+
+        :rtype: routing.Company
+        """
+        return self._get_defaults(company)["company"]
 
     def _get_headers(self, company):
         """What plans the headers of all messages of a company, saved or not."""
