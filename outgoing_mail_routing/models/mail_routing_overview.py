@@ -322,7 +322,8 @@ class MailRoutingOverview(models.AbstractModel):
             server = self.env["ir.mail_server"].browse(profile and profile.id)
             # the set is asked for custom replies alone, and these are not collected
             if not (
-                answers.come_back(mail) or (server and server._get_reply_warnings(()))
+                answers.come_back(mail)
+                or (server and server._get_reply_warnings(profile, ()))
             ):
                 lost.setdefault(mail.reply_email, server or user)
         return [

@@ -74,7 +74,10 @@ class IrMailServer(models.Model):
         users = (self.own_user_ids | self.owner_user_id)._origin
         users.fetch(["active", "share", "company_id"])
         (self.default_company_ids._origin | users.company_id).mapped("bounce_email")
-        emails = (*self.mapped("sender_email"), *self.mapped("reply_to_email"))
+        said = map(directory.get, self.ids) if directory else self
+        emails = {
+            email for one in said for email in (one.sender_email, one.reply_to_email)
+        }
         return WarningFacts(
             DirectorySource(env).get_domains_of_companies(),
             Answers(env, filter(None, emails)).brought_back,
@@ -91,11 +94,12 @@ class IrMailServer(models.Model):
 
     def _find_routing_warnings(self, facts):
         """As :meth:`_get_routing_warnings`, where every text can be read."""
-        sender_email = self.sender_email
-        warnings = self._get_assignment_warnings()
+        profile = self._get_stated_profile(facts)
+        sender_email = profile.sender_email
+        warnings = self._get_assignment_warnings(profile)
         warnings += self._get_filter_problems()
-        warnings += self._get_domain_warnings(facts.domains)
-        usable = read_usable(self.env, self.from_filter)
+        warnings += self._get_domain_warnings(profile, facts.domains)
+        usable = read_usable(self.env, profile.from_filter.text)
         if sender_email and not usable.admits(sender_email):
             warnings.append(
                 self.env._(
@@ -104,25 +108,32 @@ class IrMailServer(models.Model):
                     email=sender_email,
                 )
             )
-        if not sender_email and self.from_policy == "login" and self._is_assigned():
+        if not sender_email and profile.from_policy == "login" and profile.assigned:
             warnings.append(
                 self.env._(
                     "It may send as its sender address only, but has none. Fill in the "
                     "sender address."
                 )
             )
-        warnings += self._get_reply_warnings(facts.brought_back)
-        return warnings + self._get_bounce_warnings(facts)
+        warnings += self._get_reply_warnings(profile, facts.brought_back)
+        return warnings + self._get_bounce_warnings(profile, facts.brought_back)
 
-    def _is_assigned(self):
-        """Whether it is assigned to users or companies, as the form has it."""
-        return bool(self.own_user_ids or self.default_company_ids)
+    def _get_stated_profile(self, facts):
+        """The profile of this server, as its form has it.
 
-    def _get_domain_warnings(self, domains):
+        :param WarningFacts facts: of all servers that are asked
+        :rtype: routing.ServerProfile
+        """
+        if facts.directory:
+            return facts.directory.get(self.id)
+        source = DirectorySource(self.sudo().env)
+        values = {"id": 0, **source.read_edited(self, SERVER_FIELDS)}
+        return source.make_profile(values, (), facts.domains)
+
+    def _get_domain_warnings(self, profile, domains):
         """Where a relay of companies has neither FROM filter nor login address."""
-        if self.from_filter or self.from_policy != "auto" or self.sender_email:
-            return []
-        if not self.default_company_ids:
+        policy_says = profile.from_policy != "auto" or profile.sender_email
+        if profile.from_filter or policy_says or not profile.default_company_ids:
             return []
         companies = self.default_company_ids._origin
         known = sorted(set().union(*(domains.get(c.id, ()) for c in companies)))
@@ -142,13 +153,13 @@ class IrMailServer(models.Model):
             )
         ]
 
-    def _get_bounce_warnings(self, facts):
+    def _get_bounce_warnings(self, profile, brought_back):
         """Where bounces go to a mailbox from which nothing brings them back."""
-        email, policy = email_of(self.sender_email), self.bounce_policy
-        if not email or policy == "odoo" or email in facts.brought_back:
+        email = profile.sender_email
+        decides = profile.assigned or profile.bounce_policy == "from"
+        if not email or profile.bounce_policy == "odoo" or not decides:
             return []
-        decides = policy == "from" or self._is_assigned()
-        if not decides or self._may_send_odoos_bounces(facts):
+        if email in brought_back or self._may_send_odoos_bounces(profile):
             return []
         return [
             self.env._(
@@ -159,34 +170,22 @@ class IrMailServer(models.Model):
             )
         ]
 
-    def _may_send_odoos_bounces(self, facts):
+    def _may_send_odoos_bounces(self, profile):
         """Whether its mail keeps the bounce address of Odoo as envelope sender."""
-        if self.bounce_policy != "auto":
+        if profile.bounce_policy != "auto":
             return False
-        profile = self._get_stated_profile(facts)
         users = self.own_user_ids._origin
         companies = self.default_company_ids._origin or users.company_id
         emails = set(companies.mapped("bounce_email")) - {False}
         return bool(emails) and all(may_send_as(profile, email) for email in emails)
 
-    def _get_stated_profile(self, facts):
-        """The profile of this server, as its form has it.
-
-        :rtype: routing.ServerProfile
-        """
-        if facts.directory:
-            return facts.directory.get(self.id)
-        source = DirectorySource(self.sudo().env)
-        values = {"id": 0, **source.read_edited(self, SERVER_FIELDS)}
-        return source.make_profile(values, (), facts.domains)
-
-    def _get_reply_warnings(self, brought_back):
+    def _get_reply_warnings(self, profile, brought_back):
         """What can keep answers from coming back, a sentence each.
 
         :param brought_back: the addresses whose answers come back
         """
         incoming = self.fetchmail_server_id
-        warnings, policy = self._get_collector_warnings(), self.reply_to_policy
+        warnings, policy = self._get_collector_warnings(), profile.reply_to_policy
         if policy == "from" and not incoming:
             warnings.append(
                 self.env._(
@@ -194,7 +193,7 @@ class IrMailServer(models.Model):
                     "collects them: they will not reach Odoo."
                 )
             )
-        custom = email_of(self.reply_to_email) if policy == "custom" else ""
+        custom = email_of(profile.reply_to_email) if policy == "custom" else ""
         if custom and custom not in brought_back:
             warnings.append(
                 self.env._(
@@ -204,7 +203,8 @@ class IrMailServer(models.Model):
                 )
             )
         account = incoming and only_email_of(incoming.user)
-        if account and self.sender_email and account != self.sender_email:
+        sender_email = profile.sender_email
+        if account and sender_email and account != sender_email:
             warnings.append(
                 self.env._(
                     "The incoming mail server “%(incoming)s” collects the mailbox "
@@ -212,7 +212,7 @@ class IrMailServer(models.Model):
                     "arrive there.",
                     incoming=incoming.name,
                     account=account,
-                    email=self.sender_email,
+                    email=sender_email,
                 )
             )
         return warnings
@@ -238,17 +238,17 @@ class IrMailServer(models.Model):
             ]
         return []
 
-    def _get_assignment_warnings(self):
+    def _get_assignment_warnings(self, profile):
         """Where nobody is left whose mail could leave through it."""
-        users = self.own_user_ids
-        if self.out_of_service:
+        if profile.out_of_service:
             return [
                 self.env._(
                     "It is out of service: no mail leaves through it until you switch "
                     "that off."
                 )
             ]
-        if self.default_company_ids or any(map(may_be_sender, users)):
+        users = self.own_user_ids
+        if profile.default_company_ids or any(map(may_be_sender, users)):
             return []
         if users:
             return [
@@ -257,18 +257,18 @@ class IrMailServer(models.Model):
                     "internal: no mail leaves through it until they are back."
                 )
             ]
-        if self.reserved:
+        if profile.reserved:
             return [
                 self.env._(
                     "It is reserved, but no user or company is assigned: only mail on "
                     "which it is set by hand leaves through it."
                 )
             ]
-        return self._get_open_mailbox_warnings()
+        return self._get_open_mailbox_warnings(profile)
 
-    def _get_open_mailbox_warnings(self):
+    def _get_open_mailbox_warnings(self, profile):
         """Where a mailbox is everybody's fallback, as it is assigned to nobody."""
-        if self.owner_user_id or self.from_filter or not self._is_configured():
+        if profile.owner_id or profile.from_filter or not self._is_configured():
             return []
         email = self._get_login_email()
         if not email:
