@@ -184,7 +184,7 @@ class Facts:
         """
         normalized = {email_of(email) for email in emails} - {""}
         users = self.env["res.users"].sudo()
-        found = defaultdict(users.browse)
+        ids_by_email = defaultdict(list)
         if normalized:
             spelled = {text for email in normalized for text in spellings(email)}
             for user in users.search(
@@ -195,8 +195,8 @@ class Facts:
                 order="id",
             ).filtered(may_be_sender):
                 for email in spellings(user.partner_id.email_normalized):
-                    found[email] |= user
-        return dict(found)
+                    ids_by_email[email].append(user.id)
+        return {email: users.browse(ids) for email, ids in ids_by_email.items()}
 
     def users_by_sender_address(self, emails, directory):
         """Active internal users by the sender address of a server of their own.

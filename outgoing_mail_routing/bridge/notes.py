@@ -55,6 +55,8 @@ def _copy_message(message, record_ids):
 
     :return: the ids of the copies
     """
+    if not record_ids:
+        return []
     message.flush_recordset()
     columns = SQL(", ").join(map(SQL.identifier, _get_columns(message, "res_id")))
     copies = message.env.execute_query(
