@@ -27,12 +27,14 @@ def email_of(header):
 
     :return: ``""`` where there is none
     """
-    return next(iter(_parsed(str(header or ""))), ("", ""))[1]
+    contacts = _parsed(str(header or ""))
+    return contacts[0][1] if contacts else ""
 
 
 def name_of(header):
     """The display name of the first contact in a header, as it was typed."""
-    return next(iter(_parsed(str(header or ""))), ("", ""))[0]
+    contacts = _parsed(str(header or ""))
+    return contacts[0][0] if contacts else ""
 
 
 def formatted_of(header):

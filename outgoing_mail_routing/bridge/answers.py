@@ -28,10 +28,12 @@ class Answers:
         emails = {email_of(email) for email in emails} - {""}
         self._collectors = env["fetchmail.server"].sudo()._find_collectors()
         self.brought_back = emails.intersection(self._collectors)
-        if self._arrives_otherwise():
-            known = KnownAddresses(env)
-            known.learn(emails, whose=False)
-            self.brought_back |= known.received
+        addresses = KnownAddresses(env)
+        addresses.learn(emails, whose=False)
+        received = addresses.received
+        # asked last: where no mail ever arrived, it looks at all messages
+        if received and self._arrives_otherwise():
+            self.brought_back |= received
 
     def _arrives_otherwise(self):
         """Whether mail to Odoo's own addresses arrives, and not only replies."""

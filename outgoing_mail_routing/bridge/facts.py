@@ -57,7 +57,7 @@ class Facts:
         users.fetch(USER_FIELDS)
         users.partner_id.fetch(PARTNER_FIELDS)
         try:
-            users.mapped("email_formatted")  # core computes it for all at once
+            users.partner_id.mapped("email_formatted")  # computed for all at once
         except NOT_OF_TEXTS:
             raise
         except Exception:  # of one of them: each is asked by itself then

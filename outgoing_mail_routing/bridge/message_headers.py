@@ -34,13 +34,14 @@ class MessageHeaders:
     @classmethod
     def of_company(cls, company):
         """For messages that a company would send now."""
+        # as with_company has it, in one step: each environment is compared to all
+        opened = company.env.context.get("allowed_company_ids") or ()
         return cls(
-            company.with_company(company)
-            .with_context(
+            company.with_context(
+                allowed_company_ids=list(dict.fromkeys((company.id, *opened))),
                 domain_notifications_email=company.default_from_email,
                 domain_bounce_address=company.bounce_email,
-            )
-            .env
+            ).env
         )
 
     def plan(self, message, routed):

@@ -203,6 +203,13 @@ class Preview:
             }
         return self._defaults[company]
 
+    def get_company(self, company):
+        """The facts of a company, saved or not, each read once.
+
+        :rtype: routing.Company
+        """
+        return self._get_defaults(company)["company"]
+
     def _get_headers(self, company):
         """What plans the headers of all messages of a company, saved or not."""
         if company not in self._headers:

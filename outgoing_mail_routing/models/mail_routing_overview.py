@@ -42,7 +42,7 @@ class MailRoutingOverview(models.AbstractModel):
             return {"configured": False}
         overview = self.sudo()
         servers = overview._get_servers()
-        facts = servers._get_warning_facts()
+        facts = servers._get_warning_facts(directory)
         issues = {s.id: overview._get_server_issues(s, facts) for s in servers}
         rows = [self._get_server(server, issues[server.id]) for server in servers]
         companies = overview._get_companies(Preview(overview.env, directory), issues)
@@ -149,13 +149,13 @@ class MailRoutingOverview(models.AbstractModel):
         :param dict issues: those of servers by id. What is shown is taken out, so that
             each is shown once, where its server comes first.
         """
-        listed = self._get_users(preview.directory)
-        mails_of, answers = listed._preview_own_mails()
-        users_of = listed.grouped("company_id")
-        counts = self._count_users()
         in_order = list(self._in_order_of_branches())
         facts = CompanyFacts(self.env["res.company"].union(*(c for c, _ in in_order)))
-        preview.learn(facts.emails)
+        listed = self._get_users(preview.directory)
+        preview.learn([*facts.emails, *listed.partner_id.mapped("email")])
+        mails_of, answers = listed._preview_own_mails(preview=preview)
+        users_of = listed.grouped("company_id")
+        counts = self._count_users()
         companies = []
         for company, depth in in_order:
             row = self._get_company(company, preview, issues, facts)
@@ -172,7 +172,7 @@ class MailRoutingOverview(models.AbstractModel):
             ]
             # those with an issue are found first in a list that is cut
             rows.sort(key=lambda user: not user["issues"])
-            others = self._get_other_users(company, users, counts)
+            others = self._get_other_users(company, users, counts, preview.directory)
             companies.append({**row, **others, "depth": depth, "users": rows})
         return companies
 
@@ -194,7 +194,7 @@ class MailRoutingOverview(models.AbstractModel):
 
         :param CompanyFacts facts: of all companies
         """
-        itself, directory = Facts(self.env).company(company), preview.directory
+        itself, directory = preview.get_company(company), preview.directory
         inherits_from = directory.inherits_from(itself)
         profiles = directory.of_company(inherits_from.id) if inherits_from else []
         said = company._describe_outgoing_mail(preview, facts)
@@ -300,8 +300,8 @@ class MailRoutingOverview(models.AbstractModel):
         warnings = untold or user._get_own_server_warnings(mails)
         return {
             "id": user.id,
-            "name": user.name,
-            "email": user.email,
+            "name": user.partner_id.name,
+            "email": user.partner_id.email,
             "server_ids": [profile.id for profile in profiles],
             "issues": [
                 *(self._get_issue(user, warning) for warning in warnings),
@@ -322,7 +322,8 @@ class MailRoutingOverview(models.AbstractModel):
             server = self.env["ir.mail_server"].browse(profile and profile.id)
             # the set is asked for custom replies alone, and these are not collected
             if not (
-                answers.come_back(mail) or (server and server._get_reply_warnings(()))
+                answers.come_back(mail)
+                or (server and server._get_reply_warnings(profile, ()))
             ):
                 lost.setdefault(mail.reply_email, server or user)
         return [
@@ -331,12 +332,17 @@ class MailRoutingOverview(models.AbstractModel):
         ]
 
     @api.model
-    def _get_other_users(self, company, users, counts):
+    def _get_other_users(self, company, users, counts, directory):
         """How many users of a company have no server of their own, and who they are."""
         domain = self._internal_users() & Domain("company_id", "=", company.id)
         domain &= Domain("own_mail_server_ids", "=", False)
-        if owners := users.filtered(lambda user: not user.own_mail_server_ids):
-            domain &= Domain("id", "not in", owners.ids)
+        owner_ids = [
+            user_id
+            for user_id in users.ids
+            if not any(profile.active for profile in directory.of_user(user_id))
+        ]
+        if owner_ids:
+            domain &= Domain("id", "not in", owner_ids)
         return {
             "other_users": counts.get(company, 0) - len(users),
             "other_users_domain": list(domain),

@@ -5,7 +5,6 @@ from odoo.tools.mail import formataddr
 from ..bridge.addresses import email_of
 from ..bridge.company_facts import CompanyFacts
 from ..bridge.explanation import OBSTACLES, quote_server, sentence_of
-from ..bridge.facts import Facts
 from ..bridge.preview import Preview
 from ..bridge.registry_cache import forget_kept
 from ..bridge.telling import is_told, tell_of
@@ -146,7 +145,7 @@ class ResCompany(models.Model):
         """
         self.ensure_one()
         directory = preview.directory
-        company = Facts(self.env).company(self)
+        company = preview.get_company(self)
         inherits_from = directory.inherits_from(company)
         servers = directory.of_company(inherits_from.id) if inherits_from else []
         names = ", ".join(profile.name for profile in servers)
@@ -199,7 +198,9 @@ class ResCompany(models.Model):
 
     def _get_email_from(self, sender):
         """The From header of one of the typical senders."""
-        return self._get_own_email() if sender == self else sender.email_formatted
+        if sender == self:
+            return self._get_own_email()
+        return sender.partner_id.email_formatted
 
     def _get_own_email(self):
         """As ``email_formatted``, which does not follow what a form edits."""
@@ -316,4 +317,4 @@ class ResCompany(models.Model):
         """The companies that this one is a branch of, the topmost first."""
         parent = self.parent_id._origin
         # an archived parent keeps its servers, so they are still inherited
-        return parent.with_context(active_test=False).parent_ids
+        return parent and parent.with_context(active_test=False).parent_ids

@@ -140,19 +140,20 @@ class ResUsers(models.Model):
             if is_member or user.id in {*profile.user_ids, profile.owner_id}
         )
 
-    def _preview_own_mails(self, names_collectors=True):
+    def _preview_own_mails(self, names_collectors=True, preview=None):
         """Users' own messages from each of their companies, and what answers become.
 
         A form asks for what was edited there, too, before it is saved. The number of
         statements does not grow with the users.
 
         :param bool names_collectors: as :class:`Answers` takes it
+        :param Preview preview: over the servers as they are stored, where one asks more
         :return: ``{res.users: ([PreviewMail], [Untold])}``, nothing for users without
             an e-mail address, and the :class:`Answers` to all of them
         """
-        preview = Preview(self.env)
-        users = self.filtered(lambda user: email_of(user.email))
-        preview.learn(users.mapped("email"))
+        preview = preview or Preview(self.env)
+        users = self.filtered(lambda user: email_of(user._get_contact().email))
+        preview.learn(user._get_contact().email for user in users)
         told_of = {
             user: lines_of(user, type(self)._preview_own_mail, preview)
             for user in users
@@ -178,10 +179,18 @@ class ResUsers(models.Model):
                 self._origin.id or 0, self.own_mail_server_ids._origin.ids
             )
             preview = Preview(self.env, directory)
+        email_from = self._get_contact().email_formatted
         return [
-            preview.get_mail(self.email_formatted, company, self).with_reply_email()
+            preview.get_mail(email_from, company, self).with_reply_email()
             for company in self.company_ids._origin
         ]
+
+    def _get_contact(self):
+        """Who has the name and the address of a user: their partner.
+
+        A form edits those of the user. Core computes each of them for the user again.
+        """
+        return self.partner_id if self.id else self
 
     def _get_own_server_warnings(self, mails):
         """Why none of this user's own servers carries their mail, a sentence each.
@@ -189,15 +198,15 @@ class ResUsers(models.Model):
         :param mails: the ``PreviewMail`` of all their companies
         """
         self.ensure_one()
-        if self.own_mail_server_ids and not email_of(self.email):
+        if any(mail.decision.rule is Rule.USER for mail in mails):
+            return []
+        if not email_of(self._get_contact().email) and self.own_mail_server_ids:
             return [
                 self.env._(
                     "They have mail servers of their own, but no e-mail address to "
                     "send from. Fill in their e-mail address."
                 )
             ]
-        if any(mail.decision.rule is Rule.USER for mail in mails):
-            return []
         if self.own_mail_server_ids and not self.use_own_mail_servers:
             return [
                 self.env._(

@@ -86,15 +86,21 @@ def spellings(email_or_domain: str) -> tuple[str, ...]:
     ('anna@a.example',)
     """
     local, at, domain = email_or_domain.rpartition("@")
+    spelled = _spellings_of_domain(domain)
+    return tuple([f"{local}{at}{domain}" for domain in spelled]) or (email_or_domain,)
+
+
+@lru_cache(maxsize=16384)
+def _spellings_of_domain(domain: str) -> tuple[str, ...]:
+    """A domain in ASCII and, if it has one, in Unicode; none where it is no domain."""
     spelled = ascii_domain(domain)
     if not spelled:
-        return (email_or_domain,)
+        return ()
     try:
         shown = ".".join(map(_unicode_label, spelled.split(".")))
     except UnicodeError:
         shown = spelled
-    both = dict.fromkeys((spelled, shown))
-    return tuple(f"{local}{at}{domain}" for domain in both)
+    return tuple(dict.fromkeys((spelled, shown)))
 
 
 def _unicode_label(label: str) -> str:

@@ -174,6 +174,39 @@ class TestServerLog(LogCase):
                 changes, {"name": ("", server.name), "own_user_ids": ("", "Ben")}
             )
 
+    def test_notes_of_many_servers_have_what_core_gives_one(self):
+        servers = self.as_administrator(self.env["ir.mail_server"])
+        values = {"name": "New", "own_user_ids": self.ben.ids}
+        alone = servers.create(values)
+        self.env.cr.flush()
+        together = servers.create([values] * 3)
+        self.env.cr.flush()
+        noted = [self._columns(server.message_ids) for server in together]
+        [expected] = self._columns(alone.message_ids)
+        self.assertEqual(noted, [[expected]] * 3)
+        self.assertEqual(expected["author_id"], self.administrator.partner_id.id)
+        values = self._columns(alone.message_ids.tracking_value_ids)
+        for server in together:
+            messages = server.message_ids
+            self.assertEqual(self._columns(messages.tracking_value_ids), values)
+
+    def _columns(self, records):
+        """What the rows of records say, but for what tells them apart."""
+        each = {"id", "res_id", "message_id", "mail_message_id", "date"}
+        columns = records.sudo().search_read([("id", "in", records.ids)], load=None)
+        fields = records._fields
+        return [
+            {n: row[n] for n in row if fields[n].column_type and n not in each}
+            for row in columns
+        ]
+
+    def test_changes_of_many_servers_at_once_are_logged(self):
+        (self.shared | self.relay_a).write({"sequence": 9})
+        for server in (self.shared, self.relay_a):
+            [(author, body, changes)] = self.logged(server)
+            self.assertEqual((author, body), (self.administrator.partner_id, ""))
+            self.assertEqual(changes["sequence"][1], 9)
+
     def test_copy_has_its_own_log(self):
         self.mailbox.reserved = True
         self.logged(self.mailbox)

@@ -255,8 +255,9 @@ class IrMailServer(models.Model):
 
     @api.constrains("own_user_ids")
     def _check_own_users_internal(self):
-        for server in self.sudo():
-            if outsider := server.own_user_ids.filtered("share")[:1]:
+        outsiders = self.sudo().own_user_ids.filtered("share")
+        for server in self.sudo() if outsiders else ():
+            if outsider := (server.own_user_ids & outsiders)[:1]:
                 raise ValidationError(server._get_outsider_refusal(outsider))
 
     def _get_refusal_for_user(self, user):

@@ -14,36 +14,7 @@ from odoo import SUPERUSER_ID, api, fields, models, tools
 from odoo.exceptions import UserError
 from odoo.fields import Command, Domain
 
-from ...bridge.carrier import Carried
-
-
-class Notes(Carried):
-    """Collects the messages that one transaction logs, to write them at once."""
-
-    def __init__(self):
-        self.servers = None  # as who logs them
-        self.values_list = []
-
-    def collect(self, servers, values_list):
-        """Take messages that ``servers`` would create."""
-        self.servers = servers.with_context(**{self._key: None})
-        self.values_list += values_list
-
-    def post(self):
-        """Create the messages, and then their tracking values."""
-        if not self.values_list:
-            return
-        commands_list = [
-            values.pop("tracking_value_ids") for values in self.values_list
-        ]
-        messages = self.servers._message_create(self.values_list)
-        self.servers.env["mail.tracking.value"].sudo().create(
-            [
-                {**values, "mail_message_id": message.id}
-                for message, commands in zip(messages, commands_list, strict=True)
-                for _command, _id, values in commands
-            ]
-        )
+from ...bridge.notes import Notes
 
 
 class IrMailServer(models.Model):
@@ -94,17 +65,18 @@ class IrMailServer(models.Model):
 
     def _track_creation(self):
         """Log every value of new servers that is not the default."""
-        if not self._is_tracking():
+        if not (self and self._is_tracking()):
             return
-        names = self.sudo()._track_get_fields()
-        defaults = {name: self._fields[name].default for name in names}
-        for server in self.sudo():
-            server._track_discard()  # which core did too: nothing was before
-            self.env.cr.precommit.data[f"mail.tracking.{self._name}"][server.id] = {
-                name: default(server) if default else False
-                for name, default in defaults.items()
-            }
-            server._track_set_log_message(server._creation_message())
+        servers = self.sudo()
+        servers._track_discard()  # which core did too: nothing was before
+        defaults = {
+            name: default(servers.browse()) if default else False
+            for name in servers._track_get_fields()
+            for default in [self._fields[name].default]
+        }
+        initial_values = self.env.cr.precommit.data[f"mail.tracking.{self._name}"]
+        initial_values.update((server_id, dict(defaults)) for server_id in self.ids)
+        servers._track_set_log_message(servers[0]._creation_message())
 
     def _track_prepare(self, fields_iter):
         """Log no sender address that an installation computes."""
@@ -119,12 +91,24 @@ class IrMailServer(models.Model):
         notes.post()
         return tracking
 
-    def _message_create(self, values_list):
+    def _mail_track(self, tracked_fields, initial_values):
+        """Look at what changed only: core sorts all fields anew for each server."""
+        changed = {
+            name: info
+            for name, info in tracked_fields.items()
+            # nothing has several forms: core takes them for equal, too
+            if name in initial_values
+            and (self[name] or False) != (initial_values[name] or False)
+        }
+        return super()._mail_track(changed, initial_values)
+
+    def _message_log(self, *, body="", author_id=None, **kwargs):
         """Keep a note where others follow: see :meth:`_message_track`."""
         notes = Notes.of(self.env)
         if notes is None:
-            return super()._message_create(values_list)
-        notes.collect(self, values_list)
+            return super()._message_log(body=body, author_id=author_id, **kwargs)
+        commands = kwargs.get("tracking_value_ids") or ()
+        notes.collect(self, body, author_id, [values for *_link, values in commands])
         return self.env["mail.message"]
 
     # ------------------------------------------------------------------
@@ -202,6 +186,10 @@ class IrMailServer(models.Model):
     # ------------------------------------------------------------------
     # A log and no discussion
     # ------------------------------------------------------------------
+
+    def _message_track_post_template(self, changes):
+        """Mail nothing; core would look for a template for each server."""
+        return True
 
     def _message_log_batch(self, bodies, *args, **kwargs):
         """Name who is no administrator in the note, which OdooBot writes.

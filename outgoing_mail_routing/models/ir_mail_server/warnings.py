@@ -11,15 +11,19 @@ from ...bridge.facts import may_be_sender
 from ...bridge.from_filters import read_usable
 from ...bridge.server_rows import COLLECTING, SERVER_FIELDS
 from ...bridge.telling import lines_of
-from ...routing import may_send_as
+from ...routing import Directory, may_send_as
 
 
 @dataclass(frozen=True)
 class WarningFacts:
-    """E-mail ``domains`` by company, and addresses whose answers come back to Odoo."""
+    """E-mail ``domains`` by company, and addresses whose answers come back to Odoo.
+
+    ``directory`` is the one of all servers, where servers are asked as they are stored.
+    """
 
     domains: dict
     brought_back: set
+    directory: Directory | None = None
 
 
 class IrMailServer(models.Model):
@@ -58,21 +62,26 @@ class IrMailServer(models.Model):
             warnings = server._get_routing_warnings(facts)
             server.routing_warning = "\n".join(warnings) or False
 
-    def _get_warning_facts(self):
+    def _get_warning_facts(self, directory=None):
         """What the warnings of all these servers depend on, asked for at once.
 
         What they say of their users and companies is read here, too.
 
+        :param routing.Directory directory: of all servers, where these are not edited
         :rtype: WarningFacts
         """
         env = self.sudo().env
         users = (self.own_user_ids | self.owner_user_id)._origin
         users.fetch(["active", "share", "company_id"])
         (self.default_company_ids._origin | users.company_id).mapped("bounce_email")
-        emails = (*self.mapped("sender_email"), *self.mapped("reply_to_email"))
+        said = map(directory.get, self.ids) if directory else self
+        emails = {
+            email for one in said for email in (one.sender_email, one.reply_to_email)
+        }
         return WarningFacts(
             DirectorySource(env).get_domains_of_companies(),
             Answers(env, filter(None, emails)).brought_back,
+            directory,
         )
 
     def _get_routing_warnings(self, facts):
@@ -85,34 +94,46 @@ class IrMailServer(models.Model):
 
     def _find_routing_warnings(self, facts):
         """As :meth:`_get_routing_warnings`, where every text can be read."""
-        warnings = self._get_assignment_warnings()
-        assigned = self.own_user_ids or self.default_company_ids
+        profile = self._get_stated_profile(facts)
+        sender_email = profile.sender_email
+        warnings = self._get_assignment_warnings(profile)
         warnings += self._get_filter_problems()
-        warnings += self._get_domain_warnings(facts.domains)
-        if self.sender_email and not read_usable(self.env, self.from_filter).admits(
-            self.sender_email
-        ):
+        warnings += self._get_domain_warnings(profile, facts.domains)
+        usable = read_usable(self.env, profile.from_filter.text)
+        if sender_email and not usable.admits(sender_email):
             warnings.append(
                 self.env._(
                     "The FROM filter does not admit the sender address %(email)s: mail "
                     "rewritten to it may be refused or taken for spam.",
-                    email=self.sender_email,
+                    email=sender_email,
                 )
             )
-        if assigned and self.from_policy == "login" and not self.sender_email:
+        if not sender_email and profile.from_policy == "login" and profile.assigned:
             warnings.append(
                 self.env._(
                     "It may send as its sender address only, but has none. Fill in the "
                     "sender address."
                 )
             )
-        warnings += self._get_reply_warnings(facts.brought_back)
-        return warnings + self._get_bounce_warnings(facts)
+        warnings += self._get_reply_warnings(profile, facts.brought_back)
+        return warnings + self._get_bounce_warnings(profile, facts.brought_back)
 
-    def _get_domain_warnings(self, domains):
+    def _get_stated_profile(self, facts):
+        """The profile of this server, as its form has it.
+
+        :param WarningFacts facts: of all servers that are asked
+        :rtype: routing.ServerProfile
+        """
+        if facts.directory:
+            return facts.directory.get(self.id)
+        source = DirectorySource(self.sudo().env)
+        values = {"id": 0, **source.read_edited(self, SERVER_FIELDS)}
+        return source.make_profile(values, (), facts.domains)
+
+    def _get_domain_warnings(self, profile, domains):
         """Where a relay of companies has neither FROM filter nor login address."""
-        policy_says = self.from_policy != "auto" or self.sender_email
-        if self.from_filter or policy_says or not self.default_company_ids:
+        policy_says = profile.from_policy != "auto" or profile.sender_email
+        if profile.from_filter or policy_says or not profile.default_company_ids:
             return []
         companies = self.default_company_ids._origin
         known = sorted(set().union(*(domains.get(c.id, ()) for c in companies)))
@@ -132,14 +153,13 @@ class IrMailServer(models.Model):
             )
         ]
 
-    def _get_bounce_warnings(self, facts):
+    def _get_bounce_warnings(self, profile, brought_back):
         """Where bounces go to a mailbox from which nothing brings them back."""
-        email = email_of(self.sender_email)
-        assigned = self.own_user_ids or self.default_company_ids
-        decides = assigned or self.bounce_policy == "from"
-        if not email or self.bounce_policy == "odoo" or not decides:
+        email = profile.sender_email
+        decides = profile.assigned or profile.bounce_policy == "from"
+        if not email or profile.bounce_policy == "odoo" or not decides:
             return []
-        if email in facts.brought_back or self._may_send_odoos_bounces(facts.domains):
+        if email in brought_back or self._may_send_odoos_bounces(profile):
             return []
         return [
             self.env._(
@@ -150,34 +170,31 @@ class IrMailServer(models.Model):
             )
         ]
 
-    def _may_send_odoos_bounces(self, domains):
+    def _may_send_odoos_bounces(self, profile):
         """Whether its mail keeps the bounce address of Odoo as envelope sender."""
-        if self.bounce_policy != "auto":
+        if profile.bounce_policy != "auto":
             return False
-        source = DirectorySource(self.sudo().env)
-        values = {"id": 0, **source.read_edited(self, SERVER_FIELDS)}
-        profile = source.make_profile(values, (), domains)
         users = self.own_user_ids._origin
         companies = self.default_company_ids._origin or users.company_id
         emails = set(companies.mapped("bounce_email")) - {False}
         return bool(emails) and all(may_send_as(profile, email) for email in emails)
 
-    def _get_reply_warnings(self, brought_back):
+    def _get_reply_warnings(self, profile, brought_back):
         """What can keep answers from coming back, a sentence each.
 
         :param brought_back: the addresses whose answers come back
         """
         incoming = self.fetchmail_server_id
-        warnings = self._get_collector_warnings()
-        if self.reply_to_policy == "from" and not incoming:
+        warnings, policy = self._get_collector_warnings(), profile.reply_to_policy
+        if policy == "from" and not incoming:
             warnings.append(
                 self.env._(
                     "Answers go to the address in From, but no incoming mail server "
                     "collects them: they will not reach Odoo."
                 )
             )
-        custom = email_of(self.reply_to_email)
-        if self.reply_to_policy == "custom" and custom and custom not in brought_back:
+        custom = email_of(profile.reply_to_email) if policy == "custom" else ""
+        if custom and custom not in brought_back:
             warnings.append(
                 self.env._(
                     "Answers go to %(email)s, which no incoming mail server collects: "
@@ -185,8 +202,9 @@ class IrMailServer(models.Model):
                     email=custom,
                 )
             )
-        account = only_email_of(incoming.user)
-        if account and self.sender_email and account != self.sender_email:
+        account = incoming and only_email_of(incoming.user)
+        sender_email = profile.sender_email
+        if account and sender_email and account != sender_email:
             warnings.append(
                 self.env._(
                     "The incoming mail server “%(incoming)s” collects the mailbox "
@@ -194,7 +212,7 @@ class IrMailServer(models.Model):
                     "arrive there.",
                     incoming=incoming.name,
                     account=account,
-                    email=self.sender_email,
+                    email=sender_email,
                 )
             )
         return warnings
@@ -220,38 +238,37 @@ class IrMailServer(models.Model):
             ]
         return []
 
-    def _get_assignment_warnings(self):
+    def _get_assignment_warnings(self, profile):
         """Where nobody is left whose mail could leave through it."""
-        users = self.own_user_ids
-        if self.out_of_service:
+        if profile.out_of_service:
             return [
                 self.env._(
                     "It is out of service: no mail leaves through it until you switch "
                     "that off."
                 )
             ]
-        if self.default_company_ids:
+        users = self.own_user_ids
+        if profile.default_company_ids or any(map(may_be_sender, users)):
             return []
-        if users and not any(map(may_be_sender, users)):
+        if users:
             return [
                 self.env._(
                     "It is assigned only to users who are archived or no longer "
                     "internal: no mail leaves through it until they are back."
                 )
             ]
-        if self.reserved and not users:
+        if profile.reserved:
             return [
                 self.env._(
                     "It is reserved, but no user or company is assigned: only mail on "
                     "which it is set by hand leaves through it."
                 )
             ]
-        return self._get_open_mailbox_warnings()
+        return self._get_open_mailbox_warnings(profile)
 
-    def _get_open_mailbox_warnings(self):
+    def _get_open_mailbox_warnings(self, profile):
         """Where a mailbox is everybody's fallback, as it is assigned to nobody."""
-        closed = self.own_user_ids or self.reserved or self.owner_user_id
-        if closed or self.from_filter or not self._is_configured():
+        if profile.owner_id or profile.from_filter or not self._is_configured():
             return []
         email = self._get_login_email()
         if not email:
