@@ -17,10 +17,10 @@ from workbench.steps import StepFailed  # noqa: E402
 if __name__ == "__main__":
     try:
         python_env.enter(sys.argv[1:])
+        from workbench import cli
+
+        sys.exit(cli.main(sys.argv[1:]))
     except (StepFailed, PermissionError) as failure:
         sys.exit(f"\n{failure}")
     except KeyboardInterrupt:
         sys.exit("\nInterrupted; start again to go on.")
-    from workbench import cli
-
-    sys.exit(cli.main(sys.argv[1:]))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +36,9 @@ def find(root: Path) -> tuple[Addon, ...]:
         file.parent.name: Addon(file.parent, ast.literal_eval(file.read_text()))
         for file in sorted(root.glob("*/__manifest__.py"))
     }
-
-    def with_needed(names: Iterable[str]) -> Iterator[Addon]:
-        for name in names:
-            if name in found:
-                yield from with_needed(found[name].depends)
-                yield found[name]
-
-    return tuple(dict.fromkeys(with_needed(found)))
+    graph = {name: addon.depends for name, addon in found.items()}
+    order = TopologicalSorter(graph).static_order()
+    return tuple(found[name] for name in order if name in found)
 
 
 ADDONS = find(paths.REPO)
@@ -55,4 +51,4 @@ def up_to(addon: Addon) -> list[str]:
     for other in reversed(ADDONS):
         if other.name in needed:
             needed.update(other.depends)
-    return [name for name in NAMES if name in needed]
+    return [other.name for other in ADDONS if other.name in needed]

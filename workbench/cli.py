@@ -13,8 +13,7 @@ import sys
 from collections.abc import Sequence
 from types import FrameType, ModuleType
 
-from . import environment, paths
-from .steps import StepFailed
+from . import environment
 
 COMMANDS = {
     "test": "workbench.run_tests",
@@ -34,19 +33,8 @@ def main(arguments: Sequence[str]) -> int:
         print(f"usage: ./COMMAND [options], COMMAND one of {', '.join(COMMANDS)}")
         return 0 if name in ("-h", "--help") else 2
     signal.signal(signal.SIGTERM, _end)
-    try:
-        command = importlib.import_module(COMMANDS[name])
-        return int(command.main(parse(name, command, rest)))
-    except StepFailed as failure:
-        print(f"\n{failure}", file=sys.stderr, flush=True)
-        return 1
-    except PermissionError as error:
-        how = f"remove {paths.relative(paths.WORK)}, or use a clone of your own"
-        print(f"\n{error}\nDid another user start it in this clone? Then {how}.")
-        return 1
-    except KeyboardInterrupt:
-        print("\nInterrupted; start again to go on.", file=sys.stderr)
-        return 130
+    command = importlib.import_module(COMMANDS[name])
+    return int(command.main(parse(name, command, rest)))
 
 
 def parse(
@@ -70,4 +58,4 @@ def parse(
 
 def _end(signal_number: int, frame: FrameType | None) -> None:
     """Let the context managers clean up when somebody ends the program."""
-    raise SystemExit(128 + signal_number)
+    sys.exit(128 + signal_number)

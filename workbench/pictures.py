@@ -8,36 +8,29 @@ from pathlib import Path
 from typing import Any
 
 from . import paths
-from .demo_scenario import ANNA
 
 ROUTING = "outgoing_mail_routing"
-ADMINISTRATOR = "admin"
-PHONE = 390
 
 
 @dataclass(frozen=True)
 class Picture:
     """A picture: who opens what in how large a window, and which part of it it shows.
 
-    ``action`` is a full XML id, the others are names in the demonstration data:
-    ``record`` of the one that the action opens, ``companies`` of those that are open,
-    the active one first. In the context ``@name`` stands for a record's id, and
+    ``action`` is a full XML id, ``record`` the name in the demonstration data of the
+    one that it opens. In the context ``@name`` stands for a record's id, and
     ``model@name`` for it with its model. Then the ``clicks`` are made, each on what a
-    selector finds. ``crop`` selects the part that the picture shows, with a
-    ``margin``, or, if ``whole``, that is scrolled to. ``debug`` opens the pages that
-    only developers see; ``dark`` lets the browser darken them, for Odoo Community has
-    no dark mode.
+    selector finds. ``crop`` selects the part that the picture shows, or, if ``whole``,
+    that is scrolled to. ``debug`` opens the pages that only developers see; ``dark``
+    lets the browser darken them, for Odoo Community has no dark mode.
     """
 
     name: str
     action: str
-    crop: str = "body"
-    margin: int = 0
+    crop: str
     addon: str = ROUTING
-    login: str = ADMINISTRATOR
+    login: str = "admin"
     record: str = ""
     context: Mapping[str, Any] = field(default_factory=dict)
-    companies: Sequence[str] = ("company_alder",)
     clicks: Sequence[str] = ()
     width: int = 1280
     height: int = 1150
@@ -75,18 +68,13 @@ def resolve(value: Any, ids: Mapping[str, int]) -> Any:
 
 SHEET, DIALOG = ".o_form_sheet", ".modal-content"
 SERVERS, USERS = "base.action_ir_mail_server_list", "base.action_res_users"
+ANNA, RELAY = "user_anna", "mail_server_relay_alder"
 PREFERENCES = ".o_notebook a[name=preferences]"
 PICTURES = (
+    Picture("server_form", SERVERS, SHEET, record=RELAY, height=1250),
+    Picture("user_form", USERS, SHEET, record=ANNA, clicks=[PREFERENCES]),
     Picture(
-        "server_form", SERVERS, SHEET, record="mail_server_relay_alder", height=1250
-    ),
-    Picture("user_form", USERS, SHEET, record="user_anna", clicks=[PREFERENCES]),
-    Picture(
-        "preferences",
-        "base.action_res_users_my",
-        DIALOG,
-        login=ANNA.login,
-        record="user_anna",
+        "preferences", "base.action_res_users_my", DIALOG, login="anna", record=ANNA
     ),
     Picture(
         "company_form", "base.action_res_company_form", SHEET, record="company_birch"
@@ -100,7 +88,7 @@ PICTURES = (
         "composer",
         "mail.action_email_compose_message_wizard",
         DIALOG,
-        login=ANNA.login,
+        login="anna",
         context={
             "default_model": "res.partner",
             "default_res_ids": ["@partner_customer_alder"],
@@ -144,7 +132,7 @@ PICTURES = (
         "what_would_change",
         USERS,
         DIALOG,
-        record="user_anna",
+        record=ANNA,
         clicks=[
             PREFERENCES,
             ".o_field_widget[name=use_own_mail_servers] input",
@@ -154,7 +142,7 @@ PICTURES = (
 )
 #: How every page is looked at: by the end of the file's name.
 LOOKS: Mapping[str, Mapping[str, Any]] = {
-    "wide": {"width": 1400, "height": 1200, "dark": False},
-    "phone": {"width": PHONE, "height": 2600, "dark": False},
+    "wide": {"width": 1400, "height": 1200},
+    "phone": {"width": 390, "height": 2600},
     "dark": {"width": 1400, "height": 1200, "dark": True},
 }

@@ -16,9 +16,8 @@ from pathlib import Path
 import polib
 from polib import POFile
 
-from . import environment, generated, locks, paths
+from . import environment, locks, paths
 from .addons import ADDONS, NAMES, Addon
-from .odoo_server import SEE_LOG, OdooServer
 from .steps import run
 
 DATABASE = "translations"
@@ -40,57 +39,47 @@ ADDRESS = re.compile(r"<[^<>\s]+@[^<>\s]+>")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this command."""
-    parser.add_argument(
-        "--check", action="store_true", help="only tell which files are out of date"
-    )
+    """Add no options."""
 
 
 def main(options: argparse.Namespace) -> int:
-    """Write what is out of date, or with ``--check`` only name it."""
+    """Write what is out of date; return the exit status.
+
+    :raise StepFailed: Odoo or gettext failed
+    """
     with (
         locks.exclusive("translations"),
         environment.prepare(options, ["gettext"]) as odoo,
     ):
-        files = brought_up_to_date(odoo)
-    texts = {path: f"{str(new).rstrip()}\n" for path, new in files.items()}
-    return generated.bring_up_to_date(
-        texts, options.check, lambda path: f"({summary(files[path])})"
-    )
+        _copy_to_folder()
+        odoo.ensure_database(DATABASE, NAMES)
+        run(
+            [
+                *(odoo.python, "-m", "click_odoo_contrib.makepot"),
+                *("-c", odoo.write_config(DATABASE), "-d", DATABASE),
+                *("--addons-dir", FOLDER, "--msgmerge", "--purge-old-translations"),
+            ],
+            title="Export the sentences to translate, and merge them",
+            log="translations",
+            cwd=paths.ODOO_RUN,
+        )
+    for made in sorted(FOLDER.glob("*/i18n/*.po*")):
+        text = f"{str(polib.pofile(str(made))).rstrip()}\n"
+        paths.write_changed({paths.REPO / made.relative_to(FOLDER): text})
+    return 0
 
 
-def brought_up_to_date(odoo: OdooServer) -> dict[Path, POFile]:
-    """Return what each file should hold.
-
-    :raise StepFailed: Odoo or gettext failed
-    """
-    odoo.ensure_database(DATABASE, NAMES)
+def _copy_to_folder() -> None:
+    """Copy what Odoo and gettext need of the addons, with a file for each language."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     for addon in ADDONS:
-        copy = FOLDER / addon.name / "i18n"
-        copy.mkdir(parents=True)
-        shutil.copy(addon.folder / "__manifest__.py", copy.parent)
+        copy = FOLDER / addon.name
+        (copy / "i18n").mkdir(parents=True)
+        shutil.copy(addon.folder / "__manifest__.py", copy)
         for language in LANGUAGES:
             kept = addon.folder / "i18n" / f"{language}.po"
-            text = generated.read(kept) or NEW.format(language=language)
-            (copy / kept.name).write_text(text)
-    run(
-        [
-            *(odoo.python, "-m", "click_odoo_contrib.makepot", "--addons-dir", FOLDER),
-            *("-c", odoo.write_config(DATABASE), "-d", DATABASE),
-            *("--msgmerge", "--purge-old-translations"),
-        ],
-        title="Export the sentences to translate, and merge them",
-        log="translations",
-        how_to_go_on=SEE_LOG,
-        cwd=paths.ODOO_RUN,
-    )
-    return {
-        addon.folder / "i18n" / new.name: polib.pofile(str(new))
-        for addon in ADDONS
-        for new in sorted((FOLDER / addon.name / "i18n").iterdir())
-        if new.suffix in (".po", ".pot")
-    }
+            text = kept.read_text() if kept.is_file() else NEW.format(language=language)
+            (copy / "i18n" / kept.name).write_text(text)
 
 
 def template_of(addon: Addon) -> Path:
@@ -123,9 +112,3 @@ def placeholders(sentence: str) -> Counter[str]:
     """
     bare = SPOKEN.sub(r"\1", ADDRESS.sub("", sentence))
     return Counter(PLACEHOLDERS.findall(bare))
-
-
-def summary(catalogue: POFile) -> str:
-    """Say how much of a catalogue is translated."""
-    done, fuzzy = len(catalogue.translated_entries()), len(catalogue.fuzzy_entries())
-    return f"{len(catalogue)} sentences, {done} translated, {fuzzy} fuzzy"

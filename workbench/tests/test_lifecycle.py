@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from workbench import smtp_service
 from workbench.addons import NAMES
 from workbench.odoo_server import OdooServer
 from workbench.postgres import identifier
@@ -152,8 +151,8 @@ def _columns(catalog: Rows) -> dict[str, set[str]]:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmtpService]:
-    folder = tmp_path_factory.mktemp("lifecycle") / "smtp"
-    running = smtp_service.start(folder, {"all": lifecycle_steps.accounts()})
+    running = SmtpService(tmp_path_factory.mktemp("lifecycle") / "smtp")
+    running.start({"all": lifecycle_steps.accounts()})
     yield running
     running.stop()
 
