@@ -1,7 +1,5 @@
 """The addons of this repository, found by their manifests."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass

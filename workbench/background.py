@@ -3,8 +3,6 @@
 They are found again by what stands in their command line, such as a file of this clone.
 """
 
-from __future__ import annotations
-
 import contextlib
 import subprocess
 import time
@@ -49,7 +47,6 @@ def start(
 
     :param marks: those of its arguments by which it is found later
     :param options: more arguments of ``subprocess.Popen``
-    :raise StepFailed: it ended, or was not ready in time
     """
     stop(*marks)
     log = paths.LOGS / f"{title.lower().replace(' ', '-')}.log"

@@ -1,7 +1,5 @@
 """Takes pictures of the web client in the system's browser, for ./screenshots."""
 
-from __future__ import annotations
-
 import functools
 import os
 from collections.abc import Mapping, Sequence

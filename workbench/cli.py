@@ -1,10 +1,8 @@
-"""The commands: each a module with ``add_arguments(parser)`` and ``main(options)``.
+"""The commands: each a module with ``main(options)``, maybe ``add_arguments(parser)``.
 
 ``main`` returns the exit status. With ``ACCEPTS_MORE = True`` arguments that the parser
 does not know arrive in ``options.more``.
 """
-
-from __future__ import annotations
 
 import argparse
 import importlib
@@ -12,8 +10,6 @@ import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType, ModuleType
-
-from . import environment
 
 COMMANDS = {
     "test": "workbench.run_tests",
@@ -47,8 +43,21 @@ def parse(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    command.add_arguments(parser)
-    environment.add_arguments(parser)
+    if hasattr(command, "add_arguments"):
+        command.add_arguments(parser)
+    group = parser.add_argument_group("environment")
+    group.add_argument(
+        "--odoo",
+        metavar="PATH",
+        help="an Odoo 19 source tree to use instead of Debian's package "
+        "(or set ODOO_SOURCE)",
+    )
+    group.add_argument(
+        "--system-postgres",
+        action="store_true",
+        help="use the machine's own PostgreSQL, as PGHOST, PGPORT, PGUSER and "
+        "PGPASSWORD name it, instead of a private cluster",
+    )
     options, more = parser.parse_known_args(arguments)
     if more and not getattr(command, "ACCEPTS_MORE", False):
         parser.error(f"unknown arguments: {' '.join(more)}")

@@ -2,11 +2,9 @@
 
 Two fresh databases hold the same modules, one of them the addons too. Every test that
 passes without them has to pass with them. Where the two differ, the test is run again
-alone on both, so that one that fails by chance is not blamed on an addon. The lists
-are kept in .workbench/compare.txt.
+on both, so that one that fails by chance is not blamed on an addon. The lists are kept
+in .workbench/compare.txt.
 """
-
-from __future__ import annotations
 
 import argparse
 import contextlib
@@ -39,7 +37,7 @@ SUITES = {
 }
 #: The addons that are installed, by the name of the database.
 SIDES: Mapping[str, tuple[str, ...]] = {"compare_core": (), "compare_addons": NAMES}
-#: How often a test whose outcomes differ is run alone, unless it passes on both.
+#: How often a test whose outcomes differ is run again, unless it passes on both.
 ATTEMPTS = 3
 SUMMARY = paths.WORK / "compare.txt"
 #: How the tests of a side ended, by their names.
@@ -73,28 +71,24 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _run_again(odoo: OdooServer, first: Sequence[Endings]) -> list[Endings]:
-    """Run each test whose outcomes differ alone on both databases, until it passes.
+    """Run the tests whose outcomes differ again, by themselves, until they pass.
 
     :return: the endings of both; a test that passed on a side once has passed there
     """
     final = [dict(endings) for endings in first]
-    for name in differing(*first):
-        for attempt in range(1, ATTEMPTS + 1):
-            title = f"Run {name} alone on both ({attempt} of at most {ATTEMPTS})"
-            again = _run_both(odoo, [name], title)
+    for _attempt in range(ATTEMPTS):
+        names = [name for name in differing(*final) if all(name in it for it in final)]
+        if names:
+            title = f"Run {len(names)} tests again that do not end alike"
+            again = _run_both(odoo, names, title)
             for endings, new in zip(final, again, strict=True):
-                if _outcome(endings, name) != PASSED:
-                    endings.update(new)
-            if all(_outcome(endings, name) == PASSED for endings in final):
-                break
+                passed = {name: it for name, it in new.items() if it[0] == PASSED}
+                endings.update(passed)
     return final
 
 
 def _run_both(odoo: OdooServer, tests: Sequence[str], title: str) -> list[Endings]:
-    """Run tests on both databases at the same time; return how they ended.
-
-    :raise StepFailed: a side did not come to its end
-    """
+    """Run tests on both databases at the same time; return how they ended."""
     with step(title), contextlib.ExitStack() as stack:
         reports = [stack.enter_context(_running(odoo, it, tests)) for it in SIDES]
     for database, report in zip(SIDES, reports, strict=True):
@@ -145,11 +139,7 @@ def broken(without: Endings, with_addons: Endings) -> list[str]:
 
 
 def summary(first: Sequence[Endings], final: Sequence[Endings]) -> str:
-    """Return both lists of failures, and what the addons break, in words.
-
-    :param first: how the tests ended without and with the addons
-    :param final: the same, after what differed was run again
-    """
+    """Return, in words, how the tests ended, at first and after some were run again."""
     lines = []
     for database, endings in zip(SIDES, final, strict=True):
         counts = Counter(outcome for outcome, _reason in endings.values())
@@ -157,7 +147,7 @@ def summary(first: Sequence[Endings], final: Sequence[Endings]) -> str:
         failed = [name for name in endings if _outcome(endings, name) == FAILED]
         lines += [f"  failed: {name}" for name in sorted(failed)]
     chance = set(differing(*first)) - set(differing(*final))
-    lines += [f"Differed, but not alone: {name}" for name in sorted(chance)]
+    lines += [f"Differed, but not again: {name}" for name in sorted(chance)]
     lines.append(f"Pass without the addons and not with them: {len(broken(*final))}")
     for name in broken(*final):
         outcome, reason = final[1].get(name, ("missing", ""))

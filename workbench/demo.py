@@ -6,8 +6,6 @@ and sends templates. Prints one table of what the SMTP servers received, and lea
 Odoo running. Every start begins with a new database.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import shutil
@@ -15,7 +13,7 @@ import shutil
 from . import demo_table, environment, locks, odoo_server, paths
 from .addons import NAMES
 from .demo_play import ADMINISTRATOR, Player
-from .demo_scenario import PEOPLE, ROWS
+from .demo_scenario import PEOPLE
 from .odoo_server import OdooServer
 from .smtp_service import SmtpService
 from .steps import say
@@ -93,7 +91,7 @@ def _play(odoo: OdooServer, player: Player, database: str) -> bool:
     explained = odoo.call(database, demo_table.explain)
     player.run_queue()
     received = smtp_of(database).received()
-    outcomes = demo_table.match(ROWS, received, explained, player.unsent())
+    outcomes = demo_table.match(received, explained, player.unsent())
     width = shutil.get_terminal_size((UNKNOWN_WIDTH, 50)).columns
     say(f"\n{demo_table.render(outcomes, width)}\n\n{demo_table.LEGEND}")
     if faults := demo_table.render_faults(outcomes, received):

@@ -1,7 +1,5 @@
 """Plays the demonstration over Odoo's RPC: every message as the user who writes it."""
 
-from __future__ import annotations
-
 import secrets
 from collections import defaultdict
 from typing import Any
@@ -9,7 +7,7 @@ from typing import Any
 import requests
 
 from .addons import NAMES
-from .demo_scenario import MAIL_SERVERS, PEOPLE, ROWS, Row
+from .demo_scenario import MAIL_SERVERS, PEOPLE, ROWS, Row, subject_of
 from .smtp_service import SmtpService
 from .steps import StepFailed, step
 
@@ -19,10 +17,7 @@ ADMINISTRATOR = "admin"
 
 
 class Session:
-    """A user's session in Odoo, as the web client has it; the password is the login.
-
-    :raise StepFailed: Odoo knows no such login, here and in all calls: it refused it
-    """
+    """A user's session in Odoo, as the web client has it; the password is the login."""
 
     def __init__(self, url: str, database: str, login: str) -> None:
         self.url = url
@@ -112,34 +107,30 @@ class Player:
 
     def _write(self, row: Row) -> None:
         # who wrote does not follow the record from then on: a message makes one mail
-        context: dict[str, Any] = {"mail_post_autofollow_author_skip": not row.follows}
-        if row.queued:
+        context: dict[str, Any] = {}
+        context["mail_post_autofollow_author_skip"] = not row["follows"]
+        if row["queued"]:
             context["mail_notify_force_send"] = False
-        if companies := row.open_companies.split():
+        if companies := row["open_companies"].split():
             context["allowed_company_ids"] = [self.ids[name] for name in companies]
-        if not row.template:
-            self._post(row, context)
-        elif row.queued:
-            self._queue_template(row, context)
-        else:
-            self._compose(row, context)
+        (self._send_template if row["template"] else self._post)(row, context)
 
     def _post(self, row: Row, context: dict[str, Any]) -> None:
         """Write in the chatter; the mail is kept, so that its route can be asked."""
         values: dict[str, Any] = {}
-        if named := PEOPLE.get(row.named):
+        if named := PEOPLE.get(row["named"]):
             values["author_id"] = self._partner(named.email)
             values["email_from"] = f'"{named.name}" <{named.email}>'
-        if row.answers:
+        if row["answers"]:
             values["parent_id"] = self.last_message
         else:
-            values["partner_ids"] = [self._partner(row.to)]
-        (self.last_message,) = self.sessions[row.sender].call(
+            values["partner_ids"] = [self._partner(row["to"])]
+        (self.last_message,) = self.sessions[row["sender"]].call(
             "res.partner",
             "message_post",
-            [self.ids[row.record]],
-            subject=row.subject,
-            body=f"{PEOPLE[row.sender].name} writes.",
+            [self.ids[row["record"]]],
+            subject=subject_of(row),
+            body="Hello",
             message_type="comment",
             subtype_xmlid="mail.mt_comment",
             mail_auto_delete=False,
@@ -151,27 +142,17 @@ class Player:
         (found,) = self.administer("res.partner", "search", [("email", "=", email)])
         return int(found)
 
-    def _compose(self, row: Row, context: dict[str, Any]) -> None:
-        """Send a template from the composer."""
-        model, call = "mail.compose.message", self.sessions[row.sender].call
-        values = {
-            "composition_mode": "comment",
-            "model": "res.partner",
-            "res_ids": str([self.ids[row.record]]),
-            "template_id": self.ids[row.template],
-            "subject": row.subject,
-            "auto_delete": False,
-        }
+    def _send_template(self, row: Row, context: dict[str, Any]) -> None:
+        """Send a template from the composer, or, queued, as an application's button."""
+        call, record = self.sessions[row["sender"]].call, self.ids[row["record"]]
+        template = self.ids[row["template"]]
+        values = {"subject": subject_of(row), "auto_delete": False}
+        if row["queued"]:
+            arguments = ([template], record, False, False, values)
+            call("mail.template", "send_mail", *arguments, context=context)
+            return
+        values |= {"composition_mode": "comment", "model": "res.partner"}
+        values |= {"res_ids": str([record]), "template_id": template}
+        model = "mail.compose.message"
         composer = call(model, "create", values, context=context)
         call(model, "action_send_mail", [composer], context=context)
-
-    def _queue_template(self, row: Row, context: dict[str, Any]) -> None:
-        """Send a template without a composer, as a button of an application does."""
-        self.sessions[row.sender].call(
-            "mail.template",
-            "send_mail",
-            [self.ids[row.template]],
-            self.ids[row.record],
-            email_values={"subject": row.subject, "auto_delete": False},
-            context=context,
-        )

@@ -1,14 +1,12 @@
 """The table of the demonstration: what happened beside what should have happened."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from smtp_server import ReceivedMail
 
-from .demo_scenario import PEOPLE, ROUTE, Row
+from .demo_scenario import PEOPLE, ROUTE, ROWS, Row, subject_of
 
 LEGEND = """\
 Rule: what the addon answers when it is asked to explain the mail, before the queue ran
@@ -29,22 +27,21 @@ Cells = Sequence[tuple[str, str]]
 def explain(env: Any) -> list[dict[str, Any]]:
     """Return the routes of all mails of a database, sent ones too if they were kept.
 
-    Called in a process of Odoo's: the answer is private to Python
+    Called in Odoo's shell: the answer is private to Python
     (``mail.mail._get_mail_routes``), so it cannot be had over RPC.
     """
     mails = env["mail.mail"].search([])
     routes = mails._get_mail_routes()
-    return [_explain(mail, routes[mail.id]) for mail in mails]
-
-
-def _explain(mail: Any, route: Any) -> dict[str, Any]:
-    facts = {name: getattr(route, name) or "" for name in ROUTE if name != "login"}
-    return {
-        "subject": mail.subject or "",
-        "recipients": mail.recipient_ids.mapped("email_normalized"),
-        "route": {**facts, "login": route.mail_server.smtp_user or ""},
-        "steps": list(map(str, route.steps)),
-    }
+    return [
+        {
+            "subject": mail.subject,
+            "recipients": mail.recipient_ids.mapped("email_normalized"),
+            "steps": list(map(str, route.steps)),
+            **{name: getattr(route, name, "") or "" for name in ROUTE},
+            "login": route.mail_server.smtp_user or "",
+        }
+        for mail, route in ((mail, routes[mail.id]) for mail in mails)
+    ]
 
 
 @dataclass(frozen=True)
@@ -63,9 +60,7 @@ class Outcome:
     @property
     def actual(self) -> dict[str, str]:
         """How the mail left, as the SMTP server saw it; the rule from the addon."""
-        actual = dict.fromkeys(ROUTE, "-")
-        if self.explained:
-            actual["rule"] = self.explained["route"]["rule"]
+        actual = {**dict.fromkeys(ROUTE, "-"), "rule": self.explained.get("rule", "-")}
         for mail in self.received[:1]:
             actual |= {"login": mail.login, "envelope_sender": mail.mail_from}
             headers = ("email_from", "reply_to", "return_path")
@@ -78,7 +73,7 @@ class Outcome:
             return [f"{len(self.received)} mails arrived instead of one {self.unsent}"]
         if not self.explained:
             return ["the addon was not asked: Odoo did not keep the mail"]
-        wanted = {"should be": self.row.expected, "explained": self.explained["route"]}
+        wanted = {"should be": self.row, "explained": self.explained}
         return [
             f"{title} is {self.actual[name]!r}, {link} {route[name]!r}"
             for link, route in wanted.items()
@@ -88,30 +83,22 @@ class Outcome:
 
 
 def match(
-    rows: Sequence[Row],
     received: Sequence[ReceivedMail],
     explained: Sequence[dict[str, Any]],
     unsent: dict[str, str],
 ) -> list[Outcome]:
     """Find each row's mail by its subject and recipient."""
-    return [
-        Outcome(
-            row,
-            [mail for mail in received if is_of(row, mail)],
-            next((it for it in explained if _explains(row, it)), {}),
-            unsent.get(row.subject, ""),
-        )
-        for row in rows
-    ]
+    answers = {(it["subject"], to): it for it in explained for to in it["recipients"]}
+    outcomes = []
+    for row in ROWS:
+        subject, mails = subject_of(row), [it for it in received if _is_of(row, it)]
+        answer = answers.get((subject, row["to"]), {})
+        outcomes.append(Outcome(row, mails, answer, unsent.get(subject, "")))
+    return outcomes
 
 
-def is_of(row: Row, mail: ReceivedMail) -> bool:
-    """Tell whether a mail is that of a row."""
-    return mail.header("Subject") == row.subject and row.to in mail.rcpt_tos
-
-
-def _explains(row: Row, explained: dict[str, Any]) -> bool:
-    return explained["subject"] == row.subject and row.to in explained["recipients"]
+def _is_of(row: Row, mail: ReceivedMail) -> bool:
+    return mail.header("Subject") == subject_of(row) and row["to"] in mail.rcpt_tos
 
 
 def render(outcomes: Sequence[Outcome], width: int) -> str:
@@ -126,21 +113,19 @@ def render(outcomes: Sequence[Outcome], width: int) -> str:
     ]
     if sum(widths) + 2 * len(widths) > width:
         return "\n\n".join(map(_card, rows[1:]))
-    return "\n\n".join(
-        "\n".join(
-            "  ".join(map(str.ljust, line, widths)).rstrip()
-            for line in zip(*row, strict=True)
-        )
-        for row in rows
-    )
+
+    def line(texts: Iterable[str]) -> str:
+        return "  ".join(map(str.ljust, texts, widths)).rstrip()
+
+    return "\n\n".join("\n".join(map(line, zip(*row, strict=True))) for row in rows)
 
 
 def _cells(number: int, outcome: Outcome) -> Cells:
     row, route = outcome.row, outcome.actual
     return (
         (str(number), "NO" if outcome.faults() else "ok"),
-        (PEOPLE[row.sender].name, row.what),
-        (row.company, "by the queue" if row.queued else "at once"),
+        (PEOPLE[row["sender"]].name, row["what"]),
+        (row["company"], "by the queue" if row["queued"] else "at once"),
         (route["rule"], route["login"]),
         (route["envelope_sender"], route["return_path"]),
         (route["email_from"], route["reply_to"]),
@@ -148,11 +133,9 @@ def _cells(number: int, outcome: Outcome) -> Cells:
 
 
 def _card(cells: Cells) -> str:
-    lines = [
-        f"  {title:<15}  {text}"
-        for titles, texts in zip(HEADINGS[1:], cells[1:], strict=True)
-        for title, text in zip(titles, texts, strict=True)
-    ]
+    titles = [title for pair in HEADINGS[1:] for title in pair]
+    texts = [text for pair in cells[1:] for text in pair]
+    lines = map("  {:<15}  {}".format, titles, texts)
     return "\n".join([" ".join(cells[0]), *lines])
 
 
@@ -164,13 +147,12 @@ def render_faults(outcomes: Sequence[Outcome], received: Sequence[ReceivedMail])
     lines = []
     for number, outcome in enumerate(outcomes, 1):
         if faults := outcome.faults():
-            lines.append(f"Row {number}: {outcome.row.subject}")
+            lines.append(f"Row {number}: {subject_of(outcome.row)}")
             lines += [f"  - {fault}" for fault in faults]
-            lines += [
-                f"    the addon: {it}" for it in outcome.explained.get("steps", ())
-            ]
+            reasons = outcome.explained.get("steps", ())
+            lines += [f"    the addon: {reason}" for reason in reasons]
     for mail in received:
-        if not any(is_of(outcome.row, mail) for outcome in outcomes):
+        if not any(_is_of(outcome.row, mail) for outcome in outcomes):
             subject, recipients = mail.header("Subject"), ", ".join(mail.rcpt_tos)
             lines.append(f"Of no row: {mail.login} carried {subject!r} to {recipients}")
     return "\n".join(lines)

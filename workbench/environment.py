@@ -1,7 +1,5 @@
 """All that a command needs, prepared: Odoo, its Python, PostgreSQL."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import os
@@ -14,23 +12,6 @@ from .odoo_server import OdooServer
 SYSTEM_VARIABLE = "WORKBENCH_SYSTEM_POSTGRES"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that every command has."""
-    group = parser.add_argument_group("environment")
-    group.add_argument(
-        "--odoo",
-        metavar="PATH",
-        help="an Odoo 19 source tree to use instead of Debian's package "
-        "(or set ODOO_SOURCE)",
-    )
-    group.add_argument(
-        "--system-postgres",
-        action="store_true",
-        help="use the machine's own PostgreSQL, as PGHOST, PGPORT, PGUSER and "
-        "PGPASSWORD name it, instead of a private cluster",
-    )
-
-
 @contextlib.contextmanager
 def prepare(
     options: argparse.Namespace, needs: Sequence[str] = ()
@@ -39,9 +20,8 @@ def prepare(
 
     ``import odoo`` works from here on.
 
-    :param options: parsed arguments with those of :func:`add_arguments`
+    :param options: parsed by :func:`workbench.cli.parse`
     :param needs: names in :data:`workbench.system_packages.REQUIREMENTS`
-    :raise StepFailed: a step failed; the message says which and how to go on
     """
     with locks.exclusive("setup"):
         system_packages.ensure(needs)

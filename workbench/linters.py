@@ -1,7 +1,5 @@
 """The linters: pre-commit with hooks that find their programs in PATH."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
@@ -15,10 +13,7 @@ LOCK_FILE = "package-lock.json"
 
 
 def run_linters() -> bool:
-    """Run every hook over every file that git knows; return whether all passed.
-
-    :raise StepFailed: the linters could not be installed, or this is no git clone
-    """
+    """Run every hook over every file that git knows; return whether all passed."""
     if not (paths.REPO / ".git").exists():
         what = "this folder is no git clone, and git tells which files to check"
         how = "Use a clone, or leave the linters out with --no-lint."

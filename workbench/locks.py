@@ -1,7 +1,5 @@
 """What runs of the workbench share: locks, and fingerprints of what is set up."""
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import hashlib

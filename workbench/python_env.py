@@ -4,8 +4,6 @@ uv itself comes from the package index by pip; it finds an interpreter that Odoo
 runs on, or fetches one.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -26,10 +24,7 @@ REMEDY = (
 
 
 def enter(arguments: Sequence[str]) -> None:
-    """Go on in the Python of Odoo's environment, made or renewed if need be.
-
-    :raise StepFailed: the packages could not be installed
-    """
+    """Go on in the Python of Odoo's environment, made or renewed if need be."""
     if Path(sys.prefix).resolve() == paths.VENV.resolve():
         return
     for folder in (paths.LOGS, paths.ODOO_RUN):
@@ -46,7 +41,6 @@ def ensure(folder: Path, *files: str) -> Path:
     """Create or renew an environment; return its Python.
 
     :param files: names of requirement files
-    :raise StepFailed: the packages could not be installed
     """
     python = folder / "bin" / "python"
     if not python.exists():
@@ -57,19 +51,13 @@ def ensure(folder: Path, *files: str) -> Path:
 
 
 def install(options: Command, *files: str) -> None:
-    """Install what requirement files pin, where the options say; what is there stays.
-
-    :raise StepFailed: the packages could not be installed
-    """
+    """Install what requirement files pin, where the options say, unless it is there."""
     pinned = [part for name in files for part in ("-r", _requirements(name))]
     uv("pip", "install", *options, *pinned, title=f"Install {' and '.join(files)}.txt")
 
 
 def uv(command: str, *arguments: str | Path, title: str) -> None:
-    """Run uv, fetched first where this is the first time.
-
-    :raise StepFailed: it failed
-    """
+    """Run uv, fetched first where this is the first time."""
     run(
         [uv_program(), command, *arguments],
         title=title,
@@ -80,10 +68,7 @@ def uv(command: str, *arguments: str | Path, title: str) -> None:
 
 
 def uv_program() -> Path:
-    """Return the program, installed if need be.
-
-    :raise StepFailed: it could not be fetched
-    """
+    """Return the program, installed if need be."""
     folder = paths.WORK / UV
     program, python = (folder / "bin" / name for name in ("uv", "python"))
     if not program.is_file():

@@ -1,7 +1,5 @@
 """Write each addon's README.rst and index.html again from its readme/ fragments."""
 
-from __future__ import annotations
-
 import argparse
 import re
 import textwrap
@@ -33,10 +31,6 @@ FRAGMENTS = {
 CONTENTS = ".. contents::\n   :depth: 1\n"
 MADE_FROM = ".. This file is made from the fragments in readme/: change them instead."
 IMAGES = "static/description/"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add no options."""
 
 
 def main(options: argparse.Namespace) -> int:

@@ -4,8 +4,6 @@ Unknown options go to pytest; then only the tests of this repository run, withou
 linters and without Odoo's own tests:  ./test -k reply_to
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import subprocess
@@ -23,19 +21,9 @@ NEEDS = ("browser", "openssl", "git", "dovecot")
 ACCEPTS_MORE = True
 WORKBENCH = paths.REPO / "workbench"
 #: test_mail for Odoo's own tests; the others make mail, or take part in sending it.
-CORE_MODULES = (
-    "test_mail",
-    "auth_signup",
-    "auth_totp_mail",
-    "base_automation",
-    "calendar",
-    "digest",
-    "google_gmail",
-    "mass_mailing",
-    "microsoft_outlook",
-    "payment_demo",
-    "portal",
-    "sale_management",
+CORE_MODULES = tuple(
+    "test_mail auth_signup auth_totp_mail base_automation calendar digest google_gmail "
+    "mass_mailing microsoft_outlook payment_demo portal sale_management".split()
 )
 OTHER_MODULES = ("mail_multicompany", "mail_outbound_static")
 #: What is installed for an addon's tests that need other addons, by their folder; the

@@ -5,8 +5,6 @@ in it, and opens the pages as the users who see them. The pictures that README.r
 index.html show are written again. An error on the browser's console fails the command.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import dataclasses
@@ -51,9 +49,8 @@ UPDATE mail_mail SET create_date = message.date, write_date = message.date
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    names = ", ".join(picture.name for picture in PICTURES)
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"only these pictures, of {names}"
+        "pictures", nargs="*", type=picture_of, default=PICTURES, help="only these"
     )
     purpose = parser.add_mutually_exclusive_group()
     purpose.add_argument(
@@ -72,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Take the pictures, and write or compare them; return the exit status."""
-    pictures = chosen(options.names)
+    pictures = options.pictures
     if options.look:
         pictures = [look for picture in pictures for look in looks(picture)]
     with (
@@ -87,17 +84,13 @@ def main(options: argparse.Namespace) -> int:
     return _keep(pictures, options.check)
 
 
-def chosen(names: Sequence[str]) -> list[Picture]:
-    """Return the pictures of these names, all if none is given.
-
-    :raise StepFailed: there is no picture of a name
-    """
-    known = {picture.name: picture for picture in PICTURES}
-    if unknown := set(names) - set(known):
-        what = f"there is none called {', '.join(sorted(unknown))}"
-        how = f"The pictures are {', '.join(known)}."
-        raise StepFailed("Find the pictures to take", what, how)
-    return [known[name] for name in names or known]
+def picture_of(name: str) -> Picture:
+    """Return the picture of a name, for the parser."""
+    for picture in PICTURES:
+        if picture.name == name:
+            return picture
+    names = ", ".join(picture.name for picture in PICTURES)
+    raise argparse.ArgumentTypeError(f"there is none called {name}, only {names}")
 
 
 def looks(picture: Picture) -> list[Picture]:
@@ -109,10 +102,7 @@ def looks(picture: Picture) -> list[Picture]:
 
 
 def _take(odoo: OdooServer, pictures: Sequence[Picture]) -> None:
-    """Play the demonstration, and take pictures in its database.
-
-    :raise StepFailed: a picture could not be taken, or a page reported an error
-    """
+    """Play the demonstration, and take pictures in its database."""
     shutil.rmtree(TAKEN, ignore_errors=True)
     TAKEN.mkdir()
     with contextlib.ExitStack() as running:

@@ -1,7 +1,5 @@
 """SMTP servers in the background, which note every mail that they receive."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import sys
@@ -48,8 +46,6 @@ class SmtpService:
         """Start the servers in a process of their own; what the folder held is removed.
 
         They go on running when the workbench ends, until :meth:`stop`.
-
-        :raise StepFailed: they do not listen in time
         """
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)

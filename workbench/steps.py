@@ -1,7 +1,5 @@
 """Long steps, and failures that say how to go on."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import subprocess
@@ -59,7 +57,6 @@ def run(
     :param env: variables that are added to the environment
     :param options: more arguments of ``subprocess.run``
     :return: the log file
-    :raise StepFailed: the program is missing, or ended with another status than 0
     """
     log_file = paths.LOGS / f"{log}.log"
     options = {"stdin": subprocess.DEVNULL, **options}

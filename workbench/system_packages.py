@@ -1,7 +1,5 @@
 """The few packages of the system that a command needs, installed when missing."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import platform
@@ -15,6 +13,8 @@ from pathlib import Path
 
 from .steps import StepFailed, run, say
 
+#: Which distribution this is.
+SYSTEM = platform.freedesktop_os_release()
 TITLE = "Install the missing system packages"
 BROWSERS = ("google-chrome", "chromium", "chromium-browser", "google-chrome-stable")
 #: Where programs are that are not in everybody's PATH.
@@ -31,27 +31,18 @@ class Requirement:
     packages: str
     reason: str
     programs: tuple[tuple[str, ...], ...] = ()
-    modules: tuple[str, ...] = ()
+    module: str = ""
     services: tuple[str, ...] = ()
 
     @property
     def present(self) -> bool:
         """Whether the system has it."""
-        return all(find_program(*names) for names in self.programs) and all(
-            map(importlib.util.find_spec, self.modules)
-        )
+        if self.module and not importlib.util.find_spec(self.module):
+            return False
+        return all(starmap(find_program, self.programs))
 
     def __str__(self) -> str:
         return f"{self.packages}: {self.reason}"
-
-
-def distribution() -> tuple[str, str]:
-    """Return the names of the distribution and of its release, such as debian."""
-    try:
-        facts = platform.freedesktop_os_release()
-    except OSError:
-        facts = {}
-    return facts.get("ID", ""), facts.get("VERSION_CODENAME", "")
 
 
 #: What can be asked of the system, by name.
@@ -59,7 +50,7 @@ REQUIREMENTS = {
     "venv": Requirement(
         f"python3.{sys.version_info.minor}-venv",
         "makes the Python environment",
-        modules=("ensurepip", "venv"),
+        module="ensurepip",
     ),
     "dovecot": Requirement(
         "dovecot-imapd dovecot-pop3d",
@@ -68,7 +59,7 @@ REQUIREMENTS = {
         services=("dovecot.service", "dovecot.socket"),
     ),
     "browser": Requirement(
-        "chromium-browser" if distribution()[0] == "ubuntu" else "chromium",
+        "chromium-browser" if SYSTEM.get("ID") == "ubuntu" else "chromium",
         "shows Odoo to tours and for pictures",
         (BROWSERS,),
     ),
@@ -89,10 +80,7 @@ def find_program(*names: str) -> Path | None:
 
 
 def ensure(names: Iterable[str]) -> None:
-    """Install what is missing of the named requirements, with root's rights.
-
-    :raise StepFailed: no way to become root, or apt-get failed
-    """
+    """Install what is missing of the named requirements, with root's rights."""
     wanted = [REQUIREMENTS[name] for name in names if not REQUIREMENTS[name].present]
     if not wanted:
         return

@@ -5,8 +5,6 @@ the addons; gettext merges it into every ``i18n/*.po``. Those keep their transla
 what has changed is marked fuzzy, to be looked at, and what is gone goes.
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 import shutil
@@ -38,15 +36,8 @@ SPOKEN = re.compile(r'\b(title|alt|placeholder|aria-label)="[^"]*"')
 ADDRESS = re.compile(r"<[^<>\s]+@[^<>\s]+>")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add no options."""
-
-
 def main(options: argparse.Namespace) -> int:
-    """Write what is out of date; return the exit status.
-
-    :raise StepFailed: Odoo or gettext failed
-    """
+    """Write what is out of date; return the exit status."""
     with (
         locks.exclusive("translations"),
         environment.prepare(options, ["gettext"]) as odoo,

@@ -4,8 +4,6 @@ Each step is called by ``OdooServer.call``, in a process of Odoo's. ``assign`` a
 ``take_over`` need the routing addon; the others work without it and with it.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 COMPANIES, SERVERS, USERS, MAILS = 10, 300, 300, 300

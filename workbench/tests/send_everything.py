@@ -3,8 +3,6 @@
 ``OdooServer.call`` takes both steps, with the ports of the SMTP servers by account.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

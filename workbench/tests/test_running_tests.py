@@ -125,7 +125,7 @@ def test_summary_lists_both_sides_and_what_was_chance() -> None:
         "compare_addons: {'passed': 1, 'failed': 2}",
         "  failed: new",
         "  failed: old",
-        "Differed, but not alone: chance",
+        "Differed, but not again: chance",
         "Pass without the addons and not with them: 1",
         "  new: No",
     ]

@@ -1,15 +1,15 @@
 """The pictures of the documentation: their list, and how they are compared."""
 
+from argparse import ArgumentTypeError
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from workbench import paths, screenshots
+from workbench import cli, paths, screenshots
 from workbench.browser import COMPANY
 from workbench.demo_scenario import PEOPLE
 from workbench.pictures import LOOKS, PICTURES, Picture, resolve
-from workbench.steps import StepFailed
 
 
 class Asked(dict[str, int]):
@@ -47,10 +47,10 @@ def test_records_and_user_of_a_picture_are_demonstration_data(picture: Picture) 
 
 
 def test_pictures_are_chosen_by_name_and_looked_at_in_every_way() -> None:
-    with pytest.raises(StepFailed, match="simulator"):
-        screenshots.chosen(["nonsense"])
-    assert screenshots.chosen([]) == list(PICTURES)
-    (simulator,) = screenshots.chosen(["simulator"])
+    with pytest.raises(ArgumentTypeError, match="simulator"):
+        screenshots.picture_of("nonsense")
+    assert cli.parse("screenshots", screenshots, []).pictures == PICTURES
+    (simulator,) = cli.parse("screenshots", screenshots, ["simulator"]).pictures
     looks = screenshots.looks(simulator)
     assert [look.name for look in looks] == [f"simulator.{name}" for name in LOOKS]
     assert [look.phone for look in looks] == [False, True, False]

@@ -145,5 +145,5 @@ def test_cluster_is_in_use_while_somebody_else_is_connected(odoo: OdooServer) ->
 
 
 def test_folder_of_the_cluster_is_its_owners_alone() -> None:
-    folder = postgres.Cluster().folder
+    folder = postgres.PLACE.resolve()
     assert not folder.exists() or folder.stat().st_mode & 0o077 == 0
