@@ -22,11 +22,6 @@ class Addon:
         """The technical name."""
         return self.folder.name
 
-    @property
-    def depends(self) -> list[str]:
-        """The technical names of the addons, here or of Odoo's, that it needs."""
-        return list(self.manifest.get("depends", ()))
-
 
 def find(root: Path) -> tuple[Addon, ...]:
     """Return the addons in a folder, each after those that it depends on."""
@@ -34,7 +29,7 @@ def find(root: Path) -> tuple[Addon, ...]:
         file.parent.name: Addon(file.parent, ast.literal_eval(file.read_text()))
         for file in sorted(root.glob("*/__manifest__.py"))
     }
-    graph = {name: addon.depends for name, addon in found.items()}
+    graph = {name: addon.manifest.get("depends", ()) for name, addon in found.items()}
     order = TopologicalSorter(graph).static_order()
     return tuple(found[name] for name in order if name in found)
 
@@ -48,5 +43,5 @@ def up_to(addon: Addon) -> list[str]:
     needed = {addon.name}
     for other in reversed(ADDONS):
         if other.name in needed:
-            needed.update(other.depends)
+            needed.update(other.manifest.get("depends", ()))
     return [other.name for other in ADDONS if other.name in needed]

@@ -43,11 +43,7 @@ def start(
     ready: Callable[[], bool],
     **options: Any,
 ) -> None:
-    """Start a process and wait until it is ready; an earlier one is stopped first.
-
-    :param marks: those of its arguments by which it is found later
-    :param options: more arguments of ``subprocess.Popen``
-    """
+    """Start a process and wait until it is ready; one of its marks is stopped first."""
     stop(*marks)
     log = paths.LOGS / f"{title.lower().replace(' ', '-')}.log"
     options = {"stdin": subprocess.DEVNULL, "cwd": "/", **options}

@@ -29,10 +29,9 @@ FONTS = """<?xml version="1.0"?>
 NOW = "2026-03-02T09:30:00Z"
 #: The company that is open.
 COMPANY = "company_alder"
-WAIT_SECONDS = 30
-#: How long a page has to ask nothing of the server before it counts as ready.
-QUIET_MILLISECONDS = 400
-CLIENT_READY = "odoo.isReady && odoo.__WOWL_DEBUG__"
+#: How long a page has to ask nothing of the server before it counts as ready, and how
+#: long that may take.
+QUIET_MILLISECONDS, WAIT_MILLISECONDS = 400, 30_000
 OPEN_ACTION = """async ([action, options]) => {
     try {
         await odoo.__WOWL_DEBUG__.root.env.services.action.doAction(action, options);
@@ -58,17 +57,16 @@ class Studio:
         own = {"FONTCONFIG_FILE": str(file)} if any(fonts.rglob("*.ttf")) else {}
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
-                executable_path=system_packages.find_program(*system_packages.BROWSERS),
+                executable_path=system_packages.find_program(system_packages.BROWSERS),
                 args=[*ARGUMENTS],
                 env={**os.environ, **own},
             )
             context_of = functools.cache(functools.partial(self._context, browser))
-            problems = []
-            for picture in pictures:
-                context = context_of(picture.login, picture.phone)
-                problems += self._take(context, picture)
-            browser.close()
-        return problems
+            return [
+                f"{it.name}: {problem}"
+                for it in pictures
+                for problem in self._take(context_of(it.login, it.phone), it)
+            ]
 
     def _context(self, browser: Any, login: str, phone: bool) -> Any:
         """Log a user in."""
@@ -79,7 +77,6 @@ class Studio:
             timezone_id="UTC",
             reduced_motion="reduce",
         )
-        context.set_default_timeout(WAIT_SECONDS * 1000)
         values = {"db": self.database, "login": login, "password": login}
         context.request.post(
             f"{self.url}/web/session/authenticate",
@@ -91,20 +88,16 @@ class Studio:
 
     def _take(self, context: Any, picture: Picture) -> list[str]:
         page = Page(context.new_page(), picture)
-        file = self.folder / f"{picture.name}.png"
         try:
             page.open(f"{self.url}/odoo?debug={picture.debug:d}", self.ids)
-            for place in picture.clicks:
-                page.page.locator(place).first.click()
-                page.wait_until_quiet()
-            page.save(file)
+            page.save(self.folder / f"{picture.name}.png")
         except Error as error:
             page.problems.append(error.message.strip())
         # a form that is left saves itself: what was edited for a picture must not stay
         context.set_offline(True)
         page.page.close()
         context.set_offline(False)
-        return [f"{picture.name}: {problem}" for problem in page.problems]
+        return page.problems
 
 
 @dataclass
@@ -127,16 +120,13 @@ class Page:
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("console", self._on_console)
         self.page.on("request", self._on_request)
-        self.page.on("requestfinished", self.asked.discard)
-        self.page.on("requestfailed", self.asked.discard)
+        self.page.on("requestfinished", lambda request: self.asked.discard(request))
+        self.page.on("requestfailed", lambda request: self.asked.discard(request))
 
     def open(self, url: str, ids: Mapping[str, int]) -> None:
-        """Open the web client, and the action in it.
-
-        :param ids: of the records that the picture names
-        """
+        """Open the web client, the action in it, and what is clicked then."""
         self.page.goto(url)
-        self.page.wait_for_function(CLIENT_READY)
+        self.page.wait_for_function("odoo.isReady && odoo.__WOWL_DEBUG__")
         self.wait_until_quiet()
         options: dict[str, Any] = {
             "additionalContext": resolve(self.picture.context, ids),
@@ -147,6 +137,9 @@ class Page:
             options["props"] = {"resId": ids[self.picture.record]}
         self.page.evaluate(OPEN_ACTION, [self.picture.action, options])
         self.wait_until_quiet()
+        for place in self.picture.clicks:
+            self.page.locator(place).first.click()
+            self.wait_until_quiet()
 
     def save(self, path: Path) -> None:
         """Take the picture once nothing moves any more."""
@@ -166,16 +159,16 @@ class Page:
     def wait_until_quiet(self) -> None:
         """Wait until the page has got every answer, and asks nothing more."""
         pause = 50
-        for _moment in range(WAIT_SECONDS * 1000 // pause):
+        for _moment in range(WAIT_MILLISECONDS // pause):
             self.page.wait_for_timeout(pause)
             self.quiet = 0 if self.asked else self.quiet + pause
             if self.quiet > QUIET_MILLISECONDS:
                 return
         unanswered = ", ".join(request.url for request in self.asked)
-        self.problems.append(f"no answer in {WAIT_SECONDS} s: {unanswered}")
+        self.problems.append(f"no answer to {unanswered}")
 
     def _on_request(self, request: Any) -> None:
-        """Note a question; that a worker's script has come the browser never says."""
+        # that a worker's script has come the browser never says
         if request.resource_type in ("fetch", "xhr"):
             self.asked.add(request)
             self.quiet = 0

@@ -11,6 +11,9 @@ import sys
 from collections.abc import Sequence
 from types import FrameType, ModuleType
 
+from . import python_env
+from .steps import StepFailed
+
 COMMANDS = {
     "test": "workbench.run_tests",
     "demo": "workbench.demo",
@@ -29,8 +32,14 @@ def main(arguments: Sequence[str]) -> int:
         print(f"usage: ./COMMAND [options], COMMAND one of {', '.join(COMMANDS)}")
         return 0 if name in ("-h", "--help") else 2
     signal.signal(signal.SIGTERM, _end)
-    command = importlib.import_module(COMMANDS[name])
-    return int(command.main(parse(name, command, rest)))
+    try:
+        python_env.enter(arguments)
+        command = importlib.import_module(COMMANDS[name])
+        return int(command.main(parse(name, command, rest)))
+    except (StepFailed, PermissionError) as failure:
+        sys.exit(f"\n{failure}")
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted; start again to go on.")
 
 
 def parse(

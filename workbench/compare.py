@@ -29,11 +29,8 @@ CORE_MODULES = ("test_mail_full", "test_mass_mailing")
 #: What is run of each suite; of base the tests of mail servers.
 SUITES = {
     "base": ("test_ir_mail_server.py", "test_ir_mail_server_smtpd.py"),
-    "mail": ("",),
-    "test_mail": ("",),
-    "test_mail_full": ("",),
-    "mass_mailing": ("",),
-    "test_mass_mailing": ("",),
+    **dict.fromkeys(("mail", "test_mail", "test_mail_full"), ("",)),
+    **dict.fromkeys(("mass_mailing", "test_mass_mailing"), ("",)),
 }
 #: The addons that are installed, by the name of the database.
 SIDES: Mapping[str, tuple[str, ...]] = {"compare_core": (), "compare_addons": NAMES}

@@ -22,8 +22,6 @@ from .steps import say
 DATABASE, CHECKED_DATABASE = "demo", "demo_check"
 #: Pages of the web client, by their actions.
 CUSTOMERS, MAIL_SERVERS = "base.action_partner_form", "base.action_ir_mail_server_list"
-#: Where nobody says how wide the terminal is, the table may be as wide as it wants.
-UNKNOWN_WIDTH = 200
 #: Puts off Odoo's own jobs, the mail queue among them: its run is part of the show.
 PUT_OFF_JOBS = """
 UPDATE ir_cron SET nextcall = now() AT TIME ZONE 'UTC' + interval '1 hour'
@@ -72,10 +70,7 @@ def smtp_of(database: str) -> SmtpService:
 
 
 def start(odoo: OdooServer, database: str, running: contextlib.ExitStack) -> Player:
-    """Make the database; start Odoo and the SMTP servers, connect them, log in.
-
-    :param running: told how to stop what was started
-    """
+    """Make the database; start Odoo and the SMTP servers, connect them, log in."""
     odoo.ensure_database(database, NAMES, demo=True, fresh=True)
     odoo.databases.query(PUT_OFF_JOBS, database)
     running.callback(odoo_server.stop, database)
@@ -92,7 +87,8 @@ def _play(odoo: OdooServer, player: Player, database: str) -> bool:
     player.run_queue()
     received = smtp_of(database).received()
     outcomes = demo_table.match(received, explained, player.unsent())
-    width = shutil.get_terminal_size((UNKNOWN_WIDTH, 50)).columns
+    # where nobody says how wide the terminal is, it may be as wide as it wants
+    width = shutil.get_terminal_size((200, 50)).columns
     say(f"\n{demo_table.render(outcomes, width)}\n\n{demo_table.LEGEND}")
     if faults := demo_table.render_faults(outcomes, received):
         say(f"\nNot as it should be:\n{faults}")

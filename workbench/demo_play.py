@@ -11,8 +11,6 @@ from .demo_scenario import MAIL_SERVERS, PEOPLE, ROWS, Row, subject_of
 from .smtp_service import SmtpService
 from .steps import StepFailed, step
 
-#: The first call after a start may have to load every view and translation.
-CALL_SECONDS = 120
 ADMINISTRATOR = "admin"
 
 
@@ -32,7 +30,8 @@ class Session:
 
     def _post(self, path: str, parameters: dict[str, Any]) -> Any:
         body = {"jsonrpc": "2.0", "method": "call", "params": parameters}
-        answer = self._session.post(self.url + path, json=body, timeout=CALL_SECONDS)
+        # the first call after a start may have to load every view and translation
+        answer = self._session.post(self.url + path, json=body, timeout=120)
         content = answer.json()
         if "error" in content:
             what = str(content["error"].get("data", content["error"]).get("message"))

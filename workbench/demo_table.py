@@ -102,10 +102,7 @@ def _is_of(row: Row, mail: ReceivedMail) -> bool:
 
 
 def render(outcomes: Sequence[Outcome], width: int) -> str:
-    """Return the table, or where it does not fit a card for each mail.
-
-    :param width: columns of the terminal
-    """
+    """Return the table, or where it is wider than that a card for each mail."""
     rows = [HEADINGS, *(_cells(*numbered) for numbered in enumerate(outcomes, 1))]
     widths = [
         max(len(text) for cell in column for text in cell)
@@ -140,10 +137,7 @@ def _card(cells: Cells) -> str:
 
 
 def render_faults(outcomes: Sequence[Outcome], received: Sequence[ReceivedMail]) -> str:
-    """Return what is wrong, row by row, with the addon's reasons; empty if nothing.
-
-    :param received: all mails; nobody should have got those of no row
-    """
+    """Return what is wrong with rows, and the addon's reasons, and mails of no row."""
     lines = []
     for number, outcome in enumerate(outcomes, 1):
         if faults := outcome.faults():

@@ -18,10 +18,7 @@ def prepare(
 ) -> Iterator[OdooServer]:
     """Get Odoo and start PostgreSQL; at the end stop it, unless others use it.
 
-    ``import odoo`` works from here on.
-
-    :param options: parsed by :func:`workbench.cli.parse`
-    :param needs: names in :data:`workbench.system_packages.REQUIREMENTS`
+    ``import odoo`` works from here on. The needs are names of system packages.
     """
     with locks.exclusive("setup"):
         system_packages.ensure(needs)

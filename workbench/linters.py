@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from . import locks, paths, python_env
-from .steps import StepFailed, run, say
+from .steps import run, say
 
 NODE = paths.WORK / "node"
 LOCK_FILE = "package-lock.json"
@@ -14,17 +14,12 @@ LOCK_FILE = "package-lock.json"
 
 def run_linters() -> bool:
     """Run every hook over every file that git knows; return whether all passed."""
-    if not (paths.REPO / ".git").exists():
-        what = "this folder is no git clone, and git tells which files to check"
-        how = "Use a clone, or leave the linters out with --no-lint."
-        raise StepFailed("Run the linters", what, how)
     with locks.exclusive("linters"):
         python = python_env.ensure(paths.WORK / "lint-venv", "lint")
         # mypy has to see the packages that the code imports
         folders = [python.parent, paths.VENV / "bin", NODE / "node_modules" / ".bin"]
-        path = os.pathsep.join([*map(str, folders), os.environ["PATH"]])
         variables = {
-            "PATH": path,
+            "PATH": os.pathsep.join([*map(str, folders), os.environ["PATH"]]),
             "NODE_PATH": str(NODE / "node_modules"),
             "npm_config_cache": str(paths.WORK / "npm-cache"),
             "PRE_COMMIT_HOME": str(paths.WORK / "pre-commit"),
@@ -40,7 +35,6 @@ def run_linters() -> bool:
         color = f"--color={'always' if sys.stdout.isatty() else 'never'}"
         done = subprocess.run(
             ["pre-commit", "run", "--all-files", "--show-diff-on-failure", color],
-            executable=shutil.which("pre-commit", path=path),
             cwd=paths.REPO,
             env={**os.environ, **variables},
             stdin=subprocess.DEVNULL,
@@ -64,7 +58,6 @@ def _ensure_node_packages(variables: dict[str, str]) -> None:
         log="npm",
         remedy="The npm registry must be reachable; or use --no-lint.",
         env=variables,
-        executable=shutil.which("npm", path=variables["PATH"]),
         cwd=NODE,
     )
     shutil.copy(wanted, installed)

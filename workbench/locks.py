@@ -34,17 +34,9 @@ def fingerprint(*parts: str | Path) -> str:
     """
     digest = hashlib.sha256()
     for part in parts:
-        for content in _contents(part):
-            digest.update(f"{len(content)}:".encode() + content)
+        digest.update(repr(part).encode())
+        for file in sorted(part.rglob("*")) if isinstance(part, Path) else ():
+            inside = file.relative_to(part).parts
+            if file.is_file() and not NOT_INSTALLED.intersection(inside):
+                digest.update(repr((file, file.read_bytes())).encode())
     return digest.hexdigest()[:24]
-
-
-def _contents(part: str | Path) -> Iterator[bytes]:
-    if isinstance(part, str):
-        yield part.encode()
-        return
-    for file in sorted(part.rglob("*")):
-        name = file.relative_to(part)
-        if file.is_file() and not NOT_INSTALLED.intersection(name.parts):
-            yield str(name).encode()
-            yield file.read_bytes()

@@ -17,7 +17,6 @@ from .odoo_source import OdooSource
 from .postgres import Databases
 from .steps import CORRECT, StepFailed, run, say, step, tail
 
-DEFAULT_PORT = 8069
 WITHOUT_SERVER = ("--stop-after-init", "--no-http", "--max-cron-threads=0")
 DATA = paths.ODOO_RUN / "data"
 #: Addons of others, from the package index, that ours have to get on with.
@@ -83,10 +82,7 @@ class OdooServer:
     def run(
         self, database: str, command: str, *arguments: str, title: str, **options: Any
     ) -> Path:
-        """Run a command of Odoo's on a database, such as ``module uninstall``.
-
-        :return: its log
-        """
+        """Run a command of Odoo's, such as ``module uninstall``; return its log."""
         config = ("-c", self.write_config(database), "-d", database)
         return run(
             [self.python, "-m", "odoo", *command.split(), *config, *arguments],
@@ -97,10 +93,7 @@ class OdooServer:
         )
 
     def install(self, database: str, modules: Sequence[str], demo: bool) -> None:
-        """Install modules in a database.
-
-        :param demo: with the modules' demonstration data
-        """
+        """Install modules in a database, maybe with their demonstration data."""
         title = f"Install {', '.join(modules)}"
         options = ["-i", ",".join(modules), *WITHOUT_SERVER, *["--with-demo"] * demo]
         log = self.run(database, "server", *options, title=title)
@@ -119,11 +112,6 @@ class OdooServer:
         """Upgrade modules of a database."""
         options, title = ["-u", ",".join(modules)], f"Upgrade {', '.join(modules)}"
         self.run(database, "server", *options, *WITHOUT_SERVER, title=title)
-
-    def uninstall(self, database: str, modules: Sequence[str]) -> None:
-        """Uninstall modules from a database."""
-        title = f"Uninstall {', '.join(modules)}"
-        self.run(database, "module uninstall", *modules, title=title)
 
     def call(self, database: str, function: Callable[..., Any], *values: Any) -> Any:
         """Call a function in Odoo's shell, as the superuser, and commit.
@@ -195,7 +183,7 @@ class OdooServer:
         It goes on running when the workbench ends, unless it is stopped; so does the
         private cluster. Another Odoo on the same database is stopped first.
         """
-        port = free_port(DEFAULT_PORT)
+        port = free_port(8069)
         url = f"http://127.0.0.1:{port}"
         marks = ("server", self.write_config(database))
         background.start(
@@ -214,12 +202,11 @@ def stop(database: str) -> bool:
 
 def free_port(preferred: int) -> int:
     """Return a free port on loopback: the preferred one if it is free."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", preferred))
-        except OSError:
-            probe.bind(("127.0.0.1", 0))
+    try:
+        probe = socket.create_server(("127.0.0.1", preferred))
+    except OSError:
+        probe = socket.create_server(("127.0.0.1", 0))
+    with probe:
         return int(probe.getsockname()[1])
 
 

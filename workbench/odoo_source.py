@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import paths, python_env
 from .locks import fingerprint
-from .steps import StepFailed, run, step
+from .steps import StepFailed, run
 from .system_packages import SYSTEM
 
 SERIES = "19.0"
@@ -22,7 +22,13 @@ PACKAGES = (
 #: Where Python packages are in the tree that the packages make.
 UNPACKED = Path("usr", "lib", "python3", "dist-packages")
 #: Stripped from Debian's package; the web client logs an error where it is missing.
-STRIPPED = "odoo/addons/mail/static/lib/selfie_segmentation/selfie_segmentation.js"
+STRIPPED = UNPACKED / (
+    "odoo/addons/mail/static/lib/selfie_segmentation/selfie_segmentation.js"
+)
+#: Font Awesome is linked to by file names that newer versions of its package do not
+#: have, so it is taken from the Python package of the old version.
+FONTS = "usr/share/fonts-font-awesome/fonts"
+OLD_FONTS = "xstatic/pkg/font_awesome/data/fonts"
 NAME_ANOTHER = "Name an Odoo 19 source tree that you have: --odoo PATH."
 #: The suite and the components that carry Odoo 19, by distribution.
 SUITES = {"debian": "unstable main", "ubuntu": "devel main universe"}
@@ -52,19 +58,13 @@ class OdooSource:
     fingerprint: str
 
     def addon(self, name: str) -> Path:
-        """Return the folder of a core addon.
-
-        :raise StopIteration: there is none of that name
-        """
+        """Return the folder of a core addon."""
         folders = (*self.addons_paths, self.root / "odoo" / "addons")
         return next(it / name for it in folders if (it / name).is_dir())
 
 
 def obtain(named: str | None) -> OdooSource:
-    """Return the tree that the user named, else Debian's, unpacked if need be.
-
-    :param named: a path, or None for the variable ODOO_SOURCE, else Debian's package
-    """
+    """Return the tree that the user named, else Debian's, unpacked if need be."""
     if choice := named or os.environ.get("ODOO_SOURCE"):
         return inspect(Path(choice).expanduser().resolve())
     if not paths.ODOO_TREE.is_dir():
@@ -86,8 +86,10 @@ def inspect(path: Path) -> OdooSource:
     if found != SERIES or not whole:
         what = f"{path} is {found}, not a complete Odoo {SERIES}"
         raise StepFailed("Use Odoo's source tree", what, NAME_ANOTHER)
-    command = ["git", f"--git-dir={git}", "rev-parse", "HEAD"]
-    commit = subprocess.run(command, capture_output=True, check=False).stdout
+    commit = b""
+    if git.exists():
+        head = ["git", f"--git-dir={git}", "rev-parse", "HEAD"]
+        commit = subprocess.run(head, capture_output=True, check=False).stdout
     mark = fingerprint(str(root), str(commit), str(release.stat().st_mtime_ns))
     return OdooSource(root, tuple(whole[:1]), mark)
 
@@ -134,6 +136,9 @@ def _unpack_debian() -> None:
         "apt-get -c apt.conf update",
         f"apt-get -c apt.conf download {PACKAGES}",
         "for file in *.deb; do dpkg-deb --extract $file tree; done",
+        f"mkdir -p tree/{FONTS} $(dirname tree/{STRIPPED})",
+        f"touch tree/{STRIPPED}",
+        f"cp -R {python_env.site_packages(paths.VENV)}/{OLD_FONTS}/. tree/{FONTS}",
     )
     run(
         ["sh", "-ec", "\n".join(commands)],
@@ -142,22 +147,5 @@ def _unpack_debian() -> None:
         remedy=f"{name}'s mirror must be reachable. If it is not: {NAME_ANOTHER}",
         cwd=apt,
     )
-    _complete(apt / "tree")
     (apt / "tree").rename(paths.ODOO_TREE)
     shutil.rmtree(apt)
-
-
-def _complete(tree: Path) -> None:
-    """Add what the packages lack.
-
-    Font Awesome is linked to by file names that newer versions of its package do not
-    have, so it is taken from the Python package of the old version.
-    """
-    stripped = tree / UNPACKED / STRIPPED
-    stripped.parent.mkdir(parents=True, exist_ok=True)
-    stripped.touch()
-    with step("Put the icon font into the tree"):
-        packages = python_env.site_packages(paths.VENV)
-        fonts = tree / "usr" / "share" / "fonts-font-awesome" / "fonts"
-        origin = packages / "xstatic/pkg/font_awesome/data/fonts"
-        shutil.copytree(origin, fonts, dirs_exist_ok=True)

@@ -31,8 +31,6 @@ if os.geteuid() == 0:
     OWNER |= {"user": "nobody", "group": _group, "extra_groups": []}
 #: A link where the owner could not get at it.
 PLACE = paths.WORK / "postgres"
-#: The name of the socket may have 107 characters, its folder so many fewer.
-LONGEST_FOLDER = 88
 REMEDY = (
     "Your own server: see that it runs, and that PGHOST, PGPORT, PGUSER and PGPASSWORD "
     f"are right. The private one: remove {paths.relative(PLACE)}."
@@ -155,25 +153,22 @@ def _started() -> Databases:
         background.stop("-D", _data())
         _make()
         stamp.write_text(wanted)
-    databases = Databases(host=str(PLACE.resolve()), port="5432", user="odoo")
-
-    def answers() -> bool:
-        with contextlib.suppress(psycopg2.Error):
-            databases.connect().close()
-            return True
-        return False
-
     if not background.find("-D", _data()):
+        pid_file = _data() / "postmaster.pid"
         # of one that crashed; the number in it may be another program's now
-        (_data() / "postmaster.pid").unlink(missing_ok=True)
+        pid_file.unlink(missing_ok=True)
         background.start(
             [_program("postgres"), "-D", _data()],
             *("-D", _data()),
             title="Start the private PostgreSQL cluster",
-            ready=answers,
+            ready=lambda: _says_ready(pid_file),
             **OWNER,
         )
-    return databases
+    return Databases(host=str(PLACE.resolve()), port="5432", user="odoo")
+
+
+def _says_ready(pid_file: Path) -> bool:
+    return pid_file.is_file() and pid_file.read_text().rstrip().endswith("ready")
 
 
 def _make() -> None:
@@ -182,7 +177,8 @@ def _make() -> None:
     PLACE.unlink(missing_ok=True)
     enter = ["test", "-x", str(paths.WORK)]
     may_enter = subprocess.run(enter, check=False, **OWNER).returncode == 0
-    if may_enter and len(str(PLACE)) <= LONGEST_FOLDER:
+    # the name of a socket may have 107 characters
+    if may_enter and len(f"{PLACE}/.s.PGSQL.5432") <= 107:
         PLACE.mkdir(mode=0o700)
     else:
         PLACE.symlink_to(tempfile.mkdtemp(prefix="workbench-postgres-"))

@@ -15,7 +15,6 @@ from .steps import Command, run
 
 UV = "uv==0.13.9"
 #: The Pythons that Odoo 19 runs on.
-SUPPORTED = ("3.10", "3.11", "3.12", "3.13")
 INTERPRETER = ">=3.10,<3.14"
 REMEDY = (
     "The package index, or the one that pip is configured for, must be reachable. "
@@ -34,14 +33,12 @@ def enter(arguments: Sequence[str]) -> None:
         if not _link().is_file():
             make_importable()
     sys.stdout.flush()
-    os.execv(python, [str(python), str(paths.REPO / "workbench"), *arguments])
+    os.environ.pop("PYTHONPATH", None)
+    os.execv(python, [str(python), "-m", "workbench", *arguments])
 
 
 def ensure(folder: Path, *files: str) -> Path:
-    """Create or renew an environment; return its Python.
-
-    :param files: names of requirement files
-    """
+    """Create or renew an environment with requirement files; return its Python."""
     python = folder / "bin" / "python"
     if not python.exists():
         options = ["--clear", "--relocatable", "--no-project", "--python", INTERPRETER]
@@ -52,7 +49,9 @@ def ensure(folder: Path, *files: str) -> Path:
 
 def install(options: Command, *files: str) -> None:
     """Install what requirement files pin, where the options say, unless it is there."""
-    pinned = [part for name in files for part in ("-r", _requirements(name))]
+    pinned = [
+        part for name in files for part in ("-r", paths.REQUIREMENTS / f"{name}.txt")
+    ]
     uv("pip", "install", *options, *pinned, title=f"Install {' and '.join(files)}.txt")
 
 
@@ -87,10 +86,6 @@ def _index_of_pip() -> dict[str, str]:
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     index = os.environ.get("PIP_INDEX_URL") or answer.stdout.strip()
     return {"UV_DEFAULT_INDEX": index} if index else {}
-
-
-def _requirements(name: str) -> Path:
-    return paths.REQUIREMENTS / f"{name}.txt"
 
 
 def site_packages(folder: Path) -> Path:

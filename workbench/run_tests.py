@@ -34,8 +34,6 @@ COMPATIBILITY = {
 }
 #: An addon's tests that show in a minute whether mail still goes where it should.
 SMOKE = ("test_core_names", "test_directory", "test_routes", "test_headers")
-#: How many random cases of a property they look at.
-FEW_EXAMPLES = "15"
 #: Odoo's tests of outgoing mail, which must pass with the addons installed.
 CORE_TESTS = (
     ("base", "test_ir_mail_server.py::TestIrMailServer"),
@@ -53,22 +51,14 @@ WITHOUT_ODOO = ("-p", "no:odoo", "--doctest-modules")
 
 @dataclass
 class Suite:
-    """Runs of pytest by what they need, and what became of them.
-
-    :param options: for every run
-    :param named: the files to run, with the test after ``::``; none for all
-    :param ended: the status of each run
-    """
+    """Runs of pytest: options for all, files that were named, and how each ended."""
 
     options: list[str] = field(default_factory=list)
     named: list[str] = field(default_factory=list)
     ended: dict[str, int] = field(default_factory=dict)
 
     def chosen(self, folder: Path, *apart: Path) -> list[str]:
-        """Return what to run of a folder: all, or those that were named.
-
-        :param apart: folders in it that are run otherwise
-        """
+        """Return what to run of a folder, but for what is apart: all, or what is named."""
         if not folder.is_dir():
             return []
         chosen = []
@@ -155,54 +145,44 @@ def pytest_command(*arguments: str | Path) -> list[str]:
 
 
 def _run_quick(odoo: OdooServer, suite: Suite) -> None:
-    os.environ.setdefault("ROUTING_EXAMPLES", FEW_EXAMPLES)
-    quick = ("-m", "not slow", *WITHOUT_ODOO)
-    suite.run("workbench", suite.chosen(WORKBENCH), *quick)
+    # of random cases of a property a few will do
+    os.environ.setdefault("ROUTING_EXAMPLES", "15")
+    suite.run("workbench", suite.chosen(WORKBENCH), "-m", "not slow", *WITHOUT_ODOO)
     for addon in ADDONS:
         tests = addon.folder / "tests"
-        files = [tests / f"{name}.py" for name in SMOKE]
-        chosen = [str(file) for file in files if file.is_file()]
-        chosen += suite.chosen(tests / "pure")
-        _run_addon(odoo, suite, addon, chosen)
+        smoke = [str(it) for it in sorted(tests.glob("test_*.py")) if it.stem in SMOKE]
+        if chosen := [*suite.chosen(tests / "pure"), *smoke]:
+            suite.run(addon.name, chosen, *_in_database(odoo, addon))
 
 
 def _run_all(odoo: OdooServer, suite: Suite) -> None:
     suite.run("workbench", suite.chosen(WORKBENCH), *WITHOUT_ODOO)
     for addon in ADDONS:
         tests = addon.folder / "tests"
-        chosen = suite.chosen(tests, tests / "compatibility")
-        _run_addon(odoo, suite, addon, chosen)
+        if chosen := suite.chosen(tests, tests / "compatibility"):
+            suite.run(addon.name, chosen, *_in_database(odoo, addon))
     if not (suite.options or suite.named):
         core = [str(odoo.source.addon(it) / "tests" / test) for it, test in CORE_TESTS]
-        database = ensure_database(odoo, ADDONS[-1])
-        plugin = ("-p", "workbench.pytest_core")
-        suite.run("Odoo", core, *plugin, *odoo_plugin(odoo, database))
+        plugins = ("-p", "workbench.pytest_core", *_in_database(odoo, ADDONS[-1]))
+        suite.run("Odoo", core, *plugins)
     for addon in ADDONS:
         apart: list[Path] = []
         for place, core_modules in COMPATIBILITY.items():
             folder = addon.folder / "tests" / place
             if chosen := suite.chosen(folder, *apart):
                 others = odoo.with_other_addons()
-                database = f"test_{place.name}_{addon.name}"
-                others.ensure_database(database, up_to(addon), core=core_modules)
-                title = f"{addon.name}, {place.name}"
-                suite.run(title, chosen, *odoo_plugin(others, database))
+                options = _in_database(others, addon, f"_{place.name}", core_modules)
+                suite.run(f"{addon.name}, {place.name}", chosen, *options)
             apart.append(folder)
 
 
-def _run_addon(
-    odoo: OdooServer, suite: Suite, addon: Addon, chosen: Sequence[str]
-) -> None:
-    if chosen:
-        database = ensure_database(odoo, addon)
-        suite.run(addon.name, chosen, *odoo_plugin(odoo, database))
-
-
-def ensure_database(odoo: OdooServer, addon: Addon) -> str:
-    """Make the database of an addon's tests; return its name."""
-    name = f"test_{addon.name}"
-    odoo.ensure_database(name, up_to(addon), core=CORE_MODULES)
-    return name
+def _in_database(
+    odoo: OdooServer, addon: Addon, use: str = "", core: Sequence[str] = CORE_MODULES
+) -> list[str]:
+    """Make the database of an addon's tests; return pytest's options for them."""
+    name = f"test_{addon.name}{use}"
+    odoo.ensure_database(name, up_to(addon), core=core)
+    return odoo_plugin(odoo, name)
 
 
 def odoo_plugin(odoo: OdooServer, database: str) -> list[str]:

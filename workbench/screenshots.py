@@ -144,10 +144,7 @@ def difference(one: Path, other: Path) -> float:
 
 
 def _keep(pictures: Sequence[Picture], check: bool) -> int:
-    """Write the files that the documentation shows, or say which look different now.
-
-    :return: the exit status
-    """
+    """Write the files, or say which look different now; return the exit status."""
     faults = []
     for picture in pictures:
         now, kept = TAKEN / f"{picture.name}.small.png", paths.relative(picture.file)

@@ -54,9 +54,7 @@ def run(
 ) -> Path:
     """Run a command as a step; its output goes to ``.workbench/logs/<log>.log``.
 
-    :param env: variables that are added to the environment
-    :param options: more arguments of ``subprocess.run``
-    :return: the log file
+    ``env`` is added to the environment. Return the log file.
     """
     log_file = paths.LOGS / f"{log}.log"
     options = {"stdin": subprocess.DEVNULL, **options}

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import starmap
 from pathlib import Path
 
 from .steps import StepFailed, run, say
@@ -16,21 +15,21 @@ from .steps import StepFailed, run, say
 #: Which distribution this is.
 SYSTEM = platform.freedesktop_os_release()
 TITLE = "Install the missing system packages"
-BROWSERS = ("google-chrome", "chromium", "chromium-browser", "google-chrome-stable")
+BROWSERS = "google-chrome|chromium|chromium-browser|google-chrome-stable"
 #: Where programs are that are not in everybody's PATH.
 MORE_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin:/usr/lib/dovecot:/usr/libexec/dovecot"
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """What the system has to provide, and why; of each of the programs one is found.
+    """What the system has to provide, and why; with all of the programs.
 
     ``services`` are those that the packages would start, and nobody here needs.
     """
 
     packages: str
     reason: str
-    programs: tuple[tuple[str, ...], ...] = ()
+    programs: str = ""
     module: str = ""
     services: tuple[str, ...] = ()
 
@@ -39,7 +38,7 @@ class Requirement:
         """Whether the system has it."""
         if self.module and not importlib.util.find_spec(self.module):
             return False
-        return all(starmap(find_program, self.programs))
+        return all(map(find_program, self.programs.split()))
 
     def __str__(self) -> str:
         return f"{self.packages}: {self.reason}"
@@ -55,27 +54,26 @@ REQUIREMENTS = {
     "dovecot": Requirement(
         "dovecot-imapd dovecot-pop3d",
         "keeps the mailboxes that tests of incoming mail collect",
-        (("dovecot",), ("imap",), ("pop3",)),
+        "dovecot imap pop3",
         services=("dovecot.service", "dovecot.socket"),
     ),
     "browser": Requirement(
         "chromium-browser" if SYSTEM.get("ID") == "ubuntu" else "chromium",
         "shows Odoo to tours and for pictures",
-        (BROWSERS,),
+        BROWSERS,
     ),
     "openssl": Requirement(
-        "openssl", "makes certificates for Odoo's own tests", (("openssl",),)
+        "openssl", "makes certificates for Odoo's own tests", "openssl"
     ),
-    "git": Requirement("git", "tells the linters which files to check", (("git",),)),
-    "gettext": Requirement(
-        "gettext", "merges translations", (("msgmerge",), ("msgattrib",))
-    ),
+    "git": Requirement("git", "tells the linters which files to check", "git"),
+    "gettext": Requirement("gettext", "merges translations", "msgmerge msgattrib"),
 }
 
 
-def find_program(*names: str) -> Path | None:
-    """Return the first of the programs, in PATH or in the administrator's folders."""
-    found = (shutil.which(n) or shutil.which(n, path=MORE_FOLDERS) for n in names)
+def find_program(names: str) -> Path | None:
+    """Return the first of programs with bars between them, if there is one."""
+    places = (None, MORE_FOLDERS)
+    found = [shutil.which(n, path=it) for n in names.split("|") for it in places]
     return next(map(Path, filter(None, found)), None)
 
 
@@ -92,7 +90,7 @@ def ensure(names: Iterable[str]) -> None:
     if not shutil.which("apt-get") or (root and not shutil.which("sudo")):
         how = f"Have an administrator run:\n{install}\nthen start again."
         raise StepFailed(TITLE, f"missing, and no apt-get or sudo:\n{listed}", how)
-    new = [item for item in wanted if not any(starmap(find_program, item.programs))]
+    new = [item for item in wanted if not any(map(find_program, item.programs.split()))]
     services = [name for item in new for name in item.services]
     if services and shutil.which("systemctl"):
         # else installing would start them; a person may want that, and unmasks them

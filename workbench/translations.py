@@ -6,13 +6,10 @@ what has changed is marked fuzzy, to be looked at, and what is gone goes.
 """
 
 import argparse
-import re
 import shutil
-from collections import Counter
 from pathlib import Path
 
 import polib
-from polib import POFile
 
 from . import environment, locks, paths
 from .addons import ADDONS, NAMES, Addon
@@ -28,12 +25,6 @@ msgstr ""
 "Content-Type: text/plain; charset=UTF-8\\n"
 "Content-Transfer-Encoding: 8bit\\n"
 """
-#: What a translation has to have as often as the sentence it translates.
-PLACEHOLDERS = re.compile(r"%(?:\(\w+\))?[sdrif]|\{\{.*?\}\}|</?\w+[^<>]*>", re.S)
-#: What a tag says to the reader is translated with it.
-SPOKEN = re.compile(r'\b(title|alt|placeholder|aria-label)="[^"]*"')
-#: Addresses in angle brackets, which look like tags, are not.
-ADDRESS = re.compile(r"<[^<>\s]+@[^<>\s]+>")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -76,30 +67,3 @@ def _copy_to_folder() -> None:
 def template_of(addon: Addon) -> Path:
     """Return the file of an addon's sentences."""
     return addon.folder / "i18n" / f"{addon.name}.pot"
-
-
-def faults(catalogue: POFile, template: POFile) -> list[str]:
-    """Return what keeps a language from being whole, a sentence each."""
-    translated = {entry.msgid: entry for entry in catalogue if not entry.obsolete}
-    wrong = []
-    for entry in template:
-        found = translated.pop(entry.msgid, None)
-        if found is None or not found.msgstr:
-            wrong.append(f"not translated: {entry.msgid!r}")
-        elif found.fuzzy:
-            wrong.append(f"to be looked at (fuzzy): {entry.msgid!r}")
-        elif placeholders(found.msgstr) != placeholders(entry.msgid):
-            wrong.append(f"other placeholders: {entry.msgid!r} in {found.msgstr!r}")
-    return [*wrong, *(f"not in the template: {msgid!r}" for msgid in translated)]
-
-
-def placeholders(sentence: str) -> Counter[str]:
-    """Return what is filled into a sentence, and its tags, with their numbers.
-
-    >>> sorted(placeholders("<b>%(name)s</b> {{ object.name }} %s <a@a.example>"))
-    ['%(name)s', '%s', '</b>', '<b>', '{{ object.name }}']
-    >>> placeholders('<i title="Warning"/>') == placeholders('<i title="Warnung"/>')
-    True
-    """
-    bare = SPOKEN.sub(r"\1", ADDRESS.sub("", sentence))
-    return Counter(PLACEHOLDERS.findall(bare))

@@ -172,7 +172,7 @@ def life(odoo: OdooServer, service: SmtpService) -> Iterator[Life]:
     odoo.upgrade(DATABASE, NAMES)
     life.note("upgraded")
     life.send("upgraded", SENT)
-    odoo.uninstall(DATABASE, NAMES)
+    odoo.run(DATABASE, "module uninstall", *NAMES, title="Uninstall the addons")
     life.note("uninstalled")
     life.send("uninstalled", SENT)
     yield life

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from workbench import paths, python_env
+from workbench import paths
 
+SUPPORTED = ("3.10", "3.11", "3.12", "3.13")
 FILES = sorted(paths.REQUIREMENTS.glob("*.txt"))
 
 
@@ -21,7 +22,7 @@ def _applies(requirement: Requirement, version: str) -> bool:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-@pytest.mark.parametrize("version", python_env.SUPPORTED)
+@pytest.mark.parametrize("version", SUPPORTED)
 def test_no_package_is_named_twice_for_a_python(file: Path, version: str) -> None:
     names = [item.name.lower() for item in _read(file) if _applies(item, version)]
     assert len(names) == len(set(names))
@@ -39,7 +40,7 @@ def test_packages_with_markers_are_there_for_every_python() -> None:
     for name in {item.name for item in marked} - only_new:
         versions = [
             version
-            for version in python_env.SUPPORTED
+            for version in SUPPORTED
             if any(_applies(item, version) for item in marked if item.name == name)
         ]
-        assert versions == [*python_env.SUPPORTED], name
+        assert versions == [*SUPPORTED], name

@@ -61,7 +61,7 @@ def test_failed_command_tells_step_fault_end_of_log_and_remedy(
 def test_without_root_or_apt_a_person_is_told_what_to_install(
     apt: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    missing = Requirement("dovecot", "keeps mail", (("no-such-program",),))
+    missing = Requirement("dovecot", "keeps mail", "no-such-program")
     monkeypatch.setitem(REQUIREMENTS, "missing", missing)
     monkeypatch.setattr(os, "geteuid", lambda: 1000 if apt else 0)
     found = {"apt-get": apt}

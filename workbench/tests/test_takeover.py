@@ -37,7 +37,7 @@ def test_taken_over_assignments_outlive_the_other_addons(
     relay, static = [row for row in assigned if row[0] in ("Relay", "Static")]
     assert relay[4] and relay[4] == relay[5]
     assert static[1:4] == ("static@x.example", "x.example", "filter")
-    compatible.uninstall(DATABASE, OTHER_MODULES)
+    compatible.run(DATABASE, "module uninstall", *OTHER_MODULES, title="Uninstall")
     columns = (
         "SELECT column_name FROM information_schema.columns "
         "WHERE table_name = 'ir_mail_server' "
