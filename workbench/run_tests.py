@@ -58,7 +58,7 @@ class Suite:
     ended: dict[str, int] = field(default_factory=dict)
 
     def chosen(self, folder: Path, *apart: Path) -> list[str]:
-        """Return what to run of a folder, but for what is apart: all, or what is named."""
+        """Return what to run of a folder, without what is apart: all, or the named."""
         if not folder.is_dir():
             return []
         chosen = []
