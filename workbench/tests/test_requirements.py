@@ -7,10 +7,10 @@ from packaging.requirements import Requirement
 
 from workbench import paths
 
+FILES = sorted(paths.REQUIREMENTS.glob("*.txt"))
 
-@pytest.mark.parametrize(
-    "file", paths.REQUIREMENTS.glob("*.txt"), ids=lambda it: it.stem
-)
+
+@pytest.mark.parametrize("file", FILES, ids=lambda it: it.stem)
 def test_every_package_is_pinned_once(file: Path) -> None:
     lines = (line.strip() for line in file.read_text().splitlines())
     wanted = [Requirement(line) for line in lines if line and not line.startswith("#")]

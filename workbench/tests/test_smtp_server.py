@@ -61,24 +61,23 @@ def test_login_is_demanded_where_there_are_accounts(server: SmtpServer) -> None:
 
 
 @pytest.mark.parametrize("stage", REFUSALS, ids=lambda stage: stage.name)
-def test_refusal_is_played_as_often_as_asked_for(
+def test_refusal_reaches_the_client_until_it_is_forgotten(
     server: SmtpServer, stage: Stage
 ) -> None:
     error, reply = REFUSALS[stage]
-    server.script.at(stage, Answer(reply), times=1)
+    server.script.at(stage, Answer(reply))
     with pytest.raises(error) as refused:
         send(server)
     assert reply[4:] in str(refused.value) and server.received == []
+    server.script.clear()
     send(server)
     assert len(server.received) == 1
 
 
-def test_one_recipient_is_refused_until_the_script_is_forgotten(
-    server: SmtpServer,
-) -> None:
-    server.script.at(Stage.RCPT, Answer("550 5.1.1 Nobody"), matching="nobody@")
+def test_one_recipient_is_refused_as_often_as_asked_for(server: SmtpServer) -> None:
+    refusal = Answer("550 5.1.1 Nobody")
+    server.script.at(Stage.RCPT, refusal, times=1, matching="nobody@")
     send(server, "nobody@x.example", "somebody@x.example")
-    server.script.clear()
     send(server, "nobody@x.example")
     received = [mail.rcpt_tos for mail in server.received]
     assert received == [("somebody@x.example",), ("nobody@x.example",)]
