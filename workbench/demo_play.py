@@ -97,11 +97,9 @@ class Player:
 
     def unsent(self) -> dict[str, str]:
         """Return why mails did not leave, by subject."""
-        fields, domain = (
-            ["subject", "state", "failure_reason"],
-            [("state", "!=", "sent")],
-        )
-        mails = self.administer("mail.mail", "search_read", domain, fields)
+        fields = ["subject", "state", "failure_reason"]
+        unsent = [("state", "!=", "sent")]
+        mails = self.administer("mail.mail", "search_read", unsent, fields)
         return {it["subject"]: f"{it['state']}: {it['failure_reason']}" for it in mails}
 
     def _write(self, row: Row) -> None:

@@ -25,15 +25,14 @@ REMEDY = (
 def enter(arguments: Sequence[str]) -> None:
     """Go on in the Python of Odoo's environment, made or renewed if need be."""
     if Path(sys.prefix).resolve() == paths.VENV.resolve():
+        # by it this much was found; other Pythons have no use for it
+        os.environ.pop("PYTHONPATH", None)
         return
     for folder in (paths.LOGS, paths.ODOO_RUN):
         folder.mkdir(parents=True, exist_ok=True)
     with locks.exclusive("environment"):
         python = ensure(paths.VENV, "odoo", "test")
-        if not _link().is_file():
-            make_importable()
     sys.stdout.flush()
-    os.environ.pop("PYTHONPATH", None)
     os.execv(python, [str(python), "-m", "workbench", *arguments])
 
 
@@ -93,12 +92,9 @@ def site_packages(folder: Path) -> Path:
     return next((folder / "lib").glob("python3.*/site-packages"))
 
 
-def _link() -> Path:
-    return site_packages(paths.VENV) / "workbench.pth"
-
-
 def make_importable(*roots: Path) -> None:
     """Make this repository and the trees at ``roots`` importable, from now on."""
     lines = [str(path) for path in (paths.REPO, *roots)]
-    _link().write_text("\n".join([*lines, ""]))
+    link = site_packages(paths.VENV) / "workbench.pth"
+    link.write_text("\n".join([*lines, ""]))
     sys.path += [line for line in lines if line not in sys.path]
