@@ -61,13 +61,11 @@ CATALOG = {
     "attachments": "SELECT name, res_model, res_field, url FROM ir_attachment",
     "defaults": "SELECT field_id, json_value FROM ir_default",
 }
-#: Tables of what hangs on messages and on records with a chatter.
-LOG = ("mail_tracking_value", "mail_followers", "mail_notification")
 #: Tables whose records the addon must not touch, beyond its own columns.
 RECORDS = (
     *("ir_mail_server", "res_users", "res_company", "res_partner", "mail_template"),
     *("mail_alias_domain", "mail_message", "mail_mail"),
-    *LOG,
+    *("mail_tracking_value", "mail_followers", "mail_notification"),
 )
 #: Columns that core writes at every change, or when it sends.
 CHANGING = {"write_date", "write_uid", "owner_limit_time", "owner_limit_count"}
@@ -112,17 +110,12 @@ class Life:
 
     def _rows(self, statements: Mapping[str, str]) -> Rows:
         """Run named queries; return their rows, each as JSON, by the query's name."""
-        selects = [
-            f"SELECT %s, to_jsonb(r)::text FROM ({statement}) AS r"
-            for statement in statements.values()
-        ]
-        rows: dict[str, set[str]] = {name: set() for name in statements}
-        if selects:
-            query = " UNION ALL ".join(selects)
-            found = self.odoo.databases.query(query, DATABASE, [*statements])
-            for name, row in found:
-                rows[name].add(row)
-        return rows
+        as_json = "SELECT to_jsonb(r)::text FROM ({}) AS r"
+        ask = self.odoo.databases.query
+        return {
+            name: {row for (row,) in ask(as_json.format(statement), DATABASE)}
+            for name, statement in statements.items()
+        }
 
     def send(self, moment: str, count: int) -> None:
         """Send mails of the queue, and note how each arrived."""
