@@ -132,9 +132,8 @@ def _measure_queue(bench: Bench, sides: Sequence[Side]) -> Iterator[Result]:
     """Send a queue of mails of as many users."""
     title = f"Queue of {QUEUE:,} mails over {SERVERS:,} servers"
     runs: list[list[Run]] = [[], []]
-    with step(title) as current:
-        for number in range(bench.effort.large_queue_rounds):
-            current.note = f"round {number + 1}"
+    with step(title):
+        for _round in range(bench.effort.large_queue_rounds):
             together(sides, "make_large_queue")
             for side in sides:
                 side.tidy()

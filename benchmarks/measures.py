@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.odoo_server import OdooServer
-from workbench.steps import Step, step
+from workbench.steps import step
 
 from .figures import Result, Spread, duration, quotients, ratios, slope
 from .sides import Run, Side, in_turns, started, together
@@ -70,11 +70,10 @@ def split(bench: Bench) -> Iterator[Result]:
     """Split a queue of 1,000 mails, each with another From, over 1,000 servers."""
     count = 1000
     title = "Split of 1,000 mails over 1,000 servers"
-    with step(title) as current, started(bench.odoo, bench.core, bench.addon) as sides:
+    with step(title), started(bench.odoo, bench.core, bench.addon) as sides:
         core, addon = sides
         base: list[float] = []
         for name, assigned in ASSIGNED.items():
-            current.note = name
             among = sides if not assigned else [addon]
             holders = 200 if "users" in name else 100
             _prepare(among, bench.port, count, assigned, holders)
@@ -127,21 +126,19 @@ def servers(bench: Bench) -> Iterator[Result]:
     """Send the same mails with 10 and with 10,000 servers."""
     title = f"Cost of a mail, {FEW} → {MANY:,} servers"
     databases = (bench.addon, bench.addon_many, bench.core, bench.core_many)
-    with step(title) as current, started(bench.odoo, *databases) as sides:
-        current.note = "making servers"
+    with step(title), started(bench.odoo, *databases) as sides:
         _prepare(sides[::2], bench.port, FEW, {}, 0)
         _prepare(sides[1::2], bench.port, MANY, {}, 0)
         addon, core = sides[:2], sides[2:]
         effort = bench.effort
         mails, few = effort.server_mails, effort.server_mails // 5
-        ours = _rounds(addon, mails, effort.server_rounds, current)
-        theirs = _rounds(core, few, effort.core_repeats, current)
+        ours = _rounds(addon, mails, effort.server_rounds)
+        theirs = _rounds(core, few, effort.core_repeats)
         result = _growth(f"{title}, queue of {mails} (core: {few})", ours, theirs)
         yield result.at_most(_factor(ours).median, MANY_SERVERS)
-        ours = _rounds(addon, few, effort.server_rounds, current, one_by_one=True)
-        theirs = _rounds(core, few, effort.core_repeats, current, one_by_one=True)
+        ours = _rounds(addon, few, effort.server_rounds, one_by_one=True)
+        theirs = _rounds(core, few, effort.core_repeats, one_by_one=True)
         yield _growth(f"{title}, mails sent one by one", ours, theirs)
-        current.note = "the choice alone"
         _queue(sides, 1, 1, {}, 0)
         yield from _choice(addon, core)
 
@@ -189,7 +186,6 @@ def _rounds(
     sides: Sequence[Side],
     mails: int,
     rounds: int,
-    current: Step,
     one_by_one: bool = False,
 ) -> list[list[Run]]:
     """Run the queues of all sides in turns, again and again, after a warming up.
@@ -197,9 +193,7 @@ def _rounds(
     :return: for each side, a run for each round
     """
     runs: dict[str, list[Run]] = {side.database: [] for side in sides}
-    names = " and ".join(runs)
     for number in range(-1, rounds):
-        current.note = f"{names}, round {number + 1} of {rounds}"
         count = mails if number >= 0 else min(mails, WARM_UP_MAILS)
         _queue(sides, count, SENDERS, {}, 0)
         order = sides if number % 2 == 0 else sides[::-1]
@@ -213,11 +207,10 @@ def sql(bench: Bench) -> Iterator[Result]:
     """Count the SQL statements that one more mail in the queue costs."""
     title = "SQL statements a mail"
     long = QUEUE_LENGTHS[1]
-    with step(title) as current, started(bench.odoo, bench.core, bench.addon) as sides:
+    with step(title), started(bench.odoo, bench.core, bench.addon) as sides:
         for name, assigned in ASSIGNED.items():
             for senders in (SENDERS, long):
                 kind = "a sender each" if senders == long else f"{senders} senders"
-                current.note = f"{name}, {kind}"
                 _prepare(sides, bench.port, senders, assigned, senders)
                 core, addon = _slopes(sides, senders, assigned)
                 yield Result(
@@ -265,7 +258,7 @@ def whole_queue(bench: Bench) -> Iterator[Result]:
     mails = effort.queue_mails
     title = f"Whole queue of {mails} mails, one server, nothing assigned"
     runs: list[list[Run]] = [[], []]
-    with step(title) as current:
+    with step(title):
         for _process in range(effort.queue_processes):
             with started(bench.odoo, bench.core, bench.addon) as sides:
                 together(
@@ -273,7 +266,7 @@ def whole_queue(bench: Bench) -> Iterator[Result]:
                 )
                 for side, more in zip(
                     runs,
-                    _rounds(sides, mails, effort.queue_rounds, current),
+                    _rounds(sides, mails, effort.queue_rounds),
                     strict=True,
                 ):
                     side += more

@@ -11,9 +11,10 @@ import argparse
 import contextlib
 from collections.abc import Iterator, Sequence
 
-from workbench import environment, locks, paths, smtp_service
+from workbench import environment, locks, paths
 from workbench.addons import NAMES
 from workbench.odoo_server import OdooServer
+from workbench.smtp_service import SmtpService
 from workbench.steps import say, step
 
 from . import large, measures
@@ -99,7 +100,8 @@ def _measure(bench: Bench, names: Sequence[str]) -> Iterator[Result]:
 @contextlib.contextmanager
 def _sink() -> Iterator[int]:
     """Run an SMTP server that takes everything and keeps nothing; give its port."""
-    smtp = smtp_service.start(paths.WORK / "benchmark-sink", {"sink": None})
+    smtp = SmtpService(paths.WORK / "benchmark-sink")
+    smtp.start({"sink": None})
     try:
         yield smtp.ports["sink"]
     finally:

@@ -1,10 +1,9 @@
 """The addons of this repository, found by their manifests."""
 
-from __future__ import annotations
-
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +22,6 @@ class Addon:
         """The technical name."""
         return self.folder.name
 
-    @property
-    def depends(self) -> list[str]:
-        """The technical names of the addons, here or of Odoo's, that it needs."""
-        return list(self.manifest.get("depends", ()))
-
 
 def find(root: Path) -> tuple[Addon, ...]:
     """Return the addons in a folder, each after those that it depends on."""
@@ -35,14 +29,9 @@ def find(root: Path) -> tuple[Addon, ...]:
         file.parent.name: Addon(file.parent, ast.literal_eval(file.read_text()))
         for file in sorted(root.glob("*/__manifest__.py"))
     }
-
-    def with_needed(names: Iterable[str]) -> Iterator[Addon]:
-        for name in names:
-            if name in found:
-                yield from with_needed(found[name].depends)
-                yield found[name]
-
-    return tuple(dict.fromkeys(with_needed(found)))
+    graph = {name: addon.manifest.get("depends", ()) for name, addon in found.items()}
+    order = TopologicalSorter(graph).static_order()
+    return tuple(found[name] for name in order if name in found)
 
 
 ADDONS = find(paths.REPO)
@@ -54,5 +43,5 @@ def up_to(addon: Addon) -> list[str]:
     needed = {addon.name}
     for other in reversed(ADDONS):
         if other.name in needed:
-            needed.update(other.depends)
-    return [name for name in NAMES if name in needed]
+            needed.update(other.manifest.get("depends", ()))
+    return [other.name for other in ADDONS if other.name in needed]

@@ -1,117 +1,67 @@
-"""Processes that go on running when the command that started them has ended."""
+"""Processes that go on running when the command that started them has ended.
 
-from __future__ import annotations
+They are found again by what stands in their command line, such as a file of this clone.
+"""
 
 import contextlib
-import json
 import subprocess
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import psutil
 
 from . import paths
-from .steps import Command, StepFailed, step, tail
+from .steps import CORRECT, Command, StepFailed, step, tail
 
-READY_SECONDS = 120.0
-STOP_SECONDS = 20.0
+READY_SECONDS, STOP_SECONDS = 120.0, 20.0
 
 
-@dataclass(frozen=True)
-class Background:
-    """A process, known again by when it was started: its number may be given anew.
+def find(*marks: str | Path) -> list[psutil.Process]:
+    """Return the running processes that have all of these among their arguments."""
+    wanted = set(map(str, marks))
+    running = psutil.process_iter(["cmdline"])
+    return [it for it in running if wanted <= set(it.info["cmdline"] or ())]
 
-    ``facts`` are what whoever finds it later has to know of it.
-    """
 
-    state: Path
-    pid: int
-    started: float
-    facts: dict[str, Any]
-
-    @property
-    def process(self) -> psutil.Process | None:
-        """The process, if it still runs."""
-        with contextlib.suppress(psutil.NoSuchProcess):
-            found = psutil.Process(self.pid)
-            running = found.status() != psutil.STATUS_ZOMBIE
-            if running and found.create_time() == self.started:
-                return found
-        return None
-
-    def stop(self) -> None:
-        """End the process, politely first. One that is gone already is fine."""
-        if process := self.process:
+def stop(*marks: str | Path) -> bool:
+    """End the processes of these marks, politely first; return whether one ran."""
+    processes = found = find(*marks)
+    for end in (psutil.Process.terminate, psutil.Process.kill):
+        for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
-                process.terminate()
-                with contextlib.suppress(psutil.TimeoutExpired):
-                    process.wait(STOP_SECONDS)
-                process.kill()
-                process.wait(STOP_SECONDS)
-        self.state.unlink(missing_ok=True)
-
-
-def find(state: Path) -> Background | None:
-    """Return the process that was started with a state file and still runs, if any."""
-    try:
-        found = Background(state, **json.loads(state.read_text()))
-    except (OSError, ValueError, TypeError):
-        return None
-    return found if found.process else None
+                end(process)
+        processes = psutil.wait_procs(processes, STOP_SECONDS)[1]
+    return bool(found)
 
 
 def start(
     command: Command,
-    state: Path,
-    facts: dict[str, Any],
-    *,
+    *marks: str | Path,
     title: str,
-    log: Path,
     ready: Callable[[], bool],
-    pass_fds: Sequence[int] = (),
-    stdin: IO[bytes] | int = subprocess.DEVNULL,
-) -> Background:
-    """Start a process and wait until it is ready; an earlier one is stopped first.
-
-    :param state: the file that it is found by later
-    :raise StepFailed: it ended, or was not ready in time
-    """
-    if earlier := find(state):
-        earlier.stop()
+    **options: Any,
+) -> None:
+    """Start a process and wait until it is ready; one of its marks is stopped first."""
+    stop(*marks)
+    log = paths.LOGS / f"{title.lower().replace(' ', '-')}.log"
+    options = {"stdin": subprocess.DEVNULL, "cwd": "/", **options}
     with step(title), open(log, "wb") as output:
         child = subprocess.Popen(
             [str(part) for part in command],
-            stdin=stdin,
             stdout=output,
             stderr=output,
-            cwd=paths.ODOO_RUN,
             start_new_session=True,
-            pass_fds=pass_fds,
+            **options,
         )
-        created = psutil.Process(child.pid).create_time()
-        running = Background(state, child.pid, created, facts)
-        kept = asdict(running)
-        del kept["state"]
-        state.write_text(json.dumps(kept))
+        deadline = time.monotonic() + READY_SECONDS
         try:
-            _wait(child, ready, title, log)
+            while not ready():
+                if child.poll() is not None or time.monotonic() > deadline:
+                    what = f"no answer, or it ended\n{tail(log)}"
+                    raise StepFailed(title, what, CORRECT)
+                time.sleep(0.1)
         except BaseException:
-            running.stop()
+            stop(*marks)
             raise
-    return running
-
-
-def _wait(
-    child: subprocess.Popen[bytes], ready: Callable[[], bool], title: str, log: Path
-) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while not ready():
-        late = time.monotonic() > deadline
-        if late or child.poll() is not None:
-            what = f"no answer in {READY_SECONDS:.0f} s" if late else "it ended"
-            how = "Correct what the log names, then start again."
-            raise StepFailed(title, f"{what}\n{tail(log)}", how)
-        time.sleep(0.1)

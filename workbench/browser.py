@@ -1,24 +1,15 @@
-"""Takes pictures of the web client in the system's browser, for ./screenshots.
+"""Takes pictures of the web client in the system's browser, for ./screenshots."""
 
-Run as ``python -m workbench.browser FOLDER`` in the environment that has Playwright, it
-takes the pictures that ``job.json`` in the folder asks for. It says what was wrong with
-any of them, errors on the browser's console included, and ends with status 1 then.
-"""
-
-from __future__ import annotations
-
-import contextlib
 import functools
-import json
 import os
-import sys
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Error, sync_playwright
 
+from . import system_packages
 from .pictures import Picture, resolve
 
 #: Letters are drawn alike on every machine.
@@ -36,13 +27,11 @@ FONTS = """<?xml version="1.0"?>
 """
 #: What the browser's clock says; the time zone is UTC.
 NOW = "2026-03-02T09:30:00Z"
-WAIT_SECONDS = 30.0
-#: How long a page has to ask nothing of the server before it counts as ready.
-QUIET_SECONDS = 0.4
-#: Requests that a page waits for; of its workers' scripts the browser never says that
-#: they have come.
-QUESTIONS = ("fetch", "xhr")
-CLIENT_READY = "odoo.isReady && odoo.__WOWL_DEBUG__"
+#: The company that is open.
+COMPANY = "company_alder"
+#: How long a page has to ask nothing of the server before it counts as ready, and how
+#: long that may take.
+QUIET_MILLISECONDS, WAIT_MILLISECONDS = 400, 30_000
 OPEN_ACTION = """async ([action, options]) => {
     try {
         await odoo.__WOWL_DEBUG__.root.env.services.action.doAction(action, options);
@@ -52,120 +41,93 @@ OPEN_ACTION = """async ([action, options]) => {
 }"""
 
 
-def main(folder: Path) -> int:
-    """Take all pictures of a job; return the exit status."""
-    job = json.loads((folder / "job.json").read_text())
-    problems: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=job["browser"],
-            args=[*ARGUMENTS],
-            env={**os.environ, **_limit_fonts(folder, job["fonts"])},
-        )
-        studio = Studio(browser, job, folder)
-        for values in job["pictures"]:
-            picture = Picture(**values)
-            print(picture.name, flush=True)
-            problems += studio.take(picture)
-        browser.close()
-    print(*problems, sep="\n")
-    return 1 if problems else 0
-
-
-def _limit_fonts(folder: Path, fonts: str) -> dict[str, str]:
-    """Return the variable by which fontconfig finds one folder of fonts alone."""
-    if not any(Path(fonts).rglob("*.ttf")):
-        return {}
-    file = folder / "fonts.conf"
-    file.write_text(FONTS.format(fonts=fonts, cache=folder.parent / "font-cache"))
-    return {"FONTCONFIG_FILE": str(file)}
-
-
+@dataclass(frozen=True)
 class Studio:
-    """A browser, and the users who are logged in there."""
+    """Where pictures are taken: an Odoo with the demonstration data, and a folder."""
 
-    def __init__(self, browser: Any, job: Mapping[str, Any], folder: Path) -> None:
-        self.browser = browser
-        self.url: str = job["url"]
-        self.database: str = job["database"]
-        self.ids: Mapping[str, int] = job["ids"]
-        self.folder = folder
-        self._context = functools.cache(self._open_context)
+    url: str
+    database: str
+    ids: Mapping[str, int]
+    folder: Path
 
-    def take(self, picture: Picture) -> list[str]:
-        """Take a picture; return what was wrong."""
-        context = self._context(picture.login, picture.phone)
-        cids = "-".join(str(self.ids[name]) for name in picture.companies)
-        if cids:
-            context.add_cookies([{"name": "cids", "value": cids, "url": self.url}])
-        page = Page(context.new_page(), picture)
-        file = self.folder / f"{picture.name}.png"
-        try:
-            page.open(f"{self.url}/odoo?debug={picture.debug:d}", self.ids)
-            for place in picture.clicks:
-                page.click(place)
-            page.save(file)
-        except Error as error:
-            page.problems.append(error.message.strip())
-            with contextlib.suppress(Error):
-                page.page.screenshot(path=file)
-        # a form that is left saves itself: what was edited for a picture must not stay
-        context.set_offline(True)
-        page.page.close()
-        context.set_offline(False)
-        return [f"{picture.name}: {problem}" for problem in page.problems]
+    def take(self, pictures: Sequence[Picture], fonts: Path) -> list[str]:
+        """Take pictures; return what was wrong with any of them."""
+        file, cache = self.folder / "fonts.conf", self.folder.parent / "font-cache"
+        file.write_text(FONTS.format(fonts=fonts, cache=cache))
+        own = {"FONTCONFIG_FILE": str(file)} if any(fonts.rglob("*.ttf")) else {}
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=system_packages.find_program(system_packages.BROWSERS),
+                args=[*ARGUMENTS],
+                env={**os.environ, **own},
+            )
+            context_of = functools.cache(functools.partial(self._context, browser))
+            return [
+                f"{it.name}: {problem}"
+                for it in pictures
+                for problem in self._take(context_of(it.login, it.phone), it)
+            ]
 
-    def _open_context(self, login: str, phone: bool) -> Any:
-        context = self.browser.new_context(
-            device_scale_factor=1,
+    def _context(self, browser: Any, login: str, phone: bool) -> Any:
+        """Log a user in."""
+        context = browser.new_context(
             has_touch=phone,
             is_mobile=phone,
             locale="en-US",
             timezone_id="UTC",
             reduced_motion="reduce",
         )
-        context.set_default_timeout(WAIT_SECONDS * 1000)
-        self._log_in(context, login)
-        return context
-
-    def _log_in(self, context: Any, login: str) -> None:
         values = {"db": self.database, "login": login, "password": login}
-        answer = context.request.post(
+        context.request.post(
             f"{self.url}/web/session/authenticate",
             data={"jsonrpc": "2.0", "method": "call", "params": values},
-        ).json()
-        if "error" in answer:
-            sys.exit(f"{login}: {answer['error']['data']['message']}")
+        )
+        company = str(self.ids[COMPANY])
+        context.add_cookies([{"name": "cids", "value": company, "url": self.url}])
+        return context
+
+    def _take(self, context: Any, picture: Picture) -> list[str]:
+        page = Page(context.new_page(), picture)
+        try:
+            page.open(f"{self.url}/odoo?debug={picture.debug:d}", self.ids)
+            page.save(self.folder / f"{picture.name}.png")
+        except Error as error:
+            page.problems.append(error.message.strip())
+        # a form that is left saves itself: what was edited for a picture must not stay
+        context.set_offline(True)
+        page.page.close()
+        context.set_offline(False)
+        return page.problems
 
 
+@dataclass
 class Page:
     """A page that a user has open, and what the browser says of it."""
 
-    def __init__(self, page: Any, picture: Picture) -> None:
-        self.page = page
-        self.picture = picture
-        self.problems: list[str] = []
-        self._asked: set[Any] = set()
-        self._quiet_since = time.monotonic()
-        page.set_viewport_size({"width": picture.width, "height": picture.height})
-        page.clock.set_fixed_time(NOW)
-        if picture.dark:
-            devtools = page.context.new_cdp_session(page)
+    page: Any
+    picture: Picture
+    problems: list[str] = field(default_factory=list)
+    asked: set[Any] = field(default_factory=set)
+    quiet: int = 0
+
+    def __post_init__(self) -> None:
+        size = {"width": self.picture.width, "height": self.picture.height}
+        self.page.set_viewport_size(size)
+        self.page.clock.set_fixed_time(NOW)
+        if self.picture.dark:
+            devtools = self.page.context.new_cdp_session(self.page)
             devtools.send("Emulation.setAutoDarkModeOverride", {"enabled": True})
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.on("console", self._on_console)
-        page.on("request", self._on_request)
-        page.on("requestfinished", self._on_answer)
-        page.on("requestfailed", self._on_answer)
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("console", self._on_console)
+        self.page.on("request", self._on_request)
+        self.page.on("requestfinished", lambda request: self.asked.discard(request))
+        self.page.on("requestfailed", lambda request: self.asked.discard(request))
 
     def open(self, url: str, ids: Mapping[str, int]) -> None:
-        """Open the web client, and the action in it.
-
-        :param ids: of the records that the picture names
-        """
+        """Open the web client, the action in it, and what is clicked then."""
         self.page.goto(url)
-        self.page.wait_for_function(CLIENT_READY)
-        self._wait_until_quiet()
+        self.page.wait_for_function("odoo.isReady && odoo.__WOWL_DEBUG__")
+        self.wait_until_quiet()
         options: dict[str, Any] = {
             "additionalContext": resolve(self.picture.context, ids),
             "clearBreadcrumbs": True,
@@ -174,63 +136,43 @@ class Page:
             options["viewType"] = "form"
             options["props"] = {"resId": ids[self.picture.record]}
         self.page.evaluate(OPEN_ACTION, [self.picture.action, options])
-        self._wait_until_quiet()
-
-    def click(self, place: str) -> None:
-        """Click what a selector finds first, and wait for the answer."""
-        self.page.locator(place).first.click()
-        self._wait_until_quiet()
+        self.wait_until_quiet()
+        for place in self.picture.clicks:
+            self.page.locator(place).first.click()
+            self.wait_until_quiet()
 
     def save(self, path: Path) -> None:
         """Take the picture once nothing moves any more."""
-        self.page.locator(self.picture.crop).first.scroll_into_view_if_needed()
-        options = {"animations": "disabled", "caret": "hide", **self._clip()}
-        before = None
-        for _attempt in range(20):
-            picture = self.page.screenshot(**options)
-            if picture == before:
-                break
-            before = picture
-            self.page.wait_for_timeout(QUIET_SECONDS * 1000)
-        else:
-            self.problems.append("the page never stands still")
-        path.write_bytes(picture)
+        shown = self.page.locator(self.picture.crop).first
+        shown.scroll_into_view_if_needed()
+        options: dict[str, Any] = {"animations": "disabled", "caret": "hide"}
+        if not self.picture.whole:
+            options["clip"] = box = shown.bounding_box()
+            if box["y"] < 0 or box["y"] + box["height"] > self.picture.height:
+                self.problems.append(f"the window is too low: the part is at {box}")
+        before, after = b"", self.page.screenshot(**options)
+        while before != after:
+            self.page.wait_for_timeout(QUIET_MILLISECONDS)
+            before, after = after, self.page.screenshot(**options)
+        path.write_bytes(after)
 
-    def _clip(self) -> dict[str, Any]:
-        if self.picture.whole:
-            return {}
-        box = self.page.locator(self.picture.crop).first.bounding_box()
-        if box["y"] < 0 or box["y"] + box["height"] > self.picture.height:
-            self.problems.append(f"the window is too low: the part is at {box}")
-        margin = self.picture.margin
-        x, y = box["x"] - margin, box["y"] - margin
-        width, height = box["width"] + 2 * margin, box["height"] + 2 * margin
-        return {"clip": {"x": x, "y": y, "width": width, "height": height}}
-
-    def _wait_until_quiet(self) -> None:
+    def wait_until_quiet(self) -> None:
         """Wait until the page has got every answer, and asks nothing more."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while time.monotonic() < deadline:
-            self.page.wait_for_timeout(50)
-            if self._asked:
-                self._quiet_since = time.monotonic()
-            elif time.monotonic() - self._quiet_since > QUIET_SECONDS:
+        pause = 50
+        for _moment in range(WAIT_MILLISECONDS // pause):
+            self.page.wait_for_timeout(pause)
+            self.quiet = 0 if self.asked else self.quiet + pause
+            if self.quiet > QUIET_MILLISECONDS:
                 return
-        unanswered = ", ".join(request.url for request in self._asked)
-        self.problems.append(f"no answer in {WAIT_SECONDS:.0f} s: {unanswered}")
+        unanswered = ", ".join(request.url for request in self.asked)
+        self.problems.append(f"no answer to {unanswered}")
 
     def _on_request(self, request: Any) -> None:
-        if request.resource_type in QUESTIONS:
-            self._asked.add(request)
-
-    def _on_answer(self, request: Any) -> None:
-        self._asked.discard(request)
-        self._quiet_since = time.monotonic()
+        # that a worker's script has come the browser never says
+        if request.resource_type in ("fetch", "xhr"):
+            self.asked.add(request)
+            self.quiet = 0
 
     def _on_console(self, message: Any) -> None:
         if message.type == "error":
             self.problems.append(f"on the console: {message.text}")
-
-
-if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))

@@ -1,10 +1,8 @@
-"""The commands: each a module with ``add_arguments(parser)`` and ``main(options)``.
+"""The commands: each a module with ``main(options)``, maybe ``add_arguments(parser)``.
 
 ``main`` returns the exit status. With ``ACCEPTS_MORE = True`` arguments that the parser
 does not know arrive in ``options.more``.
 """
-
-from __future__ import annotations
 
 import argparse
 import importlib
@@ -13,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from types import FrameType, ModuleType
 
-from . import environment, paths
+from . import python_env
 from .steps import StepFailed
 
 COMMANDS = {
@@ -35,18 +33,13 @@ def main(arguments: Sequence[str]) -> int:
         return 0 if name in ("-h", "--help") else 2
     signal.signal(signal.SIGTERM, _end)
     try:
+        python_env.enter(arguments)
         command = importlib.import_module(COMMANDS[name])
         return int(command.main(parse(name, command, rest)))
-    except StepFailed as failure:
-        print(f"\n{failure}", file=sys.stderr, flush=True)
-        return 1
-    except PermissionError as error:
-        how = f"remove {paths.relative(paths.WORK)}, or use a clone of your own"
-        print(f"\n{error}\nDid another user start it in this clone? Then {how}.")
-        return 1
+    except (StepFailed, PermissionError) as failure:
+        sys.exit(f"\n{failure}")
     except KeyboardInterrupt:
-        print("\nInterrupted; start again to go on.", file=sys.stderr)
-        return 130
+        sys.exit("\nInterrupted; start again to go on.")
 
 
 def parse(
@@ -59,8 +52,21 @@ def parse(
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    command.add_arguments(parser)
-    environment.add_arguments(parser)
+    if hasattr(command, "add_arguments"):
+        command.add_arguments(parser)
+    group = parser.add_argument_group("environment")
+    group.add_argument(
+        "--odoo",
+        metavar="PATH",
+        help="an Odoo 19 source tree to use instead of Debian's package "
+        "(or set ODOO_SOURCE)",
+    )
+    group.add_argument(
+        "--system-postgres",
+        action="store_true",
+        help="use the machine's own PostgreSQL, as PGHOST, PGPORT, PGUSER and "
+        "PGPASSWORD name it, instead of a private cluster",
+    )
     options, more = parser.parse_known_args(arguments)
     if more and not getattr(command, "ACCEPTS_MORE", False):
         parser.error(f"unknown arguments: {' '.join(more)}")
@@ -70,4 +76,4 @@ def parse(
 
 def _end(signal_number: int, frame: FrameType | None) -> None:
     """Let the context managers clean up when somebody ends the program."""
-    raise SystemExit(128 + signal_number)
+    sys.exit(128 + signal_number)

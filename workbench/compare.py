@@ -2,29 +2,26 @@
 
 Two fresh databases hold the same modules, one of them the addons too. Every test that
 passes without them has to pass with them. Where the two differ, the test is run again
-alone on both, so that one that fails by chance is not blamed on an addon. The lists
-are kept in .workbench/compare.txt.
+on both, so that one that fails by chance is not blamed on an addon. The lists are kept
+in .workbench/compare.txt.
 """
-
-from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
-import re
 import signal
 import subprocess
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from . import environment, locks, paths, results
+from . import environment, locks, paths
 from .addons import NAMES
 from .odoo_server import OdooServer
-from .results import FAILED, PASSED, Ending, Endings
+from .pytest_endings import FAILED, PASSED, Ending
 from .run_tests import odoo_plugin, pytest_command
-from .steps import StepFailed, say, step, tail
+from .steps import CORRECT, StepFailed, say, step, tail
 
 NEEDS = ("browser", "openssl")
 #: Their dependencies are all the modules whose suites are run.
@@ -32,180 +29,124 @@ CORE_MODULES = ("test_mail_full", "test_mass_mailing")
 #: What is run of each suite; of base the tests of mail servers.
 SUITES = {
     "base": ("test_ir_mail_server.py", "test_ir_mail_server_smtpd.py"),
-    "mail": ("",),
-    "test_mail": ("",),
-    "test_mail_full": ("",),
-    "mass_mailing": ("",),
-    "test_mass_mailing": ("",),
+    **dict.fromkeys(("mail", "test_mail", "test_mail_full"), ("",)),
+    **dict.fromkeys(("mass_mailing", "test_mass_mailing"), ("",)),
 }
-#: How often a test whose outcomes differ is run alone, unless it passes on both.
+#: The addons that are installed, by the name of the database.
+SIDES: Mapping[str, tuple[str, ...]] = {"compare_core": (), "compare_addons": NAMES}
+#: How often a test whose outcomes differ is run again, unless it passes on both.
 ATTEMPTS = 3
 SUMMARY = paths.WORK / "compare.txt"
-
-
-@dataclass(frozen=True)
-class Side:
-    """One of the two databases."""
-
-    title: str
-    database: str
-    modules: tuple[str, ...]
-
-    @property
-    def log(self) -> Path:
-        """What its tests say."""
-        return paths.LOGS / f"{self.database}.log"
-
-    @property
-    def report(self) -> Path:
-        """What became of its tests."""
-        return paths.RESULTS / f"{self.database}.xml"
-
-
-SIDES = (
-    Side("without the addons", "compare_core", ()),
-    Side("with the addons", "compare_addons", NAMES),
-)
+#: How the tests of a side ended, by their names.
+Endings = dict[str, Ending]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument(
-        "--only",
-        metavar="SUITES",
-        help=f"some of {','.join(SUITES)}",
-        type=suites_of,
-        default=list(SUITES),
+        "--only", nargs="+", choices=SUITES, default=list(SUITES), help="these suites"
     )
-
-
-def suites_of(text: str) -> list[str]:
-    """Return the names in a list of suites.
-
-    >>> suites_of("mail,test_mail")
-    ['mail', 'test_mail']
-
-    :raise argparse.ArgumentTypeError: there is no such suite
-    """
-    names = text.split(",")
-    if unknown := sorted(set(names) - set(SUITES)):
-        raise argparse.ArgumentTypeError(f"no such suite: {', '.join(unknown)}")
-    return names
 
 
 def main(options: argparse.Namespace) -> int:
     """Run both sides, print and keep the lists; return 1 if an addon breaks a test."""
-    started = time.monotonic()
     with environment.prepare(options, NEEDS) as odoo, locks.exclusive("compare"):
-        for side in SIDES:
-            side.log.unlink(missing_ok=True)
-            odoo.ensure_database(
-                side.database, side.modules, core=CORE_MODULES, fresh=True
-            )
+        for database, modules in SIDES.items():
+            (paths.LOGS / f"{database}.log").unlink(missing_ok=True)
+            odoo.ensure_database(database, modules, core=CORE_MODULES, fresh=True)
         tests = [
             str(odoo.source.addon(name) / "tests" / file)
             for name in options.only
             for file in SUITES[name]
         ]
-        suites = ", ".join(options.only)
-        first = _run_both(odoo, tests, f"Run the suites {suites} on both")
+        first = _run_both(odoo, tests, f"Run {', '.join(options.only)} on both")
         final = _run_again(odoo, first)
-    minutes = (time.monotonic() - started) / 60
-    text = f"Suites {suites}; {minutes:.0f} minutes\n{summary(first, final)}"
+    text = summary(first, final)
     say(f"\n{text}\nKept in {paths.relative(SUMMARY)}")
     SUMMARY.write_text(text + "\n")
-    return 1 if results.broken(*final) or not all(final) else 0
+    return 1 if broken(*final) or not all(final) else 0
 
 
-def _run_again(odoo: OdooServer, first: Sequence[Endings]) -> list[dict[str, Ending]]:
-    """Run each test whose outcomes differ alone on both databases, until it passes.
+def _run_again(odoo: OdooServer, first: Sequence[Endings]) -> list[Endings]:
+    """Run the tests whose outcomes differ again, by themselves, until they pass.
 
     :return: the endings of both; a test that passed on a side once has passed there
     """
     final = [dict(endings) for endings in first]
-    for name in results.differing(*first):
-        for attempt in range(1, ATTEMPTS + 1):
-            title = f"Run {name} alone on both ({attempt} of at most {ATTEMPTS})"
-            again = _run_both(odoo, [name], title)
+    for _attempt in range(ATTEMPTS):
+        names = [name for name in differing(*final) if all(name in it for it in final)]
+        if names:
+            title = f"Run {len(names)} tests again that do not end alike"
+            again = _run_both(odoo, names, title)
             for endings, new in zip(final, again, strict=True):
-                if endings.get(name) != Ending(PASSED):
-                    endings.update(new)
-            if all(endings.get(name) == Ending(PASSED) for endings in final):
-                break
+                passed = {name: it for name, it in new.items() if it[0] == PASSED}
+                endings.update(passed)
     return final
 
 
-def _run_both(
-    odoo: OdooServer, tests: Sequence[str], title: str
-) -> list[dict[str, Ending]]:
-    """Run tests on both databases at the same time; return how they ended.
-
-    :raise StepFailed: a side did not come to its end
-    """
-    with step(title) as current, contextlib.ExitStack() as stack:
-        running = [stack.enter_context(_running(odoo, side, tests)) for side in SIDES]
-        while any(process.poll() is None for process in running):
-            time.sleep(1)
-            current.note = " and ".join(_progress(side.log) for side in SIDES)
-    endings = [results.read(side.report) for side in SIDES]
-    for side, found in zip(SIDES, endings, strict=True):
-        if not found:
-            how = "Correct what the log names, then start again."
-            raise StepFailed(
-                title, f"no test was run {side.title}\n{tail(side.log)}", how
-            )
-    return endings
+def _run_both(odoo: OdooServer, tests: Sequence[str], title: str) -> list[Endings]:
+    """Run tests on both databases at the same time; return how they ended."""
+    with step(title), contextlib.ExitStack() as stack:
+        reports = [stack.enter_context(_running(odoo, it, tests)) for it in SIDES]
+    for database, report in zip(SIDES, reports, strict=True):
+        if not report.is_file():
+            log = tail(paths.LOGS / f"{database}.log")
+            raise StepFailed(title, f"no test was run in {database}\n{log}", CORRECT)
+    return [json.loads(report.read_text()) for report in reports]
 
 
 @contextlib.contextmanager
-def _running(
-    odoo: OdooServer, side: Side, tests: Sequence[str]
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Run tests on one database in a process, which is ended at the end."""
-    side.report.unlink(missing_ok=True)
-    plugins = ["-p", "workbench.pytest_core", *odoo_plugin(odoo, side.database)]
-    command = pytest_command(side.report, *plugins, *tests)
-    with open(side.log, "ab") as log:
+def _running(odoo: OdooServer, database: str, tests: Sequence[str]) -> Iterator[Path]:
+    """Run tests in a process, and wait for its end; give the file of their endings."""
+    report = paths.LOGS / f"{database}.json"
+    report.unlink(missing_ok=True)
+    plugins = ["-p", "workbench.pytest_core", *odoo_plugin(odoo, database)]
+    command = pytest_command(f"--endings={report}", *plugins, *tests)
+    with open(paths.LOGS / f"{database}.log", "ab") as log:
         process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=paths.REPO,
-            start_new_session=True,
+            command, stdout=log, stderr=log, cwd=paths.REPO, start_new_session=True
         )
     try:
-        yield process
+        yield report
+        process.wait()
     finally:
         # with its browser, and at once: Odoo would first go on to the end of its test
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
-def _progress(log: Path) -> str:
-    found = re.findall(r"\[ *(\d+%)\]", log.read_text(errors="replace"))
-    return str(found[-1]) if found else "0%"
+def _outcome(endings: Endings, name: str) -> str:
+    return endings.get(name, ("missing", ""))[0]
+
+
+def differing(without: Endings, with_addons: Endings) -> list[str]:
+    """Return the tests whose outcomes differ, those that one side alone has too."""
+    names = sorted({*without, *with_addons})
+    return [it for it in names if _outcome(without, it) != _outcome(with_addons, it)]
+
+
+def broken(without: Endings, with_addons: Endings) -> list[str]:
+    """Return the tests that pass without the addons, and do not pass with them.
+
+    >>> broken({"a": ("passed", "")}, {})
+    ['a']
+    """
+    found = differing(without, with_addons)
+    return [name for name in found if _outcome(without, name) == PASSED]
 
 
 def summary(first: Sequence[Endings], final: Sequence[Endings]) -> str:
-    """Return both lists of failures, and what the addons break, in words.
-
-    :param first: how the tests ended without and with the addons
-    :param final: the same, after what differed was run again
-    """
+    """Return, in words, how the tests ended, at first and after some were run again."""
     lines = []
-    for side, endings in zip(SIDES, final, strict=True):
-        lines += ["", f"{side.title.capitalize()}: {results.count(endings)}"]
-        lines += [f"  failed: {name}" for name in results.having(endings, FAILED)]
-    differed = results.differing(*first)
-    if chance := sorted(set(differed) - set(results.differing(*final))):
-        lines += ["", "Differed at first, and not when they were run alone:"]
-        lines += [f"  {name}" for name in chance]
-    broken = results.broken(*final)
-    lines += ["", f"Pass without the addons and not with them: {len(broken)}"]
-    for name in broken:
-        ending = final[1].get(name, Ending("missing"))
-        reason = ending.detail.strip().splitlines()[-1:] or [ending.outcome]
-        lines.append(f"  {name}: {reason[0]}")
+    for database, endings in zip(SIDES, final, strict=True):
+        counts = Counter(outcome for outcome, _reason in endings.values())
+        lines.append(f"{database}: {dict(counts)}")
+        failed = [name for name in endings if _outcome(endings, name) == FAILED]
+        lines += [f"  failed: {name}" for name in sorted(failed)]
+    chance = set(differing(*first)) - set(differing(*final))
+    lines += [f"Differed, but not again: {name}" for name in sorted(chance)]
+    lines.append(f"Pass without the addons and not with them: {len(broken(*final))}")
+    for name in broken(*final):
+        outcome, reason = final[1].get(name, ("missing", ""))
+        lines.append(f"  {name}: {[outcome, *reason.strip().splitlines()][-1]}")
     return "\n".join(lines)

@@ -1,109 +1,71 @@
 """Plays the demonstration over Odoo's RPC: every message as the user who writes it."""
 
-from __future__ import annotations
-
-import contextlib
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
 from typing import Any
 
 import requests
 
-from . import paths
 from .addons import NAMES
-from .demo_scenario import MAIL_SERVERS, PEOPLE, SMTP_SERVERS, Row
-from .odoo_server import RunningOdoo
+from .demo_scenario import MAIL_SERVERS, PEOPLE, ROWS, Row, subject_of
 from .smtp_service import SmtpService
-from .steps import Step, StepFailed, step
-
-#: The first call after a start may have to load every view and translation.
-CALL_SECONDS = 120
+from .steps import StepFailed, step
 
 ADMINISTRATOR = "admin"
-CHATTER = {"message_type": "comment", "subtype_xmlid": "mail.mt_comment"}
-#: Who wrote does not follow the record from then on: a message makes one mail.
-NOT_FOLLOWING = {"mail_post_autofollow_author_skip": True}
-
-
-class RpcError(Exception):
-    """Odoo refused a call; the text is what it would show to the user."""
 
 
 class Session:
-    """A user's session in Odoo, as the web client has it.
+    """A user's session in Odoo, as the web client has it; the password is the login."""
 
-    :raise RpcError: Odoo knows no such login, here and in all calls: it refused it
-    """
-
-    def __init__(self, url: str, database: str, login: str, password: str) -> None:
+    def __init__(self, url: str, database: str, login: str) -> None:
         self.url = url
         self._session = requests.Session()
-        values = {"db": database, "login": login, "password": password}
+        values = {"db": database, "login": login, "password": login}
         self._post("/web/session/authenticate", values)
 
-    def call(
-        self,
-        model: str,
-        method: str,
-        *arguments: Any,
-        context: Mapping[str, Any] | None = None,
-        **named: Any,
-    ) -> Any:
+    def call(self, model: str, method: str, *arguments: Any, **named: Any) -> Any:
         """Call a public method of a model; one of records takes their ids first."""
-        values = {**named, "context": dict(context or {})}
-        return self._post(
-            f"/web/dataset/call_kw/{model}/{method}",
-            {"model": model, "method": method, "args": arguments, "kwargs": values},
-        )
+        values = {"model": model, "method": method, "args": arguments, "kwargs": named}
+        return self._post(f"/web/dataset/call_kw/{model}/{method}", values)
 
-    def _post(self, path: str, parameters: Mapping[str, Any]) -> Any:
+    def _post(self, path: str, parameters: dict[str, Any]) -> Any:
         body = {"jsonrpc": "2.0", "method": "call", "params": parameters}
-        try:
-            response = self._session.post(
-                self.url + path, json=body, timeout=CALL_SECONDS
-            )
-            answer = response.json()
-        except requests.RequestException as error:
-            raise RpcError(f"{path}: {error}") from error
-        if "error" in answer:
-            data = answer["error"].get("data", {})
-            message = data.get("message") or answer["error"].get("message", "")
-            raise RpcError(f"{path}: {message} ({data.get('name', 'error')})")
-        return answer.get("result")
-
-
-def make_accounts() -> dict[str, dict[str, str]]:
-    """Return the accounts of the SMTP servers, with a new password for each login."""
-    return {
-        name: {login: secrets.token_urlsafe(12) for login in logins}
-        for name, logins in SMTP_SERVERS.items()
-    }
+        # the first call after a start may have to load every view and translation
+        answer = self._session.post(self.url + path, json=body, timeout=120)
+        content = answer.json()
+        if "error" in content:
+            what = str(content["error"].get("data", content["error"]).get("message"))
+            raise StepFailed(f"Ask Odoo for {path}", what, "Odoo's log says more.")
+        return content.get("result")
 
 
 class Player:
     """The administrator and the users of a running Odoo, each in an own session."""
 
-    def __init__(self, odoo: RunningOdoo) -> None:
-        """Log everybody in.
-
-        :raise StepFailed: as everywhere here, where Odoo refuses something
-        """
-        self.odoo = odoo
-        self.sessions: dict[str, Session] = {}
-        self.ids: dict[str, int] = {}
+    def __init__(self, url: str, database: str) -> None:
+        """Log everybody in."""
+        self.url = url
         self.last_message = 0
-        with self._step("Log in as the administrator and as the users") as current:
-            for login in (ADMINISTRATOR, *(person.login for person in PEOPLE)):
-                current.note = login
-                session = Session(odoo.url, odoo.database, login, login)
-                self.sessions[login] = session
-            self._read_ids()
+        with step("Log in as the administrator and as the users"):
+            logins = (ADMINISTRATOR, *PEOPLE)
+            self.sessions = {it: Session(url, database, it) for it in logins}
+            self.administer = self.sessions[ADMINISTRATOR].call
+            found = self.administer(
+                "ir.model.data",
+                "search_read",
+                [("module", "in", [*NAMES, "mail"])],
+                ["name", "res_id"],
+            )
+        #: Of the demonstration data, and of what else the addons and mail name.
+        self.ids: dict[str, int] = {row["name"]: row["res_id"] for row in found}
 
-    def connect_servers(
-        self, smtp: SmtpService, accounts: Mapping[str, Mapping[str, str]]
-    ) -> None:
-        """Point Odoo's outgoing mail servers at the SMTP servers, as administrator."""
-        with self._step("Tell Odoo the ports and passwords, as administrator"):
+    def start_servers(self, smtp: SmtpService) -> None:
+        """Start the SMTP servers, and point Odoo's outgoing mail servers at them."""
+        accounts: dict[str, dict[str, str]] = defaultdict(dict)
+        for server, login in MAIL_SERVERS.values():
+            accounts[server][login] = secrets.token_urlsafe(12)
+        smtp.start(accounts)
+        with step("Tell Odoo the ports and passwords, as administrator"):
             for xmlid, (server, login) in MAIL_SERVERS.items():
                 values = {
                     "smtp_host": "127.0.0.1",
@@ -113,137 +75,81 @@ class Player:
                     "smtp_encryption": "none",
                     "smtp_authentication": "login",
                 }
-                self._administer("ir.mail_server", "write", [self.ids[xmlid]], values)
+                self.administer("ir.mail_server", "write", [self.ids[xmlid]], values)
 
-    def write_messages(self, rows: Sequence[Row]) -> None:
+    def write_messages(self) -> None:
         """Post the messages and send the templates, each as its user.
 
         They leave at once, but for the queued ones.
         """
-        with self._step("Post messages and send templates as the users") as current:
-            for number, row in enumerate(rows, 1):
-                current.note = f"({number} of {len(rows)}) {row.subject}"
-                self._write_message(row)
+        with step("Post messages and send templates as the users"):
+            for row in ROWS:
+                self._write(row)
 
     def run_queue(self) -> None:
         """Have the administrator start the job that sends what is queued.
 
         The job runs as OdooBot, as it does when its time has come.
         """
-        with self._step("Run the mail queue: the scheduled action, as OdooBot"):
-            self._administer("ir.cron", "method_direct_trigger", [self.ids["queue"]])
+        with step("Run the mail queue: the scheduled action, as OdooBot"):
+            job = self.ids["ir_cron_mail_scheduler_action"]
+            self.administer("ir.cron", "method_direct_trigger", [job])
 
     def unsent(self) -> dict[str, str]:
         """Return why mails did not leave, by subject."""
-        mails = self._administer(
-            "mail.mail",
-            "search_read",
-            [("state", "!=", "sent")],
-            ["subject", "state", "failure_reason"],
-        )
-        reasons = {
-            mail["subject"]: f"{mail['state']}: {mail['failure_reason'] or 'no reason'}"
-            for mail in mails
-        }
-        return {subject: " ".join(text.split()) for subject, text in reasons.items()}
+        fields = ["subject", "state", "failure_reason"]
+        unsent = [("state", "!=", "sent")]
+        mails = self.administer("mail.mail", "search_read", unsent, fields)
+        return {it["subject"]: f"{it['state']}: {it['failure_reason']}" for it in mails}
 
-    @contextlib.contextmanager
-    def _step(self, title: str) -> Iterator[Step]:
-        with step(title) as current:
-            try:
-                yield current
-            except RpcError as error:
-                what = f"{current.note} {error}".strip()
-                log = paths.relative(self.odoo.log)
-                how = f"Odoo's log ({log}) says more. Correct it, then start again."
-                raise StepFailed(title, what, how) from error
-
-    def _administer(self, model: str, method: str, *arguments: Any) -> Any:
-        return self.sessions[ADMINISTRATOR].call(model, method, *arguments)
-
-    def _read_ids(self) -> None:
-        """Look up the ids of the demonstration data and of the queue's job."""
-        found = self._administer(
-            "ir.model.data",
-            "search_read",
-            [("module", "in", NAMES)],
-            ["name", "res_id"],
-        )
-        self.ids = {row["name"]: row["res_id"] for row in found}
-        (job,) = self._administer(
-            "ir.model.data",
-            "search_read",
-            [("module", "=", "mail"), ("name", "=", "ir_cron_mail_scheduler_action")],
-            ["res_id"],
-        )
-        self.ids["queue"] = job["res_id"]
-
-    def _partner(self, email: str) -> int:
-        found = self._administer("res.partner", "search", [("email", "=", email)])
-        if len(found) != 1:
-            raise RpcError(f"{len(found)} contacts have the e-mail {email}, not one")
-        return int(found[0])
-
-    def _write_message(self, row: Row) -> None:
-        context: dict[str, Any] = {} if row.follows else {**NOT_FOLLOWING}
-        if row.queued:
+    def _write(self, row: Row) -> None:
+        # who wrote does not follow the record from then on: a message makes one mail
+        context: dict[str, Any] = {}
+        context["mail_post_autofollow_author_skip"] = not row["follows"]
+        if row["queued"]:
             context["mail_notify_force_send"] = False
-        if row.open_companies:
-            context["allowed_company_ids"] = [self.ids[x] for x in row.open_companies]
-        if not row.template:
-            self._post(row, context)
-        elif row.queued:
-            self._queue_template(row, context)
-        else:
-            self._compose(row, context)
+        if companies := row["open_companies"].split():
+            context["allowed_company_ids"] = [self.ids[name] for name in companies]
+        (self._send_template if row["template"] else self._post)(row, context)
 
-    def _post(self, row: Row, context: Mapping[str, Any]) -> None:
+    def _post(self, row: Row, context: dict[str, Any]) -> None:
         """Write in the chatter; the mail is kept, so that its route can be asked."""
-        values: dict[str, Any] = {**CHATTER, "mail_auto_delete": False}
-        if row.named:
-            values["author_id"] = self._partner(row.named.email)
-            values["email_from"] = f'"{row.named.name}" <{row.named.email}>'
-        if row.answers:
+        values: dict[str, Any] = {}
+        if named := PEOPLE.get(row["named"]):
+            values["author_id"] = self._partner(named.email)
+            values["email_from"] = f'"{named.name}" <{named.email}>'
+        if row["answers"]:
             values["parent_id"] = self.last_message
         else:
-            values["partner_ids"] = [self._partner(row.to)]
-        (self.last_message,) = self.sessions[row.sender.login].call(
+            values["partner_ids"] = [self._partner(row["to"])]
+        (self.last_message,) = self.sessions[row["sender"]].call(
             "res.partner",
             "message_post",
-            [self.ids[row.record.xmlid]],
-            subject=row.subject,
-            body=f"{row.sender.name} writes.",
+            [self.ids[row["record"]]],
+            subject=subject_of(row),
+            body="Hello",
+            message_type="comment",
+            subtype_xmlid="mail.mt_comment",
+            mail_auto_delete=False,
             context=context,
             **values,
         )
 
-    def _compose(self, row: Row, context: Mapping[str, Any]) -> None:
-        """Send a template from the composer."""
-        session = self.sessions[row.sender.login]
-        composer = session.call(
-            "mail.compose.message",
-            "create",
-            {
-                "composition_mode": "comment",
-                "model": "res.partner",
-                "res_ids": str([self.ids[row.record.xmlid]]),
-                "template_id": self.ids[row.template],
-                "subject": row.subject,
-                "auto_delete": False,
-            },
-            context=context,
-        )
-        session.call(
-            "mail.compose.message", "action_send_mail", [composer], context=context
-        )
+    def _partner(self, email: str) -> int:
+        (found,) = self.administer("res.partner", "search", [("email", "=", email)])
+        return int(found)
 
-    def _queue_template(self, row: Row, context: Mapping[str, Any]) -> None:
-        """Send a template without a composer, as a button of an application does."""
-        self.sessions[row.sender.login].call(
-            "mail.template",
-            "send_mail",
-            [self.ids[row.template]],
-            self.ids[row.record.xmlid],
-            email_values={"subject": row.subject, "auto_delete": False},
-            context=context,
-        )
+    def _send_template(self, row: Row, context: dict[str, Any]) -> None:
+        """Send a template from the composer, or, queued, as an application's button."""
+        call, record = self.sessions[row["sender"]].call, self.ids[row["record"]]
+        template = self.ids[row["template"]]
+        values = {"subject": subject_of(row), "auto_delete": False}
+        if row["queued"]:
+            arguments = ([template], record, False, False, values)
+            call("mail.template", "send_mail", *arguments, context=context)
+            return
+        values |= {"composition_mode": "comment", "model": "res.partner"}
+        values |= {"res_ids": str([record]), "template_id": template}
+        model = "mail.compose.message"
+        composer = call(model, "create", values, context=context)
+        call(model, "action_send_mail", [composer], context=context)

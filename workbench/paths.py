@@ -1,5 +1,6 @@
 """Where things are: all that the workbench creates lives in one ignored folder."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parent.parent
@@ -7,23 +8,20 @@ REQUIREMENTS = REPO / "workbench" / "requirements"
 
 WORK = REPO / ".workbench"
 LOGS = WORK / "logs"
-LOCKS = WORK / "locks"
-UV = WORK / "uv"
 VENV = WORK / "venv"
-LINT_VENV = WORK / "lint-venv"
-BROWSER_VENV = WORK / "browser-venv"
 ODOO_TREE = WORK / "odoo-19"
 ODOO_RUN = WORK / "odoo"
-POSTGRES = WORK / "postgres"
-RESULTS = WORK / "results"
-
-
-def create_work_folders() -> None:
-    """Create the ignored folder and those of its sub-folders that others expect."""
-    for folder in (WORK, LOGS, LOCKS, ODOO_RUN, RESULTS):
-        folder.mkdir(exist_ok=True)
 
 
 def relative(path: Path) -> str:
     """Return ``path`` as a person would type it from the top of the repository."""
     return str(path.relative_to(REPO) if path.is_relative_to(REPO) else path)
+
+
+def write_changed(texts: Mapping[Path, str]) -> None:
+    """Write the files that do not hold their text yet, and name them."""
+    for path, text in texts.items():
+        if not path.is_file() or path.read_text() != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            print(f"{relative(path)} written")

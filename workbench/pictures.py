@@ -1,47 +1,38 @@
-"""The pictures of the documentation: data, and no logic but where a file is."""
+"""The pictures of the documentation, which are the rows of pictures.csv."""
 
-from __future__ import annotations
-
+import csv
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from . import paths
-from .demo_scenario import ANNA
-
-ROUTING = "outgoing_mail_routing"
-ADMINISTRATOR = "admin"
-PHONE = 390
 
 
 @dataclass(frozen=True)
 class Picture:
     """A picture: who opens what in how large a window, and which part of it it shows.
 
-    ``action`` is a full XML id, the others are names in the demonstration data:
-    ``record`` of the one that the action opens, ``companies`` of those that are open,
-    the active one first. In the context ``@name`` stands for a record's id, and
+    ``action`` is a full XML id, ``record`` the name in the demonstration data of the
+    one that it opens. In the context ``@name`` stands for a record's id, and
     ``model@name`` for it with its model. Then the ``clicks`` are made, each on what a
-    selector finds. ``crop`` selects the part that the picture shows, with a
-    ``margin``, or, if ``whole``, that is scrolled to. ``debug`` opens the pages that
-    only developers see; ``dark`` lets the browser darken them, for Odoo Community has
-    no dark mode.
+    selector finds. ``crop`` selects the part that the picture shows, or, if ``whole``,
+    that is scrolled to. ``debug`` opens the pages that only developers see; ``dark``
+    lets the browser darken them, for Odoo Community has no dark mode.
     """
 
     name: str
+    addon: str
     action: str
-    crop: str = "body"
-    margin: int = 0
-    addon: str = ROUTING
-    login: str = ADMINISTRATOR
-    record: str = ""
-    context: Mapping[str, Any] = field(default_factory=dict)
-    companies: Sequence[str] = ("company_alder",)
-    clicks: Sequence[str] = ()
+    crop: str
+    login: str
+    record: str
+    clicks: Sequence[str]
+    context: Mapping[str, Any]
+    height: int
+    debug: bool
     width: int = 1280
-    height: int = 1150
-    debug: bool = False
     whole: bool = False
     dark: bool = False
 
@@ -55,6 +46,26 @@ class Picture:
         """The file that the documentation shows."""
         folder = paths.REPO / self.addon / "static" / "description"
         return folder / f"screenshot_{self.name}.png"
+
+
+def _picture(
+    clicks: str, context: str, height: str, debug: str, **texts: str
+) -> Picture:
+    """Read a row; the clicks are separated by semicolons, the context is JSON."""
+    places = [place.strip() for place in clicks.split(";") if place]
+    facts: dict[str, Any] = {"height": int(height), "debug": bool(debug), **texts}
+    return Picture(clicks=places, context=json.loads(context), **facts)
+
+
+# The last is one that edits a form, which may save itself when it is left.
+with open(Path(__file__).with_suffix(".csv"), newline="") as _file:
+    PICTURES = [_picture(**row) for row in csv.DictReader(_file, quotechar="'")]
+#: How every page is looked at: by the end of the file's name.
+LOOKS: Mapping[str, Mapping[str, Any]] = {
+    "wide": {"width": 1400, "height": 1200},
+    "phone": {"width": 390, "height": 2600},
+    "dark": {"width": 1400, "height": 1200, "dark": True},
+}
 
 
 def resolve(value: Any, ids: Mapping[str, int]) -> Any:
@@ -71,90 +82,3 @@ def resolve(value: Any, ids: Mapping[str, int]) -> Any:
         model, _, name = value.partition("@")
         return f"{model},{ids[name]}" if model else ids[name]
     return value
-
-
-SHEET, DIALOG = ".o_form_sheet", ".modal-content"
-SERVERS, USERS = "base.action_ir_mail_server_list", "base.action_res_users"
-PREFERENCES = ".o_notebook a[name=preferences]"
-PICTURES = (
-    Picture(
-        "server_form", SERVERS, SHEET, record="mail_server_relay_alder", height=1250
-    ),
-    Picture("user_form", USERS, SHEET, record="user_anna", clicks=[PREFERENCES]),
-    Picture(
-        "preferences",
-        "base.action_res_users_my",
-        DIALOG,
-        login=ANNA.login,
-        record="user_anna",
-    ),
-    Picture(
-        "company_form", "base.action_res_company_form", SHEET, record="company_birch"
-    ),
-    Picture(
-        "settings",
-        "base_setup.action_general_configuration",
-        ".o_settings_container:has(#outgoing_mail_routing_company)",
-    ),
-    Picture(
-        "composer",
-        "mail.action_email_compose_message_wizard",
-        DIALOG,
-        login=ANNA.login,
-        context={
-            "default_model": "res.partner",
-            "default_res_ids": ["@partner_customer_alder"],
-            "default_partner_ids": ["@partner_customer_alder"],
-            "default_subject": "Your offer",
-        },
-        clicks=[".o_field_widget[name=sender_choice] input"],
-    ),
-    Picture(
-        "template_form",
-        "mail.action_email_template_tree_all",
-        SHEET,
-        record="mail_template_unknown_from",
-        clicks=[".o_notebook a[name=email_configuration]"],
-        debug=True,
-    ),
-    Picture(
-        "simulator",
-        f"{ROUTING}.mail_routing_simulation_action",
-        DIALOG,
-        context={
-            "default_sender_id": "@user_anna",
-            "default_template_id": "@mail_template_unknown_from",
-            "default_resource_ref": "res.partner@partner_customer_alder",
-        },
-    ),
-    Picture(
-        "overview", f"{ROUTING}.mail_routing_overview_action", ".o_action", height=820
-    ),
-    Picture(
-        "assignment",
-        f"{ROUTING}.mail_routing_assignment_action",
-        DIALOG,
-        context={
-            "default_user_ids": ["@user_anna", "@user_ben", "@user_clara"],
-            "default_mail_server_ids": ["@mail_server_shared"],
-        },
-    ),
-    # the last, for it edits a form, which may save itself when it is left
-    Picture(
-        "what_would_change",
-        USERS,
-        DIALOG,
-        record="user_anna",
-        clicks=[
-            PREFERENCES,
-            ".o_field_widget[name=use_own_mail_servers] input",
-            ".o_widget_mail_routing_changes button",
-        ],
-    ),
-)
-#: How every page is looked at: by the end of the file's name.
-LOOKS: Mapping[str, Mapping[str, Any]] = {
-    "wide": {"width": 1400, "height": 1200, "dark": False},
-    "phone": {"width": PHONE, "height": 2600, "dark": False},
-    "dark": {"width": 1400, "height": 1200, "dark": True},
-}

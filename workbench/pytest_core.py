@@ -6,8 +6,6 @@ is stricter, but ``mail`` gives another address than they expect for testing a
 connection (``odoo@`` instead of ``noreply@`` the filter's domain).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from unittest.mock import patch
 
@@ -18,12 +16,10 @@ def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
     """Leave out what Odoo runs by its tags only, such as measures of speed."""
-    apart = [
-        item
-        for item in items
-        if "standard"
-        not in getattr(getattr(item, "cls", None), "test_tags", "standard")
+    tags = [
+        getattr(getattr(item, "cls", None), "test_tags", "standard") for item in items
     ]
+    apart = [item for item, of in zip(items, tags, strict=True) if "standard" not in of]
     items[:] = [item for item in items if item not in apart]
     config.hook.pytest_deselected(items=apart)
 

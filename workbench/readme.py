@@ -1,14 +1,13 @@
 """Write each addon's README.rst and index.html again from its readme/ fragments."""
 
-from __future__ import annotations
-
 import argparse
+import re
 import textwrap
 from pathlib import Path
 
 from docutils.core import publish_parts
 
-from . import generated
+from . import paths
 from .addons import ADDONS, Addon
 
 #: Fragments in the order of the page, and their headings; the first has none, and the
@@ -34,16 +33,10 @@ MADE_FROM = ".. This file is made from the fragments in readme/: change them ins
 IMAGES = "static/description/"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of this command."""
-    parser.add_argument(
-        "--check", action="store_true", help="only tell whether they are current"
-    )
-
-
 def main(options: argparse.Namespace) -> int:
-    """Write the files, or with ``--check`` tell which are out of date."""
-    return generated.bring_up_to_date(texts(), options.check)
+    """Write the files that are out of date; return the exit status."""
+    paths.write_changed(texts())
+    return 0
 
 
 def texts() -> dict[Path, str]:
@@ -63,26 +56,21 @@ def readme_text(addon: Addon) -> str:
     parts = [f"{'=' * len(title)}\n{title}\n{'=' * len(title)}\n", f"{MADE_FROM}\n"]
     for name, heading in FRAGMENTS.items():
         file = addon.folder / "readme" / f"{name}.rst"
-        if not file.is_file():
-            continue
-        if heading:
-            parts.append(f"{heading}\n{'=' * len(heading)}\n")
-        parts.append(_fragment_text(file))
-        if not heading:
-            parts.append(CONTENTS)
+        if file.is_file():
+            text = _fragment_text(file)
+            above = f"{heading}\n{'=' * len(heading)}\n"
+            parts += [above, text] if heading else [text, CONTENTS]
     return "\n".join(parts)
 
 
 def _fragment_text(fragment: Path) -> str:
     """Return a fragment with its tables in it: who shows a README reads no files."""
-    lines = []
-    for line in fragment.read_text().splitlines(keepends=True):
-        indent, found, file_name = line.partition(":file: ")
-        if found:
-            table = (fragment.parent / file_name.strip()).read_text()
-            line = "\n" + textwrap.indent(table, indent)
-        lines.append(line)
-    return "".join(lines)
+
+    def table(found: re.Match[str]) -> str:
+        text = (fragment.parent / found[2]).read_text()
+        return "\n" + textwrap.indent(text, found[1]).rstrip()
+
+    return re.sub("^( *):file: (.*)$", table, fragment.read_text(), flags=re.M)
 
 
 def index_text(readme: str) -> str:
@@ -105,7 +93,5 @@ def index_text(readme: str) -> str:
         },
     )
     body = parts["body"].strip().replace("<img ", '<img class="img-fluid" ')
-    return (
-        '<section class="oe_container">\n'
-        f"<h1>{parts['title']}</h1>\n{body}\n</section>\n"
-    )
+    title = f"<h1>{parts['title']}</h1>"
+    return f'<section class="oe_container">\n{title}\n{body}\n</section>\n'

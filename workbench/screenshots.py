@@ -5,21 +5,19 @@ in it, and opens the pages as the users who see them. The pictures that README.r
 index.html show are written again. An error on the browser's console fails the command.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import dataclasses
-import json
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from . import demo, environment, locks, odoo_server, paths, python_env, system_packages
-from .demo_scenario import ROWS
+from PIL import Image, ImageChops
+
+from . import browser, demo, environment, locks, paths
 from .odoo_server import OdooServer
 from .pictures import LOOKS, PICTURES, Picture
-from .steps import StepFailed, run, say, step
+from .steps import CORRECT, StepFailed, say, step
 
 DATABASE = "screenshots"
 TAKEN = paths.WORK / "browser"
@@ -51,9 +49,8 @@ UPDATE mail_mail SET create_date = message.date, write_date = message.date
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    names = ", ".join(picture.name for picture in PICTURES)
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"only these pictures, of {names}"
+        "pictures", nargs="*", type=picture_of, default=PICTURES, help="only these"
     )
     purpose = parser.add_mutually_exclusive_group()
     purpose.add_argument(
@@ -68,92 +65,61 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write the whole pages into a folder to look at, each as on a wide "
         "screen, on a phone, and in dark mode",
     )
-    odoo_server.add_port_argument(parser)
 
 
 def main(options: argparse.Namespace) -> int:
     """Take the pictures, and write or compare them; return the exit status."""
-    pictures = chosen(options.names)
-    wanted = (
-        [look for it in pictures for look in looks(it)] if options.look else pictures
-    )
+    pictures = options.pictures
+    if options.look:
+        pictures = [look for picture in pictures for look in looks(picture)]
     with (
         locks.exclusive("screenshots"),
         environment.prepare(options, ["browser"]) as odoo,
     ):
-        _take(odoo, options.port, wanted)
+        _take(odoo, pictures)
         odoo.drop_database(DATABASE)
     if options.look:
-        options.look.mkdir(parents=True, exist_ok=True)
-        for look in wanted:
-            shutil.copy(TAKEN / f"{look.name}.png", options.look)
-        say(f"{len(wanted)} pictures are in {options.look}")
+        shutil.copytree(TAKEN, options.look, dirs_exist_ok=True)
         return 0
-    return _compare(pictures) if options.check else _write(pictures)
+    return _keep(pictures, options.check)
 
 
-def chosen(names: Collection[str]) -> list[Picture]:
-    """Return the pictures of these names, all if none is given.
-
-    :raise StepFailed: there is no picture of a name
-    """
-    known = {picture.name: picture for picture in PICTURES}
-    if unknown := set(names) - set(known):
-        what = f"there is none called {', '.join(sorted(unknown))}"
-        how = f"The pictures are {', '.join(known)}."
-        raise StepFailed("Find the pictures to take", what, how)
-    return [known[name] for name in names or known]
+def picture_of(name: str) -> Picture:
+    """Return the picture of a name, for the parser."""
+    for picture in PICTURES:
+        if picture.name == name:
+            return picture
+    names = ", ".join(picture.name for picture in PICTURES)
+    raise argparse.ArgumentTypeError(f"there is none called {name}, only {names}")
 
 
 def looks(picture: Picture) -> list[Picture]:
     """Return the pictures of a whole page on all kinds of screens."""
     return [
-        dataclasses.replace(
-            picture, name=f"{picture.name}.{name}", whole=True, **values
-        )
-        for name, values in LOOKS.items()
+        dataclasses.replace(picture, name=f"{picture.name}.{end}", whole=True, **values)
+        for end, values in LOOKS.items()
     ]
 
 
-def _take(odoo: OdooServer, port: int, pictures: Sequence[Picture]) -> None:
-    """Play the demonstration, and take pictures in its database.
-
-    :raise StepFailed: a picture could not be taken, or a page reported an error
-    """
-    with locks.exclusive("browser"):
-        files = ("browser.txt",)
-        python = python_env.ensure(paths.BROWSER_VENV, files, "the pictures")
+def _take(odoo: OdooServer, pictures: Sequence[Picture]) -> None:
+    """Play the demonstration, and take pictures in its database."""
     shutil.rmtree(TAKEN, ignore_errors=True)
     TAKEN.mkdir()
     with contextlib.ExitStack() as running:
-        player, _smtp = demo.start(odoo, DATABASE, port, running)
-        player.write_messages(ROWS)
+        player = demo.start(odoo, DATABASE, running)
+        player.write_messages()
         player.run_queue()
-        with step("Put in place of what changes from run to run what does not"):
-            odoo.databases.query(SAME_EVERY_TIME, DATABASE)
-        job = {
-            "browser": str(system_packages.find_program(*system_packages.BROWSERS)),
-            "database": DATABASE,
-            "fonts": str(odoo.source.root.parents[2] / "share" / "fonts"),
-            "ids": player.ids,
-            "pictures": [*map(dataclasses.asdict, pictures)],
-            "url": player.odoo.url,
-        }
-        (TAKEN / "job.json").write_text(json.dumps(job))
-        run(
-            [python, "-m", "workbench.browser", TAKEN],
-            title=f"Take pictures ({len(pictures)})",
-            log="browser",
-            how_to_go_on=f"What the page showed is in {paths.relative(TAKEN)}. Correct "
-            "the page, or the picture's entry in workbench/pictures.py.",
-            watch=lambda log: (log.read_text().splitlines() or [""])[-1],
-        )
+        odoo.databases.query(SAME_EVERY_TIME, DATABASE)
+        title = f"Take pictures ({len(pictures)})"
+        with step(title):
+            fonts = odoo.source.root.parents[2] / "share" / "fonts"
+            studio = browser.Studio(player.url, DATABASE, player.ids, TAKEN)
+            if problems := studio.take(pictures, fonts):
+                raise StepFailed(title, "\n".join(problems), CORRECT)
 
 
 def shrink(origin: Path, target: Path) -> int:
     """Write a picture with 256 colours at most; return the file's size in bytes."""
-    from PIL import Image
-
     with Image.open(origin) as picture:
         small = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
     small.save(target, optimize=True)
@@ -165,8 +131,6 @@ def difference(one: Path, other: Path) -> float:
 
     Pictures of different sizes differ in all of them, as does one that is missing.
     """
-    from PIL import Image, ImageChops
-
     if not other.is_file():
         return 1.0
     with Image.open(one) as first, Image.open(other) as second:
@@ -179,29 +143,19 @@ def difference(one: Path, other: Path) -> float:
     return sum(histogram[SAME_COLOUR:]) / sum(histogram)
 
 
-def _write(pictures: Sequence[Picture]) -> int:
-    """Write the files that the documentation shows; return the exit status."""
+def _keep(pictures: Sequence[Picture], check: bool) -> int:
+    """Write the files, or say which look different now; return the exit status."""
+    faults = []
     for picture in pictures:
-        size = shrink(TAKEN / f"{picture.name}.png", picture.file)
-        say(f"{paths.relative(picture.file)} written: {size / 1000:.0f} kB")
+        now, kept = TAKEN / f"{picture.name}.small.png", paths.relative(picture.file)
+        size = shrink(TAKEN / f"{picture.name}.png", now)
         if size > LARGEST:
-            raise StepFailed(
-                f"Keep {picture.file.name} small",
-                f"it has {size} bytes, more than {LARGEST}",
-                "Crop it closer in workbench/pictures.py.",
+            faults.append(f"{kept} has {size} bytes, more than {LARGEST}: crop it")
+        if check and (share := difference(now, picture.file)) > TOLERANCE:
+            faults.append(
+                f"{kept}: {share:.1%} differ; now it is {paths.relative(now)}"
             )
-    return 0
-
-
-def _compare(pictures: Sequence[Picture]) -> int:
-    """Say which files look different now; return the exit status."""
-    stale = False
-    for picture in pictures:
-        now = TAKEN / f"{picture.name}.small.png"
-        shrink(TAKEN / f"{picture.name}.png", now)
-        if (share := difference(now, picture.file)) > TOLERANCE:
-            kept, new = paths.relative(picture.file), paths.relative(now)
-            say(f"{kept}: {share:.1%} of it differ; now it is {new}")
-            stale = True
-    say("Take them again: ./screenshots" if stale else "All pictures are current.")
-    return 1 if stale else 0
+        if not check:
+            shutil.copy(now, picture.file)
+    say("\n".join(faults) or "All pictures are current.")
+    return 1 if faults else 0

@@ -1,6 +1,7 @@
 """What tests share that look at a whole Odoo from outside."""
 
 import importlib.util
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,5 +17,6 @@ def odoo() -> Iterator[OdooServer]:
     spec = importlib.util.find_spec("odoo")
     assert spec and spec.submodule_search_locations
     source = odoo_source.inspect(Path(next(iter(spec.submodule_search_locations))))
-    with environment.databases() as (databases, users):
-        yield OdooServer(source, databases, users)
+    system = bool(os.environ.get(environment.SYSTEM_VARIABLE))
+    with environment.databases(system) as databases:
+        yield OdooServer(source, databases)

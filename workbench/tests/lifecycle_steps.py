@@ -4,8 +4,6 @@ Each step is called by ``OdooServer.call``, in a process of Odoo's. ``assign`` a
 ``take_over`` need the routing addon; the others work without it and with it.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 COMPANIES, SERVERS, USERS, MAILS = 10, 300, 300, 300
@@ -34,105 +32,68 @@ def populate(env: Any, port: int) -> int:
 
     :param port: of the SMTP server behind all ``ir.mail_server`` records
     """
-    companies = _create_companies(env)
-    users = _create_users(env, companies)
-    servers = _create_servers(env, users, port)
+    numbers = range(COMPANIES)
+    domains = [{"name": f"d{number}.example"} for number in numbers]
+    of_company = env["mail.alias.domain"].create(domains)
+    companies = env["res.company"].create(
+        [{"name": f"Company {n}", "alias_domain_id": of_company[n].id} for n in numbers]
+    )
+    quiet = env["res.users"].with_context(no_reset_password=True, tracking_disable=True)
+    users = quiet.create([_user(number, companies) for number in range(USERS)])
+    env["ir.mail_server"].create([_server(n, users, port) for n in range(SERVERS)])
     env["ir.config_parameter"].set_param("mail.default.from_filter", "d1.example")
-    return len(_create_mails(env, users, servers, companies))
+    # OdooBot, and one user of ten
+    makers = [env.user, *users[PERSONAL - 1 :: 10]]
+    for number in range(MAILS):
+        maker = makers[number % len(makers)]
+        env["mail.mail"].with_user(maker).sudo().create(_mail(number, maker))
+    return len(_queue(env))
 
 
-def _create_companies(env: Any) -> Any:
-    domains = env["mail.alias.domain"].create(
-        [{"name": f"d{number}.example"} for number in range(COMPANIES)]
-    )
-    return env["res.company"].create(
-        [
-            {"name": f"Company {number}", "alias_domain_id": domain.id}
-            for number, domain in enumerate(domains)
-        ]
-    )
+def _user(number: int, companies: Any) -> dict[str, Any]:
+    return {
+        "name": f"User {number}",
+        "login": f"user{number}",
+        "email": email_of(number),
+        "company_id": companies[number % COMPANIES].id,
+        "company_ids": companies[number % COMPANIES].ids,
+    }
 
 
-def _create_users(env: Any, companies: Any) -> Any:
-    return (
-        env["res.users"]
-        .with_context(no_reset_password=True, tracking_disable=True)
-        .create(
-            [
-                {
-                    "name": f"User {number}",
-                    "login": f"user{number}",
-                    "email": email_of(number),
-                    "company_id": companies[number % COMPANIES].id,
-                    "company_ids": companies[number % COMPANIES].ids,
-                }
-                for number in range(USERS)
-            ]
-        )
-    )
+def _server(number: int, users: Any, port: int) -> dict[str, Any]:
+    """One of the servers with every kind of FROM filter, some personal or archived."""
+    login = login_of(number)
+    filters = (False, login, login.partition("@")[2], f"{login}, other.example")
+    personal = number % PERSONAL == PERSONAL - 1
+    login = email_of(number) if personal else login
+    return {
+        "name": f"Server {number}",
+        "smtp_host": "127.0.0.1",
+        "smtp_port": port,
+        "smtp_encryption": "none",
+        "smtp_user": login,
+        "smtp_pass": f"secret of {login}",
+        "from_filter": login if personal else filters[number // 7 % 4],
+        "owner_user_id": users[number].id if personal else False,
+        "sequence": number * 13 % 50,
+        "active": number % ARCHIVED != 0,
+    }
 
 
-def _create_servers(env: Any, users: Any, port: int) -> Any:
-    """Servers with every kind of FROM filter, some personal, some archived."""
-    values_list = []
-    for number in range(SERVERS):
-        login = login_of(number)
-        filters = (False, login, login.partition("@")[2], f"{login}, other.example")
-        personal = number % PERSONAL == PERSONAL - 1
-        login = email_of(number) if personal else login
-        values_list.append(
-            {
-                "name": f"Server {number}",
-                "smtp_host": "127.0.0.1",
-                "smtp_port": port,
-                "smtp_encryption": "none",
-                "smtp_user": login,
-                "smtp_pass": f"secret of {login}",
-                "from_filter": login if personal else filters[number // 7 % 4],
-                "owner_user_id": users[number].id if personal else False,
-                "sequence": number * 13 % 50,
-                "active": number % ARCHIVED != 0,
-            }
-        )
-    return env["ir.mail_server"].create(values_list)
-
-
-def _create_mails(env: Any, users: Any, servers: Any, companies: Any) -> Any:
-    """Queued mail of a few users and of OdooBot, some with a server set by hand."""
-    free = servers.filtered(lambda server: server.active and not server.owner_user_id)
-    mails = env["mail.mail"]
-    for maker, numbers in _numbers_by_maker(env.user, users).items():
-        mails += (
-            mails.with_user(maker)
-            .sudo()
-            .create(
-                [
-                    {
-                        "subject": f"Mail {number}",
-                        "body_html": "<p>Hello</p>",
-                        "email_from": _from_of(number, maker),
-                        "email_to": f"customer{number}@customer.example",
-                        "mail_server_id": number % 11 == 0
-                        and free[60 + number % 20].id,
-                        "record_alias_domain_id": number % 3 == 0
-                        and companies[number % COMPANIES].alias_domain_id.id,
-                    }
-                    for number in numbers
-                ]
-            )
-        )
-    return mails
-
-
-def _numbers_by_maker(odoobot: Any, users: Any) -> dict[Any, list[int]]:
-    """Deal the mails' numbers out to OdooBot and one user of ten."""
-    makers = [odoobot, *users[PERSONAL - 1 :: 10]]
-    return {maker: [*range(MAILS)][n :: len(makers)] for n, maker in enumerate(makers)}
-
-
-def _from_of(number: int, maker: Any) -> str:
-    """Return an own From, or that of a template, of a domain with servers or not."""
-    return f"shop@d{number % 12}.example" if number % 7 == 0 else maker.email_formatted
+def _mail(number: int, maker: Any) -> dict[str, Any]:
+    """A queued mail, some with a server set by hand, or with the From of a template."""
+    shop = f"shop@d{number % 12}.example"
+    free = maker.env["ir.mail_server"].search([("owner_user_id", "=", False)])
+    companies = maker.env["res.company"].search([("name", "=like", "Company %")])
+    company = companies[number % COMPANIES]
+    return {
+        "subject": f"Mail {number}",
+        "body_html": "<p>Hello</p>",
+        "email_from": shop if number % 7 == 0 else maker.email_formatted,
+        "email_to": f"customer{number}@customer.example",
+        "mail_server_id": number % 11 == 0 and free[60 + number % 20].id,
+        "record_alias_domain_id": number % 3 == 0 and company.alias_domain_id.id,
+    }
 
 
 def routes(env: Any) -> dict[str, list[str]]:
@@ -140,11 +101,10 @@ def routes(env: Any) -> dict[str, list[str]]:
     from odoo.tools import email_normalize
 
     servers = env["ir.mail_server"]
+    batches = _queue(env)._split_by_mail_configuration()
     return {
         mail.subject: [servers.browse(server_id).smtp_user, email_normalize(email_from)]
-        for server_id, _domain, email_from, ids in _queue(
-            env
-        )._split_by_mail_configuration()
+        for server_id, _domain, email_from, ids in batches
         for mail in env["mail.mail"].browse(ids)
     }
 

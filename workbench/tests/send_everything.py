@@ -3,8 +3,6 @@
 ``OdooServer.call`` takes both steps, with the ports of the SMTP servers by account.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -16,22 +14,17 @@ CUSTOMER = "customer@customer.example"
 
 def prepare(env: Any, ports: dict[str, int]) -> None:
     """Make users and servers assigned in every way, and put mails in the queue."""
-    servers = {
-        name: env["ir.mail_server"].create(
-            {
-                "name": name,
-                "smtp_host": "127.0.0.1",
-                "smtp_port": ports[name],
-                "smtp_user": name,
-                "smtp_pass": PASSWORD,
-            }
-        )
-        for name in ACCOUNTS[:-1]
-    }
-    for name in ("anna", "ben"):
-        values = {"name": name, "login": name, "email": f"{name}@a.example"}
-        env["res.users"].create(values)
-    anna, ben = (_user(env, name) for name in ("anna", "ben"))
+    servers = {}
+    for name in ACCOUNTS[:-1]:
+        account = {"smtp_user": name, "smtp_pass": PASSWORD, "smtp_port": ports[name]}
+        values = {"name": name, "smtp_host": "127.0.0.1", **account}
+        servers[name] = env["ir.mail_server"].create(values)
+    anna, ben = env["res.users"].create(
+        [
+            {"name": name, "login": name, "email": f"{name}@a.example"}
+            for name in ("anna", "ben")
+        ]
+    )
     anna.own_mail_server_ids = servers["user"]
     env["res.company"].search([]).mail_server_ids = servers["company"]
     personal = {"from_filter": ben.email, "smtp_user": ben.email}
@@ -63,17 +56,12 @@ def send(env: Any, ports: dict[str, int]) -> dict[str, str]:
     anna, ben = (_user(env, name) for name in ("anna", "ben"))
     servers = env["ir.mail_server"].with_context(active_test=False).search([])
     partner = env["res.partner"].create({"name": "Customer", "email": CUSTOMER})
+    post = {"partner_ids": partner.ids, "send_after_commit": False}
     ways: dict[str, Callable[[], object]] = {
         "the queue": env["mail.mail"].process_email_queue,
         "a message": lambda: _hand_over(env, anna),
         "at once": lambda: _mail(env, ben).send(raise_exception=True),
-        "in the chatter": lambda: (
-            partner.with_user(anna)
-            .sudo()
-            .message_post(
-                body="Hello", partner_ids=partner.ids, send_after_commit=False
-            )
-        ),
+        "in the chatter": lambda: partner.with_user(anna).sudo().message_post(**post),
     }
     for server in servers:
         ways[f"forced through {server.name}"] = _forced(env, anna, server)

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from workbench import smtp_service
 from workbench.addons import NAMES
 from workbench.odoo_server import OdooServer
 from workbench.postgres import identifier
@@ -62,13 +61,11 @@ CATALOG = {
     "attachments": "SELECT name, res_model, res_field, url FROM ir_attachment",
     "defaults": "SELECT field_id, json_value FROM ir_default",
 }
-#: Tables of what hangs on messages and on records with a chatter.
-LOG = ("mail_tracking_value", "mail_followers", "mail_notification")
 #: Tables whose records the addon must not touch, beyond its own columns.
 RECORDS = (
     *("ir_mail_server", "res_users", "res_company", "res_partner", "mail_template"),
     *("mail_alias_domain", "mail_message", "mail_mail"),
-    *LOG,
+    *("mail_tracking_value", "mail_followers", "mail_notification"),
 )
 #: Columns that core writes at every change, or when it sends.
 CHANGING = {"write_date", "write_uid", "owner_limit_time", "owner_limit_count"}
@@ -113,17 +110,12 @@ class Life:
 
     def _rows(self, statements: Mapping[str, str]) -> Rows:
         """Run named queries; return their rows, each as JSON, by the query's name."""
-        selects = [
-            f"SELECT %s, to_jsonb(r)::text FROM ({statement}) AS r"
-            for statement in statements.values()
-        ]
-        rows: dict[str, set[str]] = {name: set() for name in statements}
-        if selects:
-            query = " UNION ALL ".join(selects)
-            found = self.odoo.databases.query(query, DATABASE, [*statements])
-            for name, row in found:
-                rows[name].add(row)
-        return rows
+        as_json = "SELECT to_jsonb(r)::text FROM ({}) AS r"
+        ask = self.odoo.databases.query
+        return {
+            name: {row for (row,) in ask(as_json.format(statement), DATABASE)}
+            for name, statement in statements.items()
+        }
 
     def send(self, moment: str, count: int) -> None:
         """Send mails of the queue, and note how each arrived."""
@@ -152,8 +144,8 @@ def _columns(catalog: Rows) -> dict[str, set[str]]:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmtpService]:
-    folder = tmp_path_factory.mktemp("lifecycle") / "smtp"
-    running = smtp_service.start(folder, {"all": lifecycle_steps.accounts()})
+    running = SmtpService(tmp_path_factory.mktemp("lifecycle") / "smtp")
+    running.start({"all": lifecycle_steps.accounts()})
     yield running
     running.stop()
 
@@ -173,7 +165,7 @@ def life(odoo: OdooServer, service: SmtpService) -> Iterator[Life]:
     odoo.upgrade(DATABASE, NAMES)
     life.note("upgraded")
     life.send("upgraded", SENT)
-    odoo.uninstall(DATABASE, NAMES)
+    odoo.run(DATABASE, "module uninstall", *NAMES, title="Uninstall the addons")
     life.note("uninstalled")
     life.send("uninstalled", SENT)
     yield life

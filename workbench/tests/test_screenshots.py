@@ -1,13 +1,15 @@
 """The pictures of the documentation: their list, and how they are compared."""
 
+from argparse import ArgumentTypeError
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from workbench import demo_scenario, paths, screenshots
-from workbench.pictures import ADMINISTRATOR, LOOKS, PICTURES, Picture, resolve
-from workbench.steps import StepFailed
+from workbench import cli, paths, screenshots
+from workbench.browser import COMPANY
+from workbench.demo_scenario import PEOPLE
+from workbench.pictures import LOOKS, PICTURES, Picture, resolve
 
 
 class Asked(dict[str, int]):
@@ -27,15 +29,11 @@ def save(path: Path, size: tuple[int, int], dots: int = 0) -> Path:
     return path
 
 
-def test_pictures_have_names_of_their_own() -> None:
-    names = [picture.name for picture in PICTURES]
-    assert len(set(names)) == len(names)
-
-
 def test_every_picture_that_is_kept_is_of_the_list_and_small() -> None:
     kept = set(paths.REPO.glob("*/static/description/screenshot_*.png"))
     assert kept and kept <= {picture.file for picture in PICTURES}
     assert not [path for path in kept if path.stat().st_size > screenshots.LARGEST]
+    assert len({picture.name for picture in PICTURES}) == len(PICTURES)
 
 
 @pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.name)
@@ -43,33 +41,26 @@ def test_records_and_user_of_a_picture_are_demonstration_data(picture: Picture) 
     data = "".join(path.read_text() for path in paths.REPO.glob("*/demo/*.xml"))
     asked = Asked()
     resolve(picture.context, asked)
-    names = [*asked, *picture.companies, *filter(None, [picture.record])]
+    names = [*asked, COMPANY, *filter(None, [picture.record])]
     assert not [name for name in names if f'id="{name}"' not in data]
-    logins = [person.login for person in demo_scenario.PEOPLE]
-    assert picture.login in [*logins, ADMINISTRATOR]
+    assert picture.login in [*PEOPLE, "admin"]
 
 
-def test_page_is_looked_at_wide_on_a_phone_and_in_the_dark() -> None:
-    looks = screenshots.looks(Picture("p", "module.action", "form"))
-    assert [look.name for look in looks] == ["p.wide", "p.phone", "p.dark"]
+def test_pictures_are_chosen_by_name_and_looked_at_in_every_way() -> None:
+    with pytest.raises(ArgumentTypeError, match="simulator"):
+        screenshots.picture_of("nonsense")
+    assert cli.parse("screenshots", screenshots, []).pictures == PICTURES
+    (simulator,) = cli.parse("screenshots", screenshots, ["simulator"]).pictures
+    looks = screenshots.looks(simulator)
+    assert [look.name for look in looks] == [f"simulator.{name}" for name in LOOKS]
     assert [look.phone for look in looks] == [False, True, False]
     assert [look.dark for look in looks] == [False, False, True]
-    assert all(look.whole for look in looks)
-    assert len(LOOKS) == len(looks)
-
-
-def test_unknown_name_is_refused_with_those_there_are() -> None:
-    with pytest.raises(StepFailed, match="simulator"):
-        screenshots.chosen(["nonsense"])
-    assert screenshots.chosen([]) == list(PICTURES)
-    assert [p.name for p in screenshots.chosen(["simulator"])] == ["simulator"]
 
 
 def test_shrunk_picture_looks_the_same_and_is_smaller(tmp_path: Path) -> None:
     origin = tmp_path / "origin.png"
-    Image.effect_mandelbrot((200, 200), (-2, -1, 1, 1), 50).convert("RGB").save(
-        origin, compress_level=0
-    )
+    drawn = Image.effect_mandelbrot((200, 200), (-2, -1, 1, 1), 50).convert("RGB")
+    drawn.save(origin, compress_level=0)
     size = screenshots.shrink(origin, tmp_path / "small.png")
     assert size == (tmp_path / "small.png").stat().st_size < origin.stat().st_size
     assert screenshots.difference(origin, tmp_path / "small.png") == 0

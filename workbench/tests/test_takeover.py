@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from workbench import other_addons
 from workbench.addons import NAMES
 from workbench.odoo_server import OdooServer
+from workbench.run_tests import OTHER_MODULES
 from workbench.tests import lifecycle_steps
 
 pytestmark = pytest.mark.slow
@@ -23,9 +23,8 @@ ASSIGNED = (
 @pytest.fixture(scope="module")
 def compatible(odoo: OdooServer) -> Iterator[OdooServer]:
     """The same Odoo with other addons, and a database that has them."""
-    server = other_addons.server_with_other_addons(odoo)
-    modules = other_addons.MODULES
-    server.ensure_database(DATABASE, NAMES, core=modules, fresh=True)
+    server = odoo.with_other_addons()
+    server.ensure_database(DATABASE, NAMES, core=OTHER_MODULES, fresh=True)
     yield server
     server.drop_database(DATABASE)
 
@@ -38,7 +37,7 @@ def test_taken_over_assignments_outlive_the_other_addons(
     relay, static = [row for row in assigned if row[0] in ("Relay", "Static")]
     assert relay[4] and relay[4] == relay[5]
     assert static[1:4] == ("static@x.example", "x.example", "filter")
-    compatible.uninstall(DATABASE, other_addons.MODULES)
+    compatible.run(DATABASE, "module uninstall", *OTHER_MODULES, title="Uninstall")
     columns = (
         "SELECT column_name FROM information_schema.columns "
         "WHERE table_name = 'ir_mail_server' "
