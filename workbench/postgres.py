@@ -71,6 +71,14 @@ class Databases:
         server.autocommit = True
         return server
 
+    def environment(self) -> dict[str, str]:
+        """Return what PostgreSQL's own programs need to be found and to connect."""
+        named = {f"PG{name.upper()}": value for name, value in self.named.items()}
+        if not named:
+            return {}
+        folders = (str(_program("")), os.environ["PATH"])
+        return {**named, "PATH": os.pathsep.join(folders)}
+
     def query(
         self, statement: str, database: str = "postgres", values: Any = None
     ) -> list[tuple[Any, ...]]:

@@ -46,6 +46,8 @@ CORE_TESTS = (
 PASSED, NO_TESTS = 0, 5
 #: Options of pytest whose value comes after them, and may be called as a file is.
 TAKE_A_VALUE = ("-k", "-m", "-o", "-p", "-r", "-W", "--deselect", "--ignore")
+#: As many processes as the machine has processors, each with a copy of the database.
+SIDE_BY_SIDE = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadscope")
 WITHOUT_ODOO = ("-p", "no:odoo", "--doctest-modules")
 
 
@@ -107,6 +109,7 @@ def main(options: argparse.Namespace) -> int:
         clean = linters.run_linters()
     os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(paths.WORK / "hypothesis")
     with environment.prepare(options, NEEDS) as odoo, locks.exclusive("tests"):
+        os.environ.update(odoo.databases.environment())
         if options.quick:
             _run_quick(odoo, suite)
         else:
@@ -160,7 +163,8 @@ def _run_all(odoo: OdooServer, suite: Suite) -> None:
     for addon in ADDONS:
         tests = addon.folder / "tests"
         if chosen := suite.chosen(tests, tests / "compatibility"):
-            suite.run(addon.name, chosen, *_in_database(odoo, addon))
+            apart = [] if suite.options or suite.named else SIDE_BY_SIDE
+            suite.run(addon.name, chosen, *apart, *_in_database(odoo, addon))
     if not (suite.options or suite.named):
         core = [str(odoo.source.addon(it) / "tests" / test) for it, test in CORE_TESTS]
         plugins = ("-p", "workbench.pytest_core", *_in_database(odoo, ADDONS[-1]))
