@@ -40,8 +40,8 @@ class MailRoutingHand(models.Model):
     """One row for each user who changed what somebody else had made, or asked for it.
 
     Only this model's own methods write it. The row of a user who was deleted stays:
-    somebody had a hand in it, and ``mail.routing.leaver`` knows for which companies they
-    were allowed to send. Who was deleted has a row also for what they had made
+    somebody had a hand in it, and ``mail.routing.leaver`` knows for which companies
+    they were allowed to send. Who was deleted has a row also for what they had made
     themselves, as the record does not tell that any more.
     """
 
@@ -96,6 +96,7 @@ class MailRoutingHand(models.Model):
         comodel_name="mail.routing.leaver",
         string="Deleted User",
         readonly=True,
+        index="btree_not_null",
         ondelete="restrict",
         help="What is remembered of the user since they were deleted.",
     )
@@ -426,7 +427,7 @@ class MailRoutingHand(models.Model):
                 " made_it = noted.made_it OR EXCLUDED.made_it"
                 " WHERE EXCLUDED.chose_server AND NOT noted.chose_server"
                 " OR noted.only_asked AND NOT EXCLUDED.only_asked"
-                " OR EXCLUDED.made_it AND NOT noted.made_it",
+                " OR EXCLUDED.made_it AND noted.made_it IS NOT TRUE",
                 SQL.identifier(self._table),
                 made,
                 rows,

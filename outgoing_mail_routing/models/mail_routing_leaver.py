@@ -9,7 +9,8 @@ their user while it waits.
 So once a user is deleted, ``mail.routing.hand`` notes what they made that may still be
 sent, and this model the companies they belonged to then. No mail changes its company by
 that: each of them stays limited as it was. No other fact of a person is kept, and that
-only as long as some hand depends on it.
+only as long as some hand depends on it. Of users who were deleted before this addon was
+installed nothing is known: they limit nothing.
 """
 
 from odoo import fields, models
@@ -66,6 +67,11 @@ class MailRoutingLeaver(models.Model):
         """
         hands = self.env["mail.routing.hand"]
         hands._note_makers(users)
+        self._insert(users)
+        hands._note_leavers(users)
+
+    def _insert(self, users):
+        """Insert those of these users of whom there are hands, with their companies."""
         users.flush_model(["company_id", "company_ids", "share"])
         administrators = self.env.ref("base.group_system").sudo()
         administrators = administrators.with_context(active_test=False).all_user_ids
@@ -76,11 +82,12 @@ class MailRoutingLeaver(models.Model):
                 "INSERT INTO %s (id, company_id, share, was_administrator)"
                 " SELECT id, company_id, share, id = ANY(%s) FROM res_users AS leaver"
                 " WHERE id = ANY(%s)"
-                " AND EXISTS (SELECT 1 FROM %s AS noted WHERE noted.user_id = leaver.id)",
+                " AND EXISTS"
+                " (SELECT 1 FROM %s AS noted WHERE noted.user_id = leaver.id)",
                 SQL.identifier(self._table),
                 (users & administrators).ids,
                 users.ids,
-                SQL.identifier(hands._table),
+                SQL.identifier(self.env["mail.routing.hand"]._table),
             )
         )
         self.env.cr.execute(
@@ -98,7 +105,6 @@ class MailRoutingLeaver(models.Model):
                 users.ids,
             )
         )
-        hands._note_leavers(users)
         self.invalidate_model(flush=False)
 
     def _forget(self):
