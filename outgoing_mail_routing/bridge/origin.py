@@ -17,14 +17,16 @@ class Origin(Carried):
     """Where messages come from.
 
     ``template_id`` is the template that they are made from, 0 for none.
-    ``scheduled_by`` is the user who scheduled them, 0 where nobody did. ``asked_by``
-    has the ids of users who asked for what was scheduled in the name of somebody else,
-    ``changed_by`` of those who changed it, with 0 for somebody who cannot be told, or
-    was deleted.
+    ``scheduled_by`` is the user who scheduled them, 0 where nobody did, ``left_by`` has
+    the id of who did and was deleted. ``asked_by`` has the ids of users who asked for
+    what was scheduled in the name of somebody else, ``changed_by`` of those who changed
+    it. Users who were deleted are told by the ids they had, and 0 stands for somebody
+    who cannot be told.
     """
 
     template_id: int = 0
     scheduled_by: int = 0
+    left_by: frozenset[int] = frozenset()
     asked_by: frozenset[int] = frozenset()
     changed_by: frozenset[int] = frozenset()
 

@@ -9,6 +9,7 @@ from . import mail_message
 from . import mail_render_mixin
 from . import mail_routing
 from . import mail_routing_hand
+from . import mail_routing_leaver
 from . import mail_routing_overview
 from . import mail_routing_preview
 from . import mail_scheduled_message

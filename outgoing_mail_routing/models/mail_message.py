@@ -41,8 +41,16 @@ class MailMessage(models.Model):
         help="The email template that this message was made from, and that gave it its "
         "outgoing mail server.",
     )
+    hand_ids = fields.One2many(
+        comodel_name="mail.routing.hand",
+        compute="_compute_hand_ids",
+        string="Hands in What Is Sent",
+        compute_sudo=True,
+        groups="base.group_system",
+        help="Who, besides the one that made it, had a hand in what is sent.",
+    )
     changed_by_others = fields.Boolean(
-        compute="_compute_changed_by_others",
+        compute="_compute_hand_ids",
         compute_sudo=True,
         groups="base.group_system",
         help="Whether anybody but who made it changed what is sent. Such a message "
@@ -50,25 +58,28 @@ class MailMessage(models.Model):
     )
 
     asked_by_others = fields.Boolean(
-        compute="_compute_changed_by_others",
+        compute="_compute_hand_ids",
         compute_sudo=True,
         groups="base.group_system",
         help="Whether code made it in the name of somebody else than who asked for it.",
     )
 
-    def _compute_changed_by_others(self):
-        hands = self.env["mail.routing.hand"]
-        hands_of = hands._of(self)
-        self.changed_by_others = self.asked_by_others = False
+    def _compute_hand_ids(self):
+        hands_of = self.env["mail.routing.hand"]._of(self)
+        self.hand_ids = self.changed_by_others = self.asked_by_others = False
         for message in self.filtered(lambda message: message.id in hands_of):
-            asked = hands_of[message.id].mapped("only_asked")
-            message.changed_by_others = not all(asked)
-            message.asked_by_others = any(asked)
+            hands = hands_of[message.id]
+            message.hand_ids = hands
+            message.changed_by_others = not all(hands.mapped("only_asked"))
+            message.asked_by_others = any(
+                hand.only_asked and not hand.made_it for hand in hands
+            )
 
     @api.model_create_multi
     def create(self, vals_list):
         messages = super().create(vals_list)
         origin, hands = origin_of(self.env), self.env["mail.routing.hand"]
+        hands._note_made(messages, origin.left_by)
         hands._note_all(messages, origin.changed_by)
         hands._note_asking(messages, origin.get_asking_ids(self.env))
         return messages

@@ -5,7 +5,7 @@ one. So every change of what is sent is noted where it is made, for good, by who
 made it.
 """
 
-from itertools import product
+from itertools import chain, product
 
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.fields import Command
@@ -27,12 +27,22 @@ _WAITING = (
     "mailing.mailing",
 )
 
+# What mail is made of later, even once the user is deleted who made it
+_MADE = (
+    "calendar.event",
+    "mail.scheduled.message",
+    "mail.template",
+    "mailing.mailing",
+)
+
 
 class MailRoutingHand(models.Model):
     """One row for each user who changed what somebody else had made, or asked for it.
 
     Only this model's own methods write it. The row of a user who was deleted stays:
-    somebody had a hand in it, whoever it was.
+    somebody had a hand in it, and ``mail.routing.leaver`` knows for which companies
+    they were allowed to send. Who was deleted has a row also for what they had made
+    themselves, as the record does not tell that any more.
     """
 
     _name = "mail.routing.hand"
@@ -78,6 +88,18 @@ class MailRoutingHand(models.Model):
         help="Whether they changed nothing, but asked for what code made in the name "
         "of somebody else.",
     )
+    made_it = fields.Boolean(
+        readonly=True,
+        help="Whether they made it, and were deleted since.",
+    )
+    leaver_id = fields.Many2one(
+        comodel_name="mail.routing.leaver",
+        string="Deleted User",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="restrict",
+        help="What is remembered of the user since they were deleted.",
+    )
 
     # not the user, who is gone once deleted: then nobody would be there many times
     _record_user_uniq = models.UniqueIndex("(res_model, res_id, noted_id)")
@@ -101,7 +123,10 @@ class MailRoutingHand(models.Model):
 
     @api.model
     def _is_trusted(self, user):
-        """Whether a user may assign any server anyway: OdooBot or an administrator."""
+        """Whether a user may assign any server anyway: OdooBot or an administrator.
+
+        :param user: ``res.users`` or ``mail.routing.leaver``
+        """
         is_odoo = user.id == SUPERUSER_ID
         return is_odoo or bool(user) and user.sudo().has_group("base.group_system")
 
@@ -172,7 +197,7 @@ class MailRoutingHand(models.Model):
             return records.browse()
         return records.filtered(
             lambda record: (
-                (own or acting_ids - {record.sudo().create_uid.id})
+                (own or acting_ids - {record.sudo().create_uid.id or None})
                 and any(
                     self._changes(record.sudo(), name, vals[name]) for name in names
                 )
@@ -242,26 +267,97 @@ class MailRoutingHand(models.Model):
         """Note hands that users have in records which others had made.
 
         :param records: of one model
-        :param user_ids: 0 for a user who cannot be told, or was deleted
+        :param user_ids: also of users who were deleted, 0 for one who cannot be told
         :param bool asked: they asked for them, and changed nothing
         :param bool own: note also what they had made themselves
         :param bool chose_server: whether they choose another server for them
         """
         for user_id in user_ids:
             changed = records.sudo().filtered(
-                lambda r, id=user_id: own or r.create_uid.id != id
+                lambda r, id=user_id: own or (r.create_uid.id or None) != id
             )
             if changed.ids:
                 self._insert(
                     SQL(
                         "SELECT %s, id, %s::integer, %s, %s FROM unnest(%s) AS id",
                         changed._name,
-                        user_id or None,
+                        user_id,
                         chose_server,
                         asked,
                         changed.ids,
                     )
                 )
+
+    @api.model
+    def _note_made(self, records, user_ids):
+        """Note who made records that Odoo makes for them, once their user is deleted.
+
+        :param records: of one model
+        :param user_ids: as of :meth:`_note_all`
+        """
+        for user_id in user_ids:
+            rows = "SELECT %s, id, %s::integer, false, true FROM unnest(%s) AS id"
+            self._insert(SQL(rows, records._name, user_id, records.ids), made=True)
+
+    @api.model
+    def _note_makers(self, users):
+        """Note what users made that may be sent once they are deleted.
+
+        PostgreSQL empties ``create_uid`` of all that they made as well, so this costs
+        no more than that does. Of messages only those that wait are noted.
+        """
+        self._note_makers_of_waiting(users)
+        for model_name in _MADE:
+            if model_name in self.env:
+                model = self.env[model_name]
+                model.flush_model(["create_uid"])
+                self._insert(
+                    SQL(
+                        "SELECT %s, id, create_uid, false, true FROM %s"
+                        " WHERE create_uid = ANY(%s)",
+                        model_name,
+                        SQL.identifier(model._table),
+                        users.ids,
+                    ),
+                    made=True,
+                )
+
+    @api.model
+    def _note_makers_of_waiting(self, users):
+        """Note which messages that are still sent, or their mails, users made.
+
+        What an incoming mail made in their names is not theirs.
+        """
+        self.env["mail.message"].flush_model(["create_uid", "made_by_gateway"])
+        self.env["mail.mail"].flush_model(["create_uid", "mail_message_id", "state"])
+        self.env["mail.message.schedule"].flush_model(["mail_message_id"])
+        self._insert(
+            SQL(
+                "SELECT DISTINCT 'mail.message', message.id, maker.id, false, true"
+                " FROM (SELECT mail_message_id, create_uid FROM mail_mail"
+                " WHERE state NOT IN ('sent', 'received')"
+                " UNION ALL SELECT mail_message_id, NULL FROM mail_message_schedule)"
+                " AS waiting (message_id, create_uid)"
+                " JOIN mail_message AS message ON message.id = waiting.message_id"
+                " JOIN unnest(%s) AS maker (id)"
+                " ON maker.id IN (message.create_uid, waiting.create_uid)"
+                " WHERE message.made_by_gateway IS NOT TRUE",
+                users.ids,
+            ),
+            made=True,
+        )
+
+    @api.model
+    def _note_leavers(self, users):
+        """Note on the hands of users that they are deleted now."""
+        self.env.cr.execute(
+            SQL(
+                "UPDATE %s SET leaver_id = user_id WHERE user_id = ANY(%s)",
+                SQL.identifier(self._table),
+                users.ids,
+            )
+        )
+        self.invalidate_model(flush=False)
 
     @api.model
     def _note_attached(self, attachments):
@@ -279,7 +375,7 @@ class MailRoutingHand(models.Model):
                     " WHERE link.%s = ANY(%s)"
                     " AND record.create_uid IS DISTINCT FROM %s%s",
                     model_name,
-                    user_id or None,
+                    user_id,
                     self._is_odoo_acting(),
                     SQL.identifier(model._table),
                     SQL.identifier(field.relation),
@@ -310,25 +406,36 @@ class MailRoutingHand(models.Model):
         )
 
     @api.model
-    def _insert(self, rows):
-        """Insert model, id, user, whether they chose a server and only asked, once."""
+    def _insert(self, rows, made=False):
+        """Insert model, id, user, whether they chose a server and only asked, once.
+
+        :param SQL rows: their users by id, as of :meth:`_note_all`
+        :param bool made: whether they made it, and are deleted
+        """
         self.env.cr.execute(
             SQL(
                 "INSERT INTO %s AS noted"
-                " (res_model, res_id, user_id, chose_server, only_asked, noted_id)"
-                " SELECT made.*, COALESCE(made.user_id, 0) FROM (%s) AS made"
-                " (res_model, res_id, user_id, chose_server, only_asked)"
+                " (res_model, res_id, noted_id, chose_server, only_asked, made_it,"
+                " user_id, leaver_id)"
+                " SELECT hand.*, %s, res_users.id, leaver.id FROM (%s) AS hand"
+                " (res_model, res_id, noted_id, chose_server, only_asked)"
+                " LEFT JOIN res_users ON res_users.id = hand.noted_id"
+                " LEFT JOIN %s AS leaver ON leaver.id = hand.noted_id"
                 " ON CONFLICT (res_model, res_id, noted_id) DO UPDATE SET"
                 " chose_server = noted.chose_server OR EXCLUDED.chose_server,"
-                " only_asked = noted.only_asked AND EXCLUDED.only_asked"
+                " only_asked = noted.only_asked AND EXCLUDED.only_asked,"
+                " made_it = noted.made_it OR EXCLUDED.made_it"
                 " WHERE EXCLUDED.chose_server AND NOT noted.chose_server"
-                " OR noted.only_asked AND NOT EXCLUDED.only_asked",
+                " OR noted.only_asked AND NOT EXCLUDED.only_asked"
+                " OR EXCLUDED.made_it AND noted.made_it IS NOT TRUE",
                 SQL.identifier(self._table),
+                made,
                 rows,
+                SQL.identifier(self.env["mail.routing.leaver"]._table),
             )
         )
         self.invalidate_model(flush=False)
-        names = ["changed_by_others", "asked_by_others"]
+        names = ["hand_ids", "changed_by_others", "asked_by_others"]
         self.env["mail.message"].invalidate_model(names, flush=False)
 
     # ------------------------------------------------------------------
@@ -352,11 +459,36 @@ class MailRoutingHand(models.Model):
     def _get_all_ids(self, record):
         """The ids of all who made a record or had a hand in it, without OdooBot.
 
-        :return: set, with 0 for a user who cannot be told, or was deleted
+        :return: set, also of users who were deleted, with 0 for one who cannot be told
         """
         hands = self._of(record).get(record.id, self.browse())
-        users = [record.sudo().create_uid, *(hand.user_id for hand in hands)]
-        return {user.id or 0 for user in users} - {SUPERUSER_ID}
+        persons = hands._get_persons(record.sudo().create_uid)
+        return {person.id or 0 for person in persons} - {SUPERUSER_ID}
+
+    def _get_persons(self, *makers):
+        """All who made a record or had a hand in it, the makers first.
+
+        Who made it and was deleted is told by a hand, and stands where the maker would.
+
+        :param makers: ``res.users``, empty for one who was deleted
+        :return: list of ``res.users`` or ``mail.routing.leaver``, OdooBot too, with an
+            empty recordset for somebody who cannot be told
+        """
+        if all(makers):
+            return [*makers, *map(type(self)._get_person, self)]
+        made = self.filtered("made_it")
+        leavers = [hand._get_person() for hand in made]
+        found = [[maker] if maker else leavers or [maker] for maker in makers]
+        others = self - made.filtered("only_asked")
+        return [*chain(*found), *map(type(self)._get_person, others)]
+
+    def _get_person(self):
+        """Whose hand it is.
+
+        :return: a ``res.users`` or ``mail.routing.leaver`` record, or the empty
+            recordset for somebody who cannot be told
+        """
+        return self.user_id or self.leaver_id or self.user_id
 
     @api.autovacuum
     def _gc_hands(self):
@@ -379,3 +511,4 @@ class MailRoutingHand(models.Model):
                 )
             )
         self.invalidate_model(flush=False)
+        self.env["mail.routing.leaver"]._forget()

@@ -88,15 +88,18 @@ class MailScheduledMessage(models.Model):
         """What the message is made of, as it is now."""
         hands = self.env["mail.routing.hand"]
         hands = hands._of(self).get(self.id, hands)
-        asked = hands.filtered("only_asked")
-        asked_by, changed_by = (
-            frozenset(hand.user_id.id or 0 for hand in noted)
-            for noted in (asked, hands - asked)
+        made, asked = hands.filtered("made_it"), hands.filtered("only_asked")
+        left_by, asked_by, changed_by = (
+            frozenset(hand.noted_id for hand in noted)
+            for noted in (made, asked - made, hands - asked)
         )
         scheduled = self.sudo()
+        maker = scheduled.create_uid
         return Origin(
             scheduled.server_template_id.id or 0,
-            scheduled.create_uid.id or 0,
+            maker.id or 0,
+            # core posts as OdooBot what the user scheduled who was deleted
+            left_by or frozenset(() if maker else (0,)),
             asked_by,
             changed_by,
         )

@@ -314,10 +314,14 @@ class ResUsers(models.Model):
         return result
 
     def unlink(self):
-        """Reserve servers that are left to nobody, or they would be everybody's."""
+        """Reserve servers that are left to nobody, or they would be everybody's.
+
+        What these users had a hand in stays limited to their companies.
+        """
         Server = self.env["ir.mail_server"].sudo()
         servers = self.sudo().with_context(active_test=False).own_mail_server_ids
         Server._log_departure(["own_user_ids", "owner_user_id"], self)
+        self.env["mail.routing.leaver"]._note_leaving(self.sudo())
         result = super().unlink()
         servers._reserve_unassigned()
         return result

@@ -32,6 +32,7 @@ from . import test_security_delegation
 from . import test_security_given
 from . import test_security_headers
 from . import test_security_later
+from . import test_security_leavers
 from . import test_security_reading
 from . import test_security_senders
 from . import test_security_walls

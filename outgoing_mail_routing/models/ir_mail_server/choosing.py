@@ -55,6 +55,7 @@ class IrMailServer(models.Model):
 
         Nobody may choose those that are assigned to nobody and not reserved.
 
+        :param user: ``res.users`` or ``mail.routing.leaver``
         :param bool shared: leave out the user's own, which nobody else may choose
         """
         companies = user.company_ids.parent_ids
@@ -63,7 +64,7 @@ class IrMailServer(models.Model):
             users = server.own_user_ids | server.owner_user_id
             if server.default_company_ids & companies:
                 return True
-            if user in users:
+            if user.id in users.ids:
                 return not shared
             if users or server.default_company_ids or server.reserved:
                 return False
@@ -78,8 +79,9 @@ class IrMailServer(models.Model):
         Asked of every mail before it is sent, whoever asked for the server. Odoo's own
         mail may, but not through a user's server unless its delegation allows that.
 
-        :param list choosers: ``res.users`` who all have to be allowed to choose it, an
-            empty recordset for somebody who cannot be told; none for Odoo itself
+        :param list choosers: ``res.users`` or ``mail.routing.leaver`` who all have to
+            be allowed to choose it, an empty recordset for somebody who cannot be told;
+            none for Odoo itself
         :param res.company company: the company that the mail is sent for
         :param bool given: whether its template or mailing gives the server, so that it
             is open to whoever may use that

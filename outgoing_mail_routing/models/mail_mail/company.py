@@ -102,7 +102,9 @@ class MailMail(models.Model):
         """
         of_records = self._get_record_companies()
         lenders = {mail: mail._get_lenders() for mail in self.sudo()}
-        users = self.sudo().env["res.users"].union(*chain(*lenders.values()))
+        users = self.sudo().env["res.users"]
+        lending = chain(*lenders.values())
+        users = users.union(*(user for user in lending if user._name == users._name))
         users.fetch(["company_id", "company_ids", "share"])
         users.company_ids.fetch(["active"])  # asked of each company of each user
         companies, none = {}, self.env["res.company"]
@@ -133,7 +135,7 @@ class MailMail(models.Model):
         Those who had a hand in its mass mailing were asked when it was settled: a mail
         that somebody else makes of that, a test for example, is never sent for them.
 
-        :return: list of ``res.users`` as of :meth:`_get_persons`, which come last
+        :return: list as of :meth:`_get_persons`, which come last
         """
         persons = self._get_persons()
         if self._is_bulk() and not self.settled_company_id:
@@ -148,7 +150,8 @@ class MailMail(models.Model):
         company was settled already or not, the answer is the same.
 
         :param res.company company: maybe none
-        :param list lenders: ``res.users``
+        :param list lenders: as of :meth:`_get_lenders`; who was deleted may send for
+            the companies they belonged to then, and who cannot be told limits nothing
         """
         users = [user for user in lenders if user]
         for candidate in (company, *(user.company_id for user in users)):
@@ -250,10 +253,13 @@ class MailMail(models.Model):
     def _get_company_of_event(self, event):
         """Its organizer's, if all who made or changed it are in that company.
 
-        Whoever may edit an event may name anybody as its organizer.
+        Whoever may edit an event may name anybody as its organizer. Where that user was
+        deleted, it is the maker's.
         """
-        company = event.user_id.company_id
-        for user in filter(None, self._get_names_on(event)):
-            if not user.share and company not in user.company_ids:
+        users = [user for user in self._get_names_on(event) if user and not user.share]
+        organizer = event.user_id or next(iter(users), event.user_id)
+        company = organizer.company_id
+        for user in users:
+            if company not in user.company_ids:
                 return user.company_id
         return company

@@ -27,7 +27,7 @@ _ALIKE = (
 )
 _ROUTED_BY = ("email_from", "res_id", *_ALIKE)
 # What tells whether two mails can share what was found out of one of them
-_LIKE_NO_OTHER = ("changed_by_others", "asked_by_others", "res_id", "email_from")
+_LIKE_NO_OTHER = ("hand_ids", "res_id", "email_from")
 
 # What of who made a mail its route depends on, besides their companies
 _MAKER_FIELDS = ("active", "share", "partner_id", "company_id", "use_own_mail_servers")
@@ -177,13 +177,13 @@ class MailMail(models.Model):
 
         :return: ``{mail.mail id: mail.mail id}``
         """
-        self.mail_message_id.mapped("changed_by_others")  # asked for all at once
+        self.mail_message_id.mapped("hand_ids")  # asked for all at once
         names = [name for name in _OF_MAIL if name in self._fields]
         messages = kept_values(self.mail_message_id, (*_LIKE_NO_OTHER, *_ALIKE))
         alike, firsts = {}, {}
         for mail_id, (message_id, *of_mail) in kept_values(self, names).items():
-            changed, asked, res_id, email_from, author_id, *rest = messages[message_id]
-            key = mail_id if changed or asked else (*of_mail, author_id, *rest)
+            hand_ids, res_id, email_from, author_id, *rest = messages[message_id]
+            key = mail_id if hand_ids else (*of_mail, author_id, *rest)
             if not author_id:  # Odoo's is for whoever has that From
                 key = (key, email_from)
             if key not in firsts:

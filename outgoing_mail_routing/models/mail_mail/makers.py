@@ -34,7 +34,9 @@ class MailMail(models.Model):
         :return: a ``res.users`` record, OdooBot's too, or the empty recordset
         """
         message = self.mail_message_id
-        if self._is_forged() or message.changed_by_others:
+        # what Odoo posts for a user who was deleted is theirs
+        is_leavers = any(hand.made_it for hand in self._get_hands())
+        if self._is_forged() or message.changed_by_others or is_leavers:
             return message.create_uid.browse()
         makers = self._get_makers()
         if SUPERUSER_ID in makers._ids and len(makers) > 1:
@@ -45,10 +47,14 @@ class MailMail(models.Model):
 
     def _get_makers(self):
         """Those who made the mail and its message, OdooBot too; none if deleted."""
+        of_message, of_mail = self._get_both_makers()
+        return of_message | of_mail if of_message and of_mail else of_message.browse()
+
+    def _get_both_makers(self):
+        """Who made the message, and who the mail; empty for one who was deleted."""
         of_message = self.mail_message_id.create_uid
         # a mail made by new() has no maker of its own
-        of_mail = self.create_uid if self._origin else of_message
-        return of_message | of_mail if of_message and of_mail else of_message.browse()
+        return of_message, self.create_uid if self._origin else of_message
 
     def _is_forged(self):
         """Whether an incoming mail made it, which names whom it likes in its From."""
@@ -59,36 +65,35 @@ class MailMail(models.Model):
     def _get_persons(self):
         """All who had a hand in the mail: who made it, or changed it since.
 
-        :return: list of ``res.users``, without OdooBot, with an empty recordset for
-            somebody who cannot be told
+        :return: list of ``res.users`` or ``mail.routing.leaver``, without OdooBot, with
+            an empty recordset for somebody who cannot be told
         """
-        makers = self._get_makers()
+        makers = dict.fromkeys(self._get_both_makers())
         if self._is_forged():
-            makers = makers.browse()
-        persons = [user for user in makers if user.id != SUPERUSER_ID]
-        hands = self._get_hands()
-        return (persons if makers else [makers]) + [hand.user_id for hand in hands]
+            makers = [self.mail_message_id.create_uid.browse()]
+        persons = self._get_hands()._get_persons(*makers)
+        return [person for person in persons if person.id != SUPERUSER_ID]
 
     @api.model
     def _get_makers_of(self, record):
         """All who had a hand in a record that mail is made of later, without OdooBot.
 
-        :return: list of ``res.users``, with an empty recordset for somebody who cannot
-            be told
+        :return: list as of :meth:`_get_persons`
         """
         if not record._origin:
             return []  # made up, to tell what becomes of such mail
-        hands = self.env["mail.routing.hand"]._of(record).get(record.id, ())
-        users = [record.create_uid, *(hand.user_id for hand in hands)]
+        hands = self.env["mail.routing.hand"].sudo()
+        hands = hands._of(record).get(record.id, hands)
+        persons = hands._get_persons(record.create_uid)
         if record._name == "calendar.event":
-            users += self._get_makers_of_reminders(record.alarm_ids)
-        return [user for user in users if user.id != SUPERUSER_ID]
+            persons += self._get_makers_of_reminders(record.alarm_ids)
+        return [person for person in persons if person.id != SUPERUSER_ID]
 
     @api.model
     def _get_names_on(self, record):
         """Its responsible, who need not have had a hand in it, and all who had.
 
-        :return: list of ``res.users`` as of :meth:`_get_makers_of`
+        :return: list as of :meth:`_get_persons`
         """
         responsible = [u for u in record._origin.user_id if u.id != SUPERUSER_ID]
         return responsible + self._get_makers_of(record)
@@ -100,23 +105,19 @@ class MailMail(models.Model):
         Whoever chose a reminder saw it as its maker had made it, but not its template.
 
         :param calendar.alarm alarms: the reminders
-        :return: list of ``res.users``
+        :return: list as of :meth:`_get_persons`
         """
         hands = self.env["mail.routing.hand"]
         templates = alarms.mail_template_id
-        users = templates.create_uid
+        persons = list(templates.create_uid)
         for records in (alarms, templates):
             for noted in hands._of(records).values():
-                users |= noted.user_id
-        return [user for user in users if not hands._is_trusted(user)]
+                persons += noted._get_persons()
+        return [p for p in dict.fromkeys(persons) if not hands._is_trusted(p)]
 
     def _get_hands(self):
         """The hands of others in what is sent."""
-        message = self.mail_message_id
-        hands = self.env["mail.routing.hand"].sudo()
-        if not (message.changed_by_others or message.asked_by_others):
-            return hands
-        return hands._of(message).get(message.id, hands)
+        return self.mail_message_id.hand_ids
 
     # ------------------------------------------------------------------
     # Whether they may ask for its server
@@ -141,11 +142,12 @@ class MailMail(models.Model):
         Where somebody set another one after the mail was made, who made it need not be.
         Nor need the responsible of a mass mailing, who is named on it and no more.
 
-        :return: list of ``res.users`` as of :meth:`_get_persons`
+        :return: list as of :meth:`_get_persons`
         """
         hands = self._get_hands()
         if any(hand.chose_server for hand in hands):
-            return [hand.user_id for hand in hands]
+            others = hands.filtered(lambda hand: hand.chose_server or not hand.made_it)
+            return others._get_persons()
         makers = self._get_makers_of(self.mailing_id) if self._is_bulk() else []
         return self._get_persons() + makers
 
@@ -168,7 +170,11 @@ class MailMail(models.Model):
             return False
         if server.id != self.mailing_id._get_default_mail_server_id():
             return False
-        return all(
-            user and self.mailing_id.with_user(user).sudo(False).has_access("read")
-            for user in self._get_choosers()
+        choosers = self._get_choosers()
+        users = [
+            person for person in choosers if person and person._name == "res.users"
+        ]
+        return len(users) == len(choosers) and all(
+            self.mailing_id.with_user(user).sudo(False).has_access("read")
+            for user in users
         )

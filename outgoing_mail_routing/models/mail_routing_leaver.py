@@ -1,0 +1,120 @@
+"""What is remembered of users who were deleted, as far as mail still depends on it.
+
+A deleted user is gone from all that they made, changed or asked for: PostgreSQL empties
+``create_uid``, and the user of a hand. Nobody could tell any more for which companies
+they were allowed to send, and a text of theirs would leave for whatever company others
+may send for: to be rid of that limit, they or an accomplice would only have to delete
+their user while it waits.
+
+So once a user is deleted, ``mail.routing.hand`` notes what they made that may still be
+sent, and this model the companies they belonged to then. No mail changes its company by
+that: each of them stays limited as it was. No other fact of a person is kept, and that
+only as long as some hand depends on it. Of users who were deleted before this addon was
+installed nothing is known: they limit nothing.
+"""
+
+from odoo import fields, models
+from odoo.tools import SQL
+
+
+class MailRoutingLeaver(models.Model):
+    """One row for each user who was deleted and had a hand in what may be sent.
+
+    Its ID is that of the user: none is given twice. So it stands where a ``res.users``
+    would among those who had a hand in a mail, and answers what is asked of these. Only
+    this model's own methods write it.
+    """
+
+    _name = "mail.routing.leaver"
+    _description = "Deleted User With a Hand in What Is Sent"
+    _log_access = False
+    _allow_sudo_commands = False
+
+    company_id = fields.Many2one(
+        comodel_name="res.company",
+        string="Default Company",
+        readonly=True,
+        help="The default company of the user when they were deleted.",
+    )
+    company_ids = fields.Many2many(
+        comodel_name="res.company",
+        relation="mail_routing_leaver_company_rel",
+        column1="leaver_id",
+        column2="company_id",
+        string="Allowed Companies",
+        readonly=True,
+        help="The companies the user was allowed to work for when they were deleted: "
+        "what they had a hand in is sent for none but these.",
+    )
+    share = fields.Boolean(
+        string="Was No Internal User",
+        readonly=True,
+        help="Whether they were a portal or public user.",
+    )
+    was_administrator = fields.Boolean(
+        readonly=True,
+        help="Whether they were allowed to assign any outgoing mail server.",
+    )
+
+    def has_group(self, group_ext_id):
+        """Whether they had a group, as of a user; none but administrators' is kept."""
+        return group_ext_id == "base.group_system" and self.was_administrator
+
+    def _note_leaving(self, users):
+        """Note those of these users of whom there are hands, before they are deleted.
+
+        In a few statements, however many users and hands there are.
+        """
+        hands = self.env["mail.routing.hand"]
+        hands._note_makers(users)
+        self._insert(users)
+        hands._note_leavers(users)
+
+    def _insert(self, users):
+        """Insert those of these users of whom there are hands, with their companies."""
+        users.flush_model(["company_id", "company_ids", "share"])
+        administrators = self.env.ref("base.group_system").sudo()
+        administrators = administrators.with_context(active_test=False).all_user_ids
+        of_users = users._fields["company_ids"]
+        of_leavers = self._fields["company_ids"]
+        self.env.cr.execute(
+            SQL(
+                "INSERT INTO %s (id, company_id, share, was_administrator)"
+                " SELECT id, company_id, share, id = ANY(%s) FROM res_users AS leaver"
+                " WHERE id = ANY(%s)"
+                " AND EXISTS"
+                " (SELECT 1 FROM %s AS noted WHERE noted.user_id = leaver.id)",
+                SQL.identifier(self._table),
+                (users & administrators).ids,
+                users.ids,
+                SQL.identifier(self.env["mail.routing.hand"]._table),
+            )
+        )
+        self.env.cr.execute(
+            SQL(
+                "INSERT INTO %s (%s, %s) SELECT leaver.id, allowed.%s"
+                " FROM %s AS leaver JOIN %s AS allowed ON allowed.%s = leaver.id"
+                " WHERE leaver.id = ANY(%s)",
+                SQL.identifier(of_leavers.relation),
+                SQL.identifier(of_leavers.column1),
+                SQL.identifier(of_leavers.column2),
+                SQL.identifier(of_users.column2),
+                SQL.identifier(self._table),
+                SQL.identifier(of_users.relation),
+                SQL.identifier(of_users.column1),
+                users.ids,
+            )
+        )
+        self.invalidate_model(flush=False)
+
+    def _forget(self):
+        """Forget those of whom no hand is left."""
+        self.env.cr.execute(
+            SQL(
+                "DELETE FROM %s AS leaver WHERE NOT EXISTS"
+                " (SELECT 1 FROM %s AS noted WHERE noted.leaver_id = leaver.id)",
+                SQL.identifier(self._table),
+                SQL.identifier(self.env["mail.routing.hand"]._table),
+            )
+        )
+        self.invalidate_model(flush=False)
