@@ -45,7 +45,7 @@ def main(options: argparse.Namespace) -> int:
             log="translations",
             cwd=paths.ODOO_RUN,
         )
-    for made in sorted(FOLDER.glob("*/i18n/*.po*")):
+    for made in sorted((*FOLDER.glob("*/i18n/*.pot"), *FOLDER.glob("*/i18n/*.po"))):
         text = f"{str(polib.pofile(str(made))).rstrip()}\n"
         paths.write_changed({paths.REPO / made.relative_to(FOLDER): text})
     return 0

@@ -27,14 +27,6 @@ _WAITING = (
     "mailing.mailing",
 )
 
-# What mail is made of later, even once the user is deleted who made it
-_MADE = (
-    "calendar.event",
-    "mail.scheduled.message",
-    "mail.template",
-    "mailing.mailing",
-)
-
 
 class MailRoutingHand(models.Model):
     """One row for each user who changed what somebody else had made, or asked for it.
@@ -298,66 +290,6 @@ class MailRoutingHand(models.Model):
         for user_id in user_ids:
             rows = "SELECT %s, id, %s::integer, false, true FROM unnest(%s) AS id"
             self._insert(SQL(rows, records._name, user_id, records.ids), made=True)
-
-    @api.model
-    def _note_makers(self, users):
-        """Note what users made that may be sent once they are deleted.
-
-        PostgreSQL empties ``create_uid`` of all that they made as well, so this costs
-        no more than that does. Of messages only those that wait are noted.
-        """
-        self._note_makers_of_waiting(users)
-        for model_name in _MADE:
-            if model_name in self.env:
-                model = self.env[model_name]
-                model.flush_model(["create_uid"])
-                self._insert(
-                    SQL(
-                        "SELECT %s, id, create_uid, false, true FROM %s"
-                        " WHERE create_uid = ANY(%s)",
-                        model_name,
-                        SQL.identifier(model._table),
-                        users.ids,
-                    ),
-                    made=True,
-                )
-
-    @api.model
-    def _note_makers_of_waiting(self, users):
-        """Note which messages that are still sent, or their mails, users made.
-
-        What an incoming mail made in their names is not theirs.
-        """
-        self.env["mail.message"].flush_model(["create_uid", "made_by_gateway"])
-        self.env["mail.mail"].flush_model(["create_uid", "mail_message_id", "state"])
-        self.env["mail.message.schedule"].flush_model(["mail_message_id"])
-        self._insert(
-            SQL(
-                "SELECT DISTINCT 'mail.message', message.id, maker.id, false, true"
-                " FROM (SELECT mail_message_id, create_uid FROM mail_mail"
-                " WHERE state NOT IN ('sent', 'received')"
-                " UNION ALL SELECT mail_message_id, NULL FROM mail_message_schedule)"
-                " AS waiting (message_id, create_uid)"
-                " JOIN mail_message AS message ON message.id = waiting.message_id"
-                " JOIN unnest(%s) AS maker (id)"
-                " ON maker.id IN (message.create_uid, waiting.create_uid)"
-                " WHERE message.made_by_gateway IS NOT TRUE",
-                users.ids,
-            ),
-            made=True,
-        )
-
-    @api.model
-    def _note_leavers(self, users):
-        """Note on the hands of users that they are deleted now."""
-        self.env.cr.execute(
-            SQL(
-                "UPDATE %s SET leaver_id = user_id WHERE user_id = ANY(%s)",
-                SQL.identifier(self._table),
-                users.ids,
-            )
-        )
-        self.invalidate_model(flush=False)
 
     @api.model
     def _note_attached(self, attachments):

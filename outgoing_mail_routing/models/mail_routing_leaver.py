@@ -16,6 +16,14 @@ installed nothing is known: they limit nothing.
 from odoo import fields, models
 from odoo.tools import SQL
 
+# What mail is made of later, even once the user is deleted who made it
+_MADE = (
+    "calendar.event",
+    "mail.scheduled.message",
+    "mail.template",
+    "mailing.mailing",
+)
+
 
 class MailRoutingLeaver(models.Model):
     """One row for each user who was deleted and had a hand in what may be sent.
@@ -65,10 +73,67 @@ class MailRoutingLeaver(models.Model):
 
         In a few statements, however many users and hands there are.
         """
-        hands = self.env["mail.routing.hand"]
-        hands._note_makers(users)
+        self._note_makers(users)
         self._insert(users)
-        hands._note_leavers(users)
+        self._note_hands(users)
+
+    def _note_makers(self, users):
+        """Note what users made that may be sent once they are deleted.
+
+        PostgreSQL empties ``create_uid`` of all that they made as well, so this costs
+        no more than that does. Of messages only those that wait are noted.
+        """
+        self._note_makers_of_waiting(users)
+        for model_name in _MADE:
+            if model_name in self.env:
+                model = self.env[model_name]
+                model.flush_model(["create_uid"])
+                self.env["mail.routing.hand"]._insert(
+                    SQL(
+                        "SELECT %s, id, create_uid, false, true FROM %s"
+                        " WHERE create_uid = ANY(%s)",
+                        model_name,
+                        SQL.identifier(model._table),
+                        users.ids,
+                    ),
+                    made=True,
+                )
+
+    def _note_makers_of_waiting(self, users):
+        """Note which messages that are still sent, or their mails, users made.
+
+        What an incoming mail made in their names is not theirs.
+        """
+        self.env["mail.message"].flush_model(["create_uid", "made_by_gateway"])
+        self.env["mail.mail"].flush_model(["create_uid", "mail_message_id", "state"])
+        self.env["mail.message.schedule"].flush_model(["mail_message_id"])
+        self.env["mail.routing.hand"]._insert(
+            SQL(
+                "SELECT DISTINCT 'mail.message', message.id, maker.id, false, true"
+                " FROM (SELECT mail_message_id, create_uid FROM mail_mail"
+                " WHERE state NOT IN ('sent', 'received')"
+                " UNION ALL SELECT mail_message_id, NULL FROM mail_message_schedule)"
+                " AS waiting (message_id, create_uid)"
+                " JOIN mail_message AS message ON message.id = waiting.message_id"
+                " JOIN unnest(%s) AS maker (id)"
+                " ON maker.id IN (message.create_uid, waiting.create_uid)"
+                " WHERE message.made_by_gateway IS NOT TRUE",
+                users.ids,
+            ),
+            made=True,
+        )
+
+    def _note_hands(self, users):
+        """Note on the hands of users that they are deleted now."""
+        hands = self.env["mail.routing.hand"]
+        self.env.cr.execute(
+            SQL(
+                "UPDATE %s SET leaver_id = user_id WHERE user_id = ANY(%s)",
+                SQL.identifier(hands._table),
+                users.ids,
+            )
+        )
+        hands.invalidate_model(flush=False)
 
     def _insert(self, users):
         """Insert those of these users of whom there are hands, with their companies."""
