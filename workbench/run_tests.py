@@ -159,12 +159,12 @@ def _run_quick(odoo: OdooServer, suite: Suite) -> None:
 
 
 def _run_all(odoo: OdooServer, suite: Suite) -> None:
-    suite.run("workbench", suite.chosen(WORKBENCH), *WITHOUT_ODOO)
+    split = () if suite.options or suite.named else SIDE_BY_SIDE
+    suite.run("workbench", suite.chosen(WORKBENCH), *split, *WITHOUT_ODOO)
     for addon in ADDONS:
         tests = addon.folder / "tests"
         if chosen := suite.chosen(tests, tests / "compatibility"):
-            apart = [] if suite.options or suite.named else SIDE_BY_SIDE
-            suite.run(addon.name, chosen, *apart, *_in_database(odoo, addon))
+            suite.run(addon.name, chosen, *split, *_in_database(odoo, addon))
     if not (suite.options or suite.named):
         core = [str(odoo.source.addon(it) / "tests" / test) for it, test in CORE_TESTS]
         plugins = ("-p", "workbench.pytest_core", *_in_database(odoo, ADDONS[-1]))
