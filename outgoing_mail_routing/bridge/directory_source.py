@@ -59,6 +59,7 @@ class DirectorySource:
 
     def __init__(self, env):
         self.env = env
+        self._servers = env["ir.mail_server"]
         self._rows = ServerRows(env)
 
     def get(self):
@@ -137,9 +138,16 @@ class DirectorySource:
         servers = servers.browse(server_ids)
         self._forget_cached(servers, (*SERVER_FIELDS, *PROPOSED_FROM))
         servers.fetch(SERVER_FIELDS)
+        # found out without the field, which would be set on each server by itself
+        names = [name for name in SERVER_FIELDS if name != "sender_email"]
+        rows = kept_values(servers, names)
         return [
-            {"id": id_, **dict(zip(SERVER_FIELDS, values, strict=True))}
-            for id_, values in kept_values(servers, SERVER_FIELDS).items()
+            {
+                "id": server.id,
+                "sender_email": server._find_sender(),
+                **dict(zip(names, rows[server.id], strict=True)),
+            }
+            for server in servers
         ]
 
     def _forget_cached(self, records, names):
@@ -180,7 +188,7 @@ class DirectorySource:
         """
         if profile.owner_id or not profile.from_filter:
             return profile
-        usable = read_usable(self.env, profile.from_filter.text)
+        usable = read_usable(self._servers, profile.from_filter.text)
         if usable == profile.from_filter:
             return profile
         return replace(profile, from_filter=usable)
@@ -244,7 +252,7 @@ class DirectorySource:
             name=values["name"] or "",
             active=values["active"],
             out_of_service=values["out_of_service"],
-            from_filter=read_as_core(self.env, values["from_filter"]),
+            from_filter=read_as_core(self._servers, values["from_filter"]),
             company_ids=frozenset(values["company_ids"]),
             user_ids=frozenset(values["own_user_ids"]),
             default_company_ids=frozenset(values["default_company_ids"]),

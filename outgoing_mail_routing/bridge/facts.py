@@ -133,6 +133,6 @@ class Facts:
             "notifications_email": self.env.context.get("domain_notifications_email")
             or email_of(Server._get_default_from_address()),
             "system_from_filter": read_as_core(
-                self.env, Server._get_default_from_filter()
+                Server, Server._get_default_from_filter()
             ),
         }

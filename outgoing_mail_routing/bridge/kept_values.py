@@ -16,5 +16,6 @@ def kept_values(records, names):
         field = records._fields[name]
         for record in records.browse(tuple(field._cache_missing_ids(records))):
             _read = record[name]
-        columns.append(field._get_cache(records.env))
-    return {id_: tuple(column[id_] for column in columns) for id_ in records._ids}
+        kept = field._get_cache(records.env)
+        columns.append([kept[id_] for id_ in records._ids])
+    return dict(zip(records._ids, zip(*columns, strict=True), strict=True))

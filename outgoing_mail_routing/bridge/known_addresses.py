@@ -20,10 +20,11 @@ _USERS = """
     WHERE id IN %(ids)s AND active AND share IS NOT TRUE AND id != %(odoobot)s
 """
 _RECEIVED = """
-    SELECT 0, alias_full_name FROM mail_alias WHERE alias_full_name IN %(emails)s
+    SELECT 0, alias_full_name FROM mail_alias
+    WHERE alias_full_name IN (SELECT email FROM asked)
     UNION ALL
     SELECT 0, concat(catchall_alias, '@', name) FROM mail_alias_domain
-    WHERE concat(catchall_alias, '@', name) IN %(emails)s
+    WHERE concat(catchall_alias, '@', name) IN (SELECT email FROM asked)
 """
 # What they depend on, by model
 _DEPENDED_ON = {
@@ -91,10 +92,11 @@ class KnownAddresses:
         """
         for model, names in _DEPENDED_ON.items():
             self._env[model].flush_model(names)
+        rows = f"{_USERS} UNION ALL {_RECEIVED}" if whose else _RECEIVED
         return self._env.execute_query(
             SQL(
-                f"{_USERS} UNION ALL {_RECEIVED}" if whose else _RECEIVED,
-                emails=tuple(emails),
+                f"WITH asked AS (SELECT unnest(%(emails)s) AS email) {rows}",
+                emails=list(emails),
                 spelled=tuple({text for email in emails for text in spellings(email)}),
                 ids=tuple(frozenset().union({0}, *sending)),
                 odoobot=SUPERUSER_ID,
@@ -103,7 +105,7 @@ class KnownAddresses:
 
     def is_received(self, header):
         """Whether the address of a header is a catchall or an alias."""
-        return email_of(header) in self._received
+        return bool(self._received) and email_of(header) in self._received
 
     @property
     def received(self):
@@ -119,4 +121,6 @@ class KnownAddresses:
         email = email_of(header)
         of_email = sorted(self._ids_by_email.get(email, ()))
         of_sender = sorted(self._ids_by_sender.get(email, ()))
+        if not of_email and not of_sender:
+            return self._users
         return self._users.browse(dict.fromkeys((*of_email, *of_sender)))

@@ -56,10 +56,8 @@ class Search:
     ) -> None:
         """Write down one step, with the values its sentence speaks of."""
         server_id, server = (profile.id, profile.name) if profile else (0, "")
-        known = (("server", server), *self._known_values)
-        self.steps.append(
-            Step(rule, taken, reason, server_id, (*known, *values.items()))
-        )
+        told = (("server", server), *self._known_values, *values.items())
+        self.steps.append(Step(rule, taken, reason, server_id, told))
 
     def take(
         self, rule: Rule, reason: Reason, profile: ServerProfile, **values: str
@@ -83,9 +81,11 @@ class Search:
 
     def may_send(self, profile: ServerProfile) -> bool:
         """Whether the server is allowed to put F into From, worked out once."""
-        if profile.id not in self._may_send:
-            self._may_send[profile.id] = may_send_as(profile, self.request.email)
-        return self._may_send[profile.id]
+        known = self._may_send.get(profile.id)
+        if known is None:
+            known = may_send_as(profile, self.request.email)
+            self._may_send[profile.id] = known
+        return known
 
     def bars(self, profile: ServerProfile) -> bool:
         """Whether the server is restricted to other companies."""

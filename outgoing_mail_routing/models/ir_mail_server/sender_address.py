@@ -39,7 +39,11 @@ class IrMailServer(models.Model):
     @api.depends("from_filter", *PROPOSED_FROM)
     def _compute_sender_email(self):
         for server in self:
-            server.sender_email = server.sender_email_custom or server._propose_sender()
+            server.sender_email = server._find_sender()
+
+    def _find_sender(self):
+        """The sender address: what was typed, else what is proposed."""
+        return self.sender_email_custom or self._propose_sender()
 
     def _inverse_sender_email(self):
         """Keep what was typed apart from what is proposed.
@@ -66,7 +70,7 @@ class IrMailServer(models.Model):
     def _propose_sender(self):
         """The login if it is an address that the filter admits, else the filter's."""
         self.ensure_one()
-        usable = read_usable(self.env, self.from_filter)
+        usable = read_usable(self, self.from_filter)
         login = self._get_login_email()
         if login and usable.admits(login):
             return login
@@ -89,8 +93,9 @@ class IrMailServer(models.Model):
         fields, and on a form of a new server loses what was typed and the defaults.
         """
         field = self._fields["smtp_user"]
-        typed = self.id in field._get_cache(self.env)
-        return field.store or bool(self._origin) or typed
+        if field.store or self._origin:
+            return True
+        return self.id in field._get_cache(self.env)  # typed
 
     @api.model
     def _parse_one_address(self, text):

@@ -99,7 +99,7 @@ class IrMailServer(models.Model):
         warnings = self._get_assignment_warnings(profile)
         warnings += self._get_filter_problems()
         warnings += self._get_domain_warnings(profile, facts.domains)
-        usable = read_usable(self.env, profile.from_filter.text)
+        usable = read_usable(self, profile.from_filter.text)
         if sender_email and not usable.admits(sender_email):
             warnings.append(
                 self.env._(

@@ -201,12 +201,12 @@ class MailMail(models.Model):
         :param bool users_matter: where no server is assigned to users, a From only
             tells for whom mail without an author was made by Odoo
         """
-        return [
-            message.email_from
-            for message in self.sudo().mail_message_id
-            if users_matter
-            or (not message.author_id and message.create_uid.id == SUPERUSER_ID)
-        ]
+        messages = self.sudo().mail_message_id
+        if not users_matter:
+            messages = messages.filtered(
+                lambda m: not m.author_id and m.create_uid.id == SUPERUSER_ID
+            )
+        return messages.mapped("email_from")
 
     def _get_personal_server_ids(self, directory):
         """The personal server that core lets each mail use, 0 for none.
