@@ -178,8 +178,10 @@ class Result:
     """All attempts of one transaction.
 
     A recipient that is not among them was not offered: nothing is known of it, and
-    nothing is counted.
+    nothing is counted. ``started`` and ``duration`` are by the session's clock.
     """
 
     message: Message
     attempts: tuple[Attempt, ...]
+    started: float = 0.0
+    duration: float = 0.0

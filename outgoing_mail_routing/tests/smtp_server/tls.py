@@ -13,11 +13,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 
 @cache
-def self_signed_context() -> ssl.SSLContext:
-    """Return a server's side of TLS; nobody else vouches for its certificate."""
+def self_signed_context(expired: bool = False) -> ssl.SSLContext:
+    """Return a server's side of TLS; nobody else vouches for its certificate.
+
+    :param expired: whether the certificate ended yesterday
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name.from_rfc4514_string("CN=127.0.0.1")
-    now = datetime.now(timezone.utc)
+    now = datetime.now(timezone.utc) - timedelta(days=2 if expired else 0)
     certificate = (
         x509.CertificateBuilder(name, name, key.public_key())
         .serial_number(x509.random_serial_number())
