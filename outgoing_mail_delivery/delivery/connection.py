@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import smtplib
 import socket
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -142,10 +143,11 @@ class Connection:
         sock = self._smtp.sock
         with contextlib.suppress(OSError):
             if sock is not None:
-                sock.shutdown(socket.SHUT_RDWR)
+                # that of ssl would let what is written meanwhile pass in clear
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
-def words_of(error: Exception) -> str:
+def words_of(error: BaseException) -> str:
     """What happened, as far as the system says it.
 
     >>> words_of(TimeoutError()), words_of(ConnectionResetError())
@@ -154,3 +156,31 @@ def words_of(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "timed out"
     return str(error).strip() or "connection closed"
+
+
+def answer_of(error: BaseException) -> Answer:
+    """The answer that opening a connection failed with, and at which phase.
+
+    >>> answer_of(smtplib.SMTPAuthenticationError(535, b"5.7.8 Wrong"))
+    Answer(phase=<Phase.AUTH: 'auth'>, code=535, text='5.7.8 Wrong')
+    >>> answer_of(ConnectionRefusedError("refused"))
+    Answer(phase=<Phase.CONNECT: 'connect'>, code=None, text='refused')
+    """
+    phase = next((p for kind, p in _PHASES if isinstance(error, kind)), Phase.CONNECT)
+    if not isinstance(error, smtplib.SMTPResponseException):
+        return Answer(phase, None, words_of(error))
+    text = error.smtp_error
+    words = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    code = error.smtp_code
+    return Answer(phase, code if 200 <= code < 600 else None, words)
+
+
+_PHASES: tuple[tuple[type[BaseException], Phase], ...] = (
+    (smtplib.SMTPConnectError, Phase.GREETING),
+    (smtplib.SMTPHeloError, Phase.EHLO),
+    (smtplib.SMTPAuthenticationError, Phase.AUTH),
+    (smtplib.SMTPNotSupportedError, Phase.EHLO),
+    (smtplib.SMTPServerDisconnected, Phase.GREETING),
+    (ssl.SSLError, Phase.STARTTLS),
+    (smtplib.SMTPResponseException, Phase.STARTTLS),
+)

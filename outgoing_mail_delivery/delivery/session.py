@@ -60,8 +60,12 @@ class Carrier(Protocol):
         When it returns, the intent is written down for good.
         """
 
-    def answer(self, result: Result) -> None:
-        """Told as soon as the answers are known; must not wait."""
+    def answer(self, result: Result, followed: bool) -> None:
+        """Told as soon as the answers are known; must not wait.
+
+        :param followed: the next intent comes at once, so that both can be written
+            down together
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +190,8 @@ class Session:
             obstacles = transaction.obstacles()
             rest = transaction.left(obstacles)
             if obstacles:
-                self._carrier.answer(transaction.result(obstacles, self._clock()))
+                result = transaction.result(obstacles, self._clock())
+                self._carrier.answer(result, False)
             if rest is not None:
                 self._taken += 1
                 return self._transaction(rest)
@@ -219,7 +224,8 @@ class Session:
         ending = (a for a in known if a.verdict.scope in (Scope.SERVER, Scope.SESSION))
         self._trouble = next(ending, None)
         if known:
-            self._carrier.answer(transaction.result(known, self._clock()))
+            followed = self._following_sent and over is None
+            self._carrier.answer(transaction.result(known, self._clock()), followed)
 
     def _blamed(self, message: Message, attempt: Attempt) -> Attempt:
         """An attempt with whose trouble the end of a session is.

@@ -147,8 +147,12 @@ class Transaction:
         >>> Transaction(Message(1, "", (), b"a\r\n.b\n.\nc"), {}).text()
         b'a\r\n..b\r\n..\r\nc\r\n'
         """
-        text = _BARE_LINE_BREAK.sub(b"\r\n", self.message.text)
-        text = _LEADING_DOT.sub(b"..", text)
+        text = self.message.text
+        breaks = text.count(b"\r\n")
+        if not breaks == text.count(b"\n") == text.count(b"\r"):
+            text = _BARE_LINE_BREAK.sub(b"\r\n", text)
+        if text.startswith(b".") or b"\n." in text:
+            text = _LEADING_DOT.sub(b"..", text)
         return text if not text or text.endswith(b"\r\n") else text + b"\r\n"
 
     def obstacles(self) -> tuple[Attempt, ...]:

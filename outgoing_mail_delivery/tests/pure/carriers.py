@@ -41,7 +41,7 @@ class ListCarrier:
         self.events.append(("intent", message.key))
         return message.key not in self.forbidden
 
-    def answer(self, result: Result) -> None:
+    def answer(self, result: Result, followed: bool) -> None:
         """Note it."""
         self.events.append(("answer", result.message.key))
         self.results.append(result)
