@@ -13,14 +13,14 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from smtp_server import Answer, Close, SmtpServer, Stage
+from smtp_server import Answer, Close, SmtpServer, Stage, tls
 
 from ...delivery.connection import Timeouts
 from ...delivery.events import Answered, Event, Intent, Returned, Trouble
 from ...delivery.pool import Pool
 from ...delivery.queues import ServerPlan
 from ...delivery.session import Allowance
-from ...delivery.types import Lane, Message, Outcome
+from ...delivery.types import Lane, Message, Outcome, Phase, Scope
 from .carriers import message
 
 PATIENT = Timeouts(command=5, data=5, block=5, final=30, quit=1)
@@ -287,6 +287,40 @@ def test_server_with_few_connections_is_used_with_those(
     run([replace(each, connect=connect) for each in plans], books)
     assert (len(books.sent), books.returned) == (30, [])
     assert books.of(Trouble) and all(event.partial for event in books.of(Trouble))
+
+
+BROKEN_TLS = {
+    "expired": (True, None, "expired"),
+    "broken": (False, Answer("220 2.0.0 Go on"), ""),
+    "refused": (False, Answer("454 4.7.0 Not now"), "Not now"),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN_TLS)
+def test_handshake_that_fails_is_the_servers_trouble(
+    places: Callable[..., Place], how: str
+) -> None:
+    expired, answer, words = BROKEN_TLS[how]
+    place = places(None, tls=tls.self_signed_context(expired))
+    books = Books()
+    if answer is not None:
+        place.server.script.at(Stage.STARTTLS, answer)
+
+    def connect() -> smtplib.SMTP:
+        smtp = smtplib.SMTP(place.server.host, place.server.port, timeout=5)
+        code, text = smtp.starttls(context=tls.trusting_context(expired))
+        if code != 220:  # as core does
+            raise smtplib.SMTPResponseException(code, text)
+        return smtp
+
+    run([replace(plan(place, some("m", 3)), connect=connect)], books)
+    (trouble, *_) = books.of(Trouble)
+    assert (trouble.answer.phase, words in trouble.answer.text) == (
+        Phase.STARTTLS,
+        True,
+    )
+    assert trouble.verdict.scope is Scope.SERVER
+    assert sorted(books.returned, key=str) == ["m0", "m1", "m2"]
 
 
 def test_session_that_is_lost_is_opened_again_and_nothing_comes_twice(
