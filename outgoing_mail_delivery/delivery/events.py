@@ -23,7 +23,11 @@ class Intent:
 
 @dataclass(frozen=True, eq=False)
 class Answered:
-    """Answers came, or will not come any more."""
+    """Answers came, or will not come any more.
+
+    Of a recipient whose verdict has the scope ``session``, it is not the last word:
+    the message is offered again at once, or comes back with a :class:`Returned`.
+    """
 
     server: Hashable
     result: Result

@@ -19,6 +19,8 @@ from .types import Lane, Message, Phase, Result
 READY = 8
 #: How long a message is thought to take before any was sent, and each byte of it.
 FIRST_SECONDS, BYTE_SECONDS = 2.0, 1e-6
+#: Sessions in a row that accept nothing, of a server that was well.
+TRUSTED_LOSSES = 2
 #: Texts from this size on tell how fast bytes go.
 LARGE = 1 << 16
 
@@ -70,6 +72,7 @@ class ServerQueue:
     _longest: float = FIRST_SECONDS
     _slowest_byte: float = BYTE_SECONDS
     _accepted: bool = False
+    _lost: int = 0
 
     def __post_init__(self) -> None:
         self.limit = max(1, self.plan.connections)
@@ -181,6 +184,21 @@ class ServerQueue:
         self._longest = max(self._longest, result.duration)
         if size >= LARGE:
             self._slowest_byte = max(self._slowest_byte, result.duration / size)
+
+    def note_ending(self, accepted: int, in_trouble: bool) -> None:
+        """Learn from a session's end whether the server still takes anything."""
+        if accepted:
+            self._lost = 0
+        elif in_trouble:
+            self._lost += 1
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the server was well a moment ago: one loss is no trouble of its own.
+
+        A message that makes servers hang up would keep all others from it else.
+        """
+        return self._accepted and self._lost < TRUSTED_LOSSES
 
     def seconds_for(self, message: Message) -> float:
         """How long a message may take, by what was seen."""

@@ -93,6 +93,7 @@ class Session:
 
     :param smtp: connected, after EHLO and the login
     :param pipelining: whether to use what the server offers of it
+    :param trusted: whether the server has shown by other sessions that it is well
     """
 
     def __init__(
@@ -103,12 +104,14 @@ class Session:
         timeouts: Timeouts | None = None,
         allowance: Allowance | None = None,
         pipelining: bool = True,
+        trusted: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connection = Connection(smtp, timeouts or Timeouts())
         self._carrier = carrier
         self._allowance = allowance or Allowance()
         self._pipelining = pipelining and smtp.has_extn("pipelining")
+        self._trusted = trusted
         self._clock = clock
         self._ends_at = clock() + self._allowance.seconds
         self._taken = 0
@@ -230,15 +233,15 @@ class Session:
     def _blamed(self, message: Message, attempt: Attempt) -> Attempt:
         """An attempt with whose trouble the end of a session is.
 
-        The same message twice: the message's. Before anything was accepted: the
-        server's, unless only PIPELINING is.
+        The same message twice: the message's. Before anything was accepted, here or
+        by other sessions: the server's, unless only PIPELINING is.
         """
         verdict = attempt.verdict
         if verdict.scope is not Scope.SESSION or self._misled(attempt.answer):
             return attempt
         if message.interrupted:
             return replace(attempt, verdict=replace(verdict, scope=Scope.MESSAGE))
-        if self._accepted:
+        if self._accepted or self._trusted:
             return attempt
         return replace(attempt, verdict=replace(verdict, scope=Scope.SERVER))
 

@@ -7,6 +7,7 @@ apart from the deadlines of sockets.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from enum import Enum, unique
 
@@ -155,7 +156,7 @@ class Message:
     ``interrupted`` counts the sessions that ended under it, for reasons of their own.
     """
 
-    key: object
+    key: Hashable
     sender: str
     recipients: tuple[str, ...]
     text: bytes = field(repr=False)

@@ -109,6 +109,7 @@ class Worker(threading.Thread):
             timeouts=self._boss.timeouts,
             allowance=plan.allowance,
             pipelining=self.queue.pipelining,
+            trusted=self.queue.trusted,
             clock=self._boss.clock,
         )
         self._took, self.carries = 0, True
@@ -121,6 +122,7 @@ class Worker(threading.Thread):
                 self.queue.put_back(id(self), message)
             for message in self.queue.held_by(id(self)):
                 self.queue.release(id(self), message)  # somebody else has it
+            self.queue.note_ending(ending.accepted, ending.verdict is not None)
             self.queue.pipelining = self.queue.pipelining and ending.pipelines
             self._boss.put_back(self.queue)
             if ending.answer is None or ending.verdict is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import smtplib
 import socket
 import threading
@@ -58,6 +59,16 @@ class Books:
     def of(self, kind: type) -> list:
         """The events of a kind."""
         return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def last_words(self) -> set[object]:
+        """The messages that an answer, or its absence, was the end of."""
+        return {
+            event.result.message.key
+            for event in self.of(Answered)
+            for attempt in event.result.attempts
+            if attempt.verdict.scope is not Scope.SESSION
+        }
 
     @property
     def sent(self) -> set[object]:
@@ -149,10 +160,11 @@ def plan(place: Place, messages: Iterable[Message], **options: object) -> Server
     return ServerPlan(id(place), place.connect, iter(messages), **options)  # type: ignore
 
 
+@pytest.mark.parametrize("pipelining", [True, False])
 def test_every_message_is_carried_once_by_few_connections(
-    places: Callable[..., Place],
+    places: Callable[..., Place], pipelining: bool
 ) -> None:
-    three = [places() for _ in range(3)]
+    three = [places(pipelining=pipelining) for _ in range(3)]
     books = Books()
     run([plan(p, some(f"p{n}-", 60)) for n, p in enumerate(three)], books)
     for number, place in enumerate(three):
@@ -362,6 +374,53 @@ def test_probe_goes_alone_until_it_is_accepted(places: Callable[..., Place]) -> 
     assert len(books.sent) == 9
 
 
+#: What may happen to a message once, and how often of a hundred.
+MISFORTUNES = [
+    (5, Stage.MAIL, Answer("450 4.7.1 Greylisted")),
+    (5, Stage.RCPT, Answer("550 5.1.1 No such user")),
+    (4, Stage.RCPT, Answer(close=Close.RESET)),
+    (4, Stage.DATA, Answer("421 4.4.2 timeout exceeded", close=Close.PLAIN)),
+    (4, Stage.DATA, Answer("250", characters=2, close=Close.PLAIN)),
+    (3, Stage.END_OF_DATA, Answer("554 5.7.1 Spam")),
+    (3, Stage.END_OF_DATA, Answer(close=Close.RESET, keeps=True)),
+    (3, Stage.END_OF_DATA, Answer(close=Close.PLAIN)),
+]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_books_agree_with_servers_after_faults_of_every_kind(
+    places: Callable[..., Place], seed: int
+) -> None:
+    chance, books = random.Random(seed), Books()
+    three, plans = [places(), places(), places(pipelining=False)], []
+    for number, place in enumerate(three):
+        mails = some(f"p{number}-", 60)
+        for mail in mails[8:]:  # a server whose first session is lost is out
+            kinds = [*MISFORTUNES, (69, None, None)]
+            _n, stage, answer = chance.choices(kinds, [n for n, *_ in kinds])[0]
+            # the envelope sender tells them apart at MAIL
+            if stage is not None and answer is not None:
+                place.server.script.at(stage, answer, matching=f"{mail.key}@", times=1)
+        plans.append(plan(place, (replace(m, sender=f"{m.key}@a") for m in mails)))
+    run(plans, books)
+    outcomes = books.outcomes()
+    counts = sum((place.counts for place in three), Counter())
+    for number in range(3):
+        for mail in some(f"p{number}-", 60):
+            told = outcomes.get(mail.key, [])
+            has = counts[mail.recipients[0]]
+            assert has == 1 if Outcome.SENT in told else has <= 1
+            if has:
+                assert told[-1] in (Outcome.SENT, Outcome.UNKNOWN)
+            if Outcome.UNKNOWN in told:
+                assert told[-1] is Outcome.UNKNOWN
+            if mail.key in books.last_words:
+                assert mail.key not in books.returned
+            elif told:
+                assert mail.key in books.returned
+    assert len(books.sent) > 90
+
+
 # ----------------------------------------------------------------------
 # Lanes, memory, pace and time
 # ----------------------------------------------------------------------
@@ -468,3 +527,14 @@ def test_building_that_fails_ends_the_run_and_loses_nothing(
     told = Counter([*books.returned, *books.outcomes()])
     assert told == {f"m{number}": 1 for number in range(5)}
     assert len(place.counts) == len(books.sent)
+
+
+def test_message_that_makes_servers_hang_up_holds_up_no_other(
+    places: Callable[..., Place],
+) -> None:
+    place, books = places(), Books()
+    place.server.script.at(Stage.RCPT, Answer(close=Close.RESET), matching="m20@")
+    run([plan(place, some("m", 60), connections=1)], books)
+    assert len(books.sent) == 59
+    assert books.outcomes()["m20"] == [Outcome.DEFERRED, Outcome.DEFERRED]
+    assert "m20" in books.last_words and books.returned == []
