@@ -77,6 +77,10 @@ class Span:
     began: float
     recipients: int
 
+    def ends(self, length: float) -> float:
+        """The instant from which it counts no more in a window."""
+        return self.began + length
+
 
 def used(spans: Iterable[Span], length: float, now: float) -> int:
     """How many recipients count in the window that ends now.
@@ -84,7 +88,7 @@ def used(spans: Iterable[Span], length: float, now: float) -> int:
     >>> used([Span(0, 5), Span(50, 3)], 60, now=59), used([Span(0, 5)], 60, now=60)
     (8, 0)
     """
-    return sum(span.recipients for span in spans if now - span.began < length)
+    return sum(span.recipients for span in spans if span.ends(length) > now)
 
 
 def room(limits: Limits, spans: Iterable[Span], now: float) -> int | None:
@@ -104,7 +108,7 @@ def room_at(
 ) -> float:
     """When so many recipients may be offered: now, or once earlier ones count no more.
 
-    More than a limit as a whole is asked for is as much as the limit.
+    More than the least limit as a whole is taken for as much as that.
 
     >>> room_at(Limits(per_minute=10), [Span(0, 8), Span(50, 2)], now=55)
     60
@@ -113,13 +117,14 @@ def room_at(
     """
     known = sorted(spans, key=lambda span: span.began)
     ready = now
+    wanted = min([wanted, *(limit for _length, limit in limits.windows)])
     for length, limit in limits.windows:
-        excess = used(known, length, now) + min(wanted, limit) - limit
+        excess = used(known, length, now) + wanted - limit
         for span in known:
             if excess <= 0:
                 break
-            if now - span.began < length:
-                ready = max(ready, span.began + length)
+            if span.ends(length) > now:
+                ready = max(ready, span.ends(length))
                 excess -= span.recipients
     return ready
 
@@ -199,9 +204,9 @@ def pace(length: int, limit: int, spans: Iterable[Span], now: float) -> Pace:
     if not speed:
         return Pace(count, limit, None)
     counted, at = float(count), now
-    leaving = [span for span in known if now - span.began < length]
+    leaving = [span for span in known if span.ends(length) > now]
     for span in leaving:
-        leaves_at = span.began + length
+        leaves_at = span.ends(length)
         reached = at + (limit - counted) / speed
         if reached <= leaves_at:
             return Pace(count, limit, round(reached))

@@ -20,7 +20,7 @@ READY = 8
 #: How long a message is thought to take before any was sent, and each byte of it.
 FIRST_SECONDS, BYTE_SECONDS = 2.0, 1e-6
 #: Sessions in a row that accept nothing, of a server that was well.
-TRUSTED_LOSSES = 2
+TRUSTED_LOSSES = 3
 #: Texts from this size on tell how fast bytes go.
 LARGE = 1 << 16
 
@@ -32,7 +32,8 @@ class ServerPlan:
     :param key: the caller's name of it
     :param connect: opens a connection that is ready for MAIL, called in the thread that
         needs it; raises what ``smtplib`` and ``socket`` raise
-    :param messages: built one by one, as there is room, in the thread of the run
+    :param messages: built one by one, as there is room, in the thread of the run; once
+        the server is in trouble, no more are asked for
     :param connections: the most sessions at once
     :param rate: the most messages a minute, ``None`` for as fast as it goes
     :param probe: whether one message has to be accepted before anything else is tried

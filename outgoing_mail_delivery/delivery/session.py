@@ -154,7 +154,8 @@ class Session:
             # what was the message's or a recipient's trouble is not the server's; one
             # that swallows its first message is not sent the next at once
             lost = verdict_of(answer).outcome is Outcome.UNKNOWN
-            scope = Scope.SERVER if lost and not self._accepted else Scope.SESSION
+            well = self._accepted or self._trusted
+            scope = Scope.SERVER if lost and not well else Scope.SESSION
             verdict = Verdict(Outcome.DEFERRED, scope, Cause.CONNECTION)
         return Ending(
             self._accepted,
