@@ -103,19 +103,25 @@ class Connection:
     def send_text(self, text: bytes, end: bytes) -> None:
         """Send a text in pieces; the last goes together with what ends it.
 
-        Until that last piece is on its way, nothing can have been delivered (RFC 5321,
+        Until the final dot is on its way, nothing can have been delivered (RFC 5321,
         4.1.1.4): the phase of what is raised says which it was.
         """
         whole = len(text) - len(text) % BLOCK
         pieces = memoryview(text)
         for start in range(0, whole, BLOCK):
-            self._write(pieces[start : start + BLOCK], Phase.DATA)
-        self._write(text[whole:] + end, Phase.MESSAGE)
+            self._write(pieces[start : start + BLOCK], harmless=BLOCK)
+        dot = len(text) - whole + end.index(b"\n")
+        self._write(memoryview(text[whole:] + end), harmless=dot)
 
-    def _write(self, data: bytes | memoryview, phase: Phase) -> None:
+    def _write(self, data: memoryview, harmless: int) -> None:
+        """Write all; what goes beyond the harmless bytes may be acted on."""
+        sent = 0
         try:
-            self._sock(self._timeouts.block).sendall(data)
+            sock = self._sock(self._timeouts.block)
+            while sent < len(data):
+                sent += sock.send(data[sent:])
         except OSError as error:
+            phase = Phase.DATA if sent <= harmless else Phase.MESSAGE
             raise Over(self._last_words(phase, error)) from error
 
     def _last_words(self, phase: Phase, error: Exception) -> Answer:

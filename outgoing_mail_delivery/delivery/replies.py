@@ -33,7 +33,8 @@ LONGEST_WAIT = DAY
 
 _ENHANCED = re.compile(r"(?:^|\s|#)([45]\.\d{1,3}\.\d{1,3})(?=\b)")
 _LINK = re.compile(r"https?://(?:www\.)?([^\s/]+)\S*", re.I)
-_REPEATED_CODE = re.compile(r"(?m)^\d{3}[- ]")
+_REPEATED_CODE = re.compile(r"^\d{3}[- ]", re.M)
+_REPEATED_ENHANCED_CODE = re.compile(r"(?<=\n)[245]\.\d{1,3}\.\d{1,3}[- ]")
 _ADDRESS = re.compile(r"<[^<>\s]*>|[^\s<>()\[\],;:]+@[^\s<>()\[\],;:]+")
 _REFERENCE = re.compile(r"\b(?=\w*\d)[\w.:-]+")
 _UNITS = {"s": 1, "m": MINUTE, "h": HOUR, "d": DAY}
@@ -195,10 +196,15 @@ def own_outcome(code: int) -> Outcome:
 def flattened(text: str) -> str:
     r"""An answer's lines in one, of links their hosts alone.
 
+    Codes that lines repeat are left out, so that sentences go on.
+
+    >>> flattened("550-5.7.26 From is not\n550 5.7.26 authenticated")
+    '5.7.26 From is not authenticated'
     >>> flattened("5.7.1 Blocked, see\n550 https://www.spamhaus.org/query?p=SPF")
     '5.7.1 Blocked, see spamhaus.org'
     """
-    return " ".join(_LINK.sub(r"\1", _REPEATED_CODE.sub("", text)).split())
+    sentences = _REPEATED_ENHANCED_CODE.sub("", _REPEATED_CODE.sub("", text))
+    return " ".join(_LINK.sub(r"\1", sentences).split())
 
 
 def enhanced_code(text: str) -> str:
@@ -209,7 +215,7 @@ def enhanced_code(text: str) -> str:
     >>> enhanced_code("No such user")
     ''
     """
-    found = _ENHANCED.search(text)
+    found = _ENHANCED.search(_REPEATED_CODE.sub("", text))
     return found.group(1) if found else ""
 
 

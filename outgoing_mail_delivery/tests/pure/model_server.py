@@ -79,13 +79,12 @@ class ModelConnection:
     def close(self) -> None:
         self.sock, self.open = None, False
 
-    def sendall(self, data: bytes | memoryview) -> None:
+    def send(self, data: bytes | memoryview) -> int:
         """As a socket does: what a server that is gone does not read is not told."""
         self.buffer += bytes(data)
         while self.open and self._understand():
             pass
-
-    send = sendall
+        return len(data)
 
     def getreply(self) -> tuple[int, bytes]:
         """As smtplib does."""

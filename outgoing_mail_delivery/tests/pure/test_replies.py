@@ -230,6 +230,18 @@ def test_nothing_is_refused_before_it_was_offered(
     assert verdict.outcome is not Outcome.REFUSED
 
 
+def test_sentence_is_read_over_its_lines_and_their_codes() -> None:
+    text = (
+        "550-5.7.26 Unauthenticated email from x.example is not accepted due to\n"
+        "550-5.7.26 domain's DMARC\n550 5.7.26 policy. d2-20 - gsmtp"
+    )
+    for code in ("550-", "550 ", ""):
+        for each in ("550-", "550 "):
+            text = text.replace(each, code)
+        verdict = classify(Phase.MESSAGE, 550, text)
+        assert (verdict.outcome, verdict.cause) == (Outcome.REFUSED, Cause.IDENTITY)
+
+
 @given(st.sampled_from([*GIVEN, *OURS]), st.sampled_from(("  ", "\n", "\r\n")))
 def test_layout_of_an_answer_does_not_matter(row: Row, blank: str) -> None:
     spaced = row.text.replace(" ", blank)
