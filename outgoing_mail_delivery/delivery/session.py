@@ -319,10 +319,11 @@ class Session:
 
     def _transmit(self, transaction: Transaction) -> None:
         """Send the text, with the next envelope behind it; read the answer."""
+        text = transaction.text()  # what cannot be written is no intent yet
         if not self._carrier.intent(transaction.message, transaction.accepted):
             raise _Withdrawn
         commands = self._next_envelope(transaction) if self._pipelining else ""
-        self._connection.send_text(transaction.text(), f".{CRLF}{commands}".encode())
+        self._connection.send_text(text, f".{CRLF}{commands}".encode())
         answer = self._connection.read(Phase.MESSAGE)
         if answer.code == CLOSING:
             raise Over(answer)

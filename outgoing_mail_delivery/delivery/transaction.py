@@ -31,6 +31,7 @@ CLOSING = 421
 _BARE_LINE_BREAK = re.compile(rb"(?<!\r)\n|\r(?!\n)")
 _LEADING_DOT = re.compile(rb"^\.", re.M)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _TOO_MANY_RECIPIENTS = re.compile("too many recipients|number of recipients", re.I)
 
 
@@ -239,7 +240,10 @@ def verdict_of(answer: Answer) -> Verdict:
 
 def _can_be_sent(address: str, utf8: bool) -> bool:
     """Whether an address can be written into a command; the empty one can."""
-    return not _CONTROL.search(address) and (utf8 or address.isascii())
+    # half a character of UTF-16 can be in a text, and not on a wire
+    if _CONTROL.search(address) or _SURROGATE.search(address):
+        return False
+    return utf8 or address.isascii()
 
 
 def _not_offered(

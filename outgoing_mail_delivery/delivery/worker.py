@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from .connection import Timeouts, answer_of
@@ -131,17 +132,25 @@ class Worker(threading.Thread):
             return ending.verdict.scope is Scope.SESSION
 
     def _lost(self, error: Exception) -> None:
-        """An error of our own: what was being transmitted is unknown, the rest not."""
+        """An error of our own: what was being transmitted is unknown, the rest not.
+
+        A message that errors twice is put off, and holds up no other.
+        """
+        answer = Answer(Phase.MAIL, None, repr(error))
+        verdict = Verdict(Outcome.DEFERRED, Scope.SESSION, Cause.OTHER)
         with self._boss.changed:
             self.carries = False
             for message in self.queue.held_by(id(self)):
-                if message.key not in self._intended:
-                    self.queue.put_back(id(self), message)
-                    continue
-                answer = Answer(Phase.MESSAGE, None, repr(error))
-                self._conclude(message, message.recipients, answer)
-            verdict = Verdict(Outcome.DEFERRED, Scope.SERVER, Cause.OTHER)
-            answer = Answer(Phase.MAIL, None, repr(error))
+                if message.key in self._intended:
+                    last = replace(answer, phase=Phase.MESSAGE)
+                    self._conclude(message, message.recipients, last)
+                elif message.interrupted:
+                    counted = replace(verdict, scope=Scope.MESSAGE)
+                    self._conclude(message, message.recipients, answer, counted)
+                else:
+                    again = replace(message, interrupted=1)
+                    self.queue.put_back(id(self), again)
+            self._boss.put_back(self.queue)
             self._boss.failed(self.queue, answer, verdict)
 
     def _conclude(

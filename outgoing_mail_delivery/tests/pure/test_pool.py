@@ -542,3 +542,22 @@ def test_message_that_makes_servers_hang_up_holds_up_no_other(
     assert len(books.sent) == 59
     assert books.outcomes()["m20"] == [Outcome.DEFERRED, Outcome.DEFERRED]
     assert "m20" in books.last_words and books.returned == []
+
+
+class Unreadable(bytes):
+    """A text that cannot be written, whatever the reason."""
+
+    def count(self, *_arguments: object) -> int:
+        """Fail, as a bug of our own would."""
+        raise ValueError("cannot be read")
+
+
+def test_message_that_errors_holds_up_no_other(places: Callable[..., Place]) -> None:
+    place, books = places(), Books()
+    mails = some("m", 30)
+    mails[9] = replace(mails[9], text=Unreadable(mails[9].text))
+    run([plan(place, mails)], books)
+    assert len(books.sent) == 29
+    assert books.outcomes()["m9"] == [Outcome.DEFERRED]
+    assert books.returned == []
+    assert all("cannot be read" in event.answer.text for event in books.of(Trouble))
