@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import environment, linters, locks, paths
-from .addons import ADDONS, Addon, up_to
+from .addons import ADDONS, NAMES, Addon, up_to
 from .odoo_server import OdooServer
 from .steps import say, step
 
@@ -32,6 +32,12 @@ COMPATIBILITY = {
     Path("compatibility", "environment"): ("mail_environment",),
     Path("compatibility"): ("google_gmail", "microsoft_outlook", *OTHER_MODULES),
 }
+#: Tests of what needs no Odoo, in folders that are no addons yet.
+PURE = tuple(
+    folder
+    for folder in sorted(paths.REPO.glob("*/tests/pure"))
+    if folder.parents[1].name not in NAMES
+)
 #: An addon's tests that show in a minute whether mail still goes where it should.
 SMOKE = ("test_core_names", "test_directory", "test_routes", "test_headers")
 #: Odoo's tests of outgoing mail, which must pass with the addons installed.
@@ -161,6 +167,8 @@ def _run_quick(odoo: OdooServer, suite: Suite) -> None:
 def _run_all(odoo: OdooServer, suite: Suite) -> None:
     split = () if suite.options or suite.named else SIDE_BY_SIDE
     suite.run("workbench", suite.chosen(WORKBENCH), *split, *WITHOUT_ODOO)
+    for folder in PURE:
+        suite.run(folder.parents[1].name, suite.chosen(folder), *split, *WITHOUT_ODOO)
     for addon in ADDONS:
         tests = addon.folder / "tests"
         if chosen := suite.chosen(tests, tests / "compatibility"):

@@ -2,13 +2,14 @@
 
 import doctest
 import smtplib
+import ssl
 import time
 from collections.abc import Iterator
 from email.message import EmailMessage
 
 import pytest
 
-from smtp_server import Answer, Close, SmtpServer, Stage, script
+from smtp_server import Answer, Close, SmtpServer, Stage, script, tls
 
 LOGIN, PASSWORD = "a@a.example", "right"
 GONE = smtplib.SMTPServerDisconnected
@@ -114,3 +115,63 @@ def test_half_an_answer_delay_and_slow_reading(server: SmtpServer) -> None:
     assert time.monotonic() - started > 0.5
     outcome = doctest.testmod(script)
     assert outcome.attempted and not outcome.failed
+
+
+@pytest.mark.parametrize("offered", [True, False])
+def test_extensions_are_offered_as_asked(offered: bool) -> None:
+    server = SmtpServer(None, size=1234, pipelining=offered, smtputf8=offered)
+    with server:
+        with smtplib.SMTP(server.host, server.port) as client:
+            client.ehlo()
+            assert client.esmtp_features["size"] == "1234"
+            assert client.has_extn("pipelining") is offered
+            assert client.has_extn("smtputf8") is offered
+
+
+def test_commands_that_come_together_are_answered_in_order(
+    server: SmtpServer,
+) -> None:
+    with smtplib.SMTP(server.host, server.port, timeout=5) as client:
+        client.login(LOGIN, PASSWORD)
+        client.send(
+            b"MAIL FROM:<a@a.example>\r\nRCPT TO:<x@x.example>\r\nDATA\r\n"
+            b"Subject: One\r\n\r\nOne\r\n.\r\nMAIL FROM:<a@a.example>\r\n"
+            b"RCPT TO:<y@y.example>\r\nDATA\r\nSubject: Two\r\n\r\nTwo\r\n.\r\n"
+        )
+        codes = [client.getreply()[0] for _ in range(8)]
+    assert codes == [250, 250, 354, 250] * 2
+    assert [mail.header("Subject") for mail in server.received] == ["One", "Two"]
+
+
+def test_end_of_data_is_answered_by_recipient(server: SmtpServer) -> None:
+    refusal = Answer("554 5.7.1 Spam")
+    server.script.at(Stage.END_OF_DATA, refusal, matching="TO:<y@")
+    send(server, "x@x.example")
+    with pytest.raises(smtplib.SMTPDataError):
+        send(server, "y@y.example")
+    assert len(server.received) == 1
+
+
+def test_certificate_may_be_expired() -> None:
+    for expired in (False, True):
+        context = tls.self_signed_context(expired=expired)
+        with SmtpServer(None, tls=context) as server:
+            with smtplib.SMTP(server.host, server.port) as client:
+                trusting = tls.trusting_context(expired=expired)
+                if not expired:
+                    assert client.starttls(context=trusting)[0] == 220
+                    continue
+                with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
+                    client.starttls(context=trusting)
+
+
+def test_line_takes_its_time_for_what_passes_together() -> None:
+    with SmtpServer(None, round_trip=0.2) as server:
+        with smtplib.SMTP(server.host, server.port, timeout=5) as client:
+            client.ehlo()
+            started = time.monotonic()
+            client.send(b"NOOP\r\n" * 5)
+            assert [client.getreply()[0] for _ in range(5)] == [250] * 5
+            assert 0.2 <= time.monotonic() - started < 0.4
+            send(server)
+    assert len(server.received) == 1

@@ -11,8 +11,7 @@ from types import ModuleType
 
 import pytest
 
-PURE = Path(__file__).resolve().parent
-ADDON = PURE.parents[1]
+ADDON = Path(__file__).resolve().parents[2]
 
 
 def _stand_in(name: str, folder: Path) -> None:
@@ -22,13 +21,16 @@ def _stand_in(name: str, folder: Path) -> None:
     sys.modules[name] = package
 
 
-def main(arguments: list[str]) -> int:
-    """Run pytest without its Odoo plugin; return the exit status."""
-    _stand_in(ADDON.name, ADDON)
+def main(arguments: list[str], addon: Path = ADDON) -> int:
+    """Run pytest without its Odoo plugin; return the exit status.
+
+    :param addon: the folder of the addon whose tests to run
+    """
+    _stand_in(addon.name, addon)
     for folder in ("models", "tests"):
-        _stand_in(f"{ADDON.name}.{folder}", ADDON / folder)
-    without_odoo = ["-p", "no:odoo", "--rootdir", str(ADDON.parent)]
-    return int(pytest.main([*without_odoo, *arguments, str(PURE)]))
+        _stand_in(f"{addon.name}.{folder}", addon / folder)
+    without_odoo = ["-p", "no:odoo", "--rootdir", str(addon.parent)]
+    return int(pytest.main([*without_odoo, *arguments, str(addon / "tests" / "pure")]))
 
 
 if __name__ == "__main__":

@@ -100,7 +100,8 @@ class Script:
     ) -> None:
         """Add a rule, after those that are there.
 
-        :param matching: a part of the command's argument, as a recipient's address
+        :param matching: a part of the command's argument, as a recipient's address; of
+            the envelope at DATA and at the end of data
         :param times: how often it is played, None for always
         """
         with self._lock:

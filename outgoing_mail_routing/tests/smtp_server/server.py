@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import ssl
 import threading
 import warnings
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
+from .line import Line
 from .mail import ReceivedMail
 from .script import Script
 from .session import ScriptedSession
@@ -48,6 +50,11 @@ class SmtpServer:
         STARTTLS, as Gmail and Outlook do; looked up anew at every login
     :param keep: what to do with a mail that was received, before the client is told;
         None: keep it in ``received``
+    :param tls: its side of STARTTLS; None: it offers that where it has tokens alone
+    :param pipelining: whether it offers PIPELINING (RFC 2920), which it always bears
+    :param size: the largest message that it takes, told by SIZE (RFC 1870)
+    :param smtputf8: whether it offers SMTPUTF8 (RFC 6531)
+    :param round_trip: seconds that what passes needs, there and back
 
     Set ``senders`` to the only addresses that it takes in ``MAIL FROM``; write rules
     into ``script`` to have it misbehave.
@@ -59,6 +66,12 @@ class SmtpServer:
         hostname: str = "127.0.0.1",
         tokens: Mapping[str, str] | None = None,
         keep: Callable[[ReceivedMail], None] | None = None,
+        *,
+        tls: ssl.SSLContext | None = None,
+        pipelining: bool = True,
+        size: int = 1 << 25,
+        smtputf8: bool = True,
+        round_trip: float = 0.0,
     ) -> None:
         self.accounts = dict(accounts or {})
         self.tokens = {} if tokens is None else tokens
@@ -67,6 +80,10 @@ class SmtpServer:
         self._keep = keep or self._remember
         self._received: list[ReceivedMail] = []
         self._arrived = threading.Condition()
+        self._pipelining = pipelining
+        self._line = Line(round_trip) if round_trip else None
+        if tls is None and tokens is not None:
+            tls = self_signed_context()
         self._controller = _Controller(
             self.script,
             self,
@@ -75,17 +92,22 @@ class SmtpServer:
             authenticator=self._authenticate,
             auth_required=accounts is not None,
             auth_require_tls=tokens is not None,
-            tls_context=None if tokens is None else self_signed_context(),
-            enable_SMTPUTF8=True,
+            tls_context=tls,
+            data_size_limit=size,
+            enable_SMTPUTF8=smtputf8,
         )
 
     def start(self) -> SmtpServer:
         """Listen; the port is known from here on."""
         self._controller.start()
+        if self._line:
+            self._line.start(self.host, int(self._controller.port))
         return self
 
     def stop(self) -> None:
         """Close the port."""
+        if self._line:
+            self._line.stop()
         self._controller.stop()
 
     def __enter__(self) -> SmtpServer:
@@ -100,7 +122,7 @@ class SmtpServer:
 
     @property
     def port(self) -> int:
-        return int(self._controller.port)
+        return self._line.port if self._line else int(self._controller.port)
 
     @property
     def received(self) -> list[ReceivedMail]:
@@ -153,6 +175,20 @@ class SmtpServer:
             return AuthResult(success=False, handled=False)
         server.session.account, server.session.token = login, token
         return AuthResult(success=True)
+
+    async def handle_EHLO(
+        self,
+        server: Any,
+        session: Any,
+        envelope: Any,
+        hostname: str,
+        responses: list[str],
+    ) -> list[str]:
+        """Called by aiosmtpd with what it offers."""
+        session.host_name = hostname
+        if self._pipelining:
+            responses.insert(1, "250-PIPELINING")
+        return responses
 
     async def handle_MAIL(
         self,

@@ -32,8 +32,17 @@ class ScriptedSession(SMTP):
     async def _command(
         self, stage: Stage, method: Callable[[Any], Awaitable[None]], argument: Any
     ) -> None:
-        if await self.plays(stage, argument or ""):
+        envelope = self._envelope_words() if stage is Stage.DATA else ""
+        if await self.plays(stage, argument or envelope):
             await method(argument)
+
+    def _envelope_words(self) -> str:
+        """The envelope as its commands named it, for rules about one recipient."""
+        envelope = self.envelope
+        if envelope is None:
+            return ""
+        recipients = " ".join(f"TO:<{address}>" for address in envelope.rcpt_tos)
+        return f"FROM:<{envelope.mail_from}> {recipients}"
 
     async def plays(self, stage: Stage, argument: str = "") -> bool:
         """Play what the script has for a stage; return whether the session behaves.
@@ -56,7 +65,8 @@ class ScriptedSession(SMTP):
 
         :param keep: called once the message counts as received
         """
-        answer = self._script.answer_to(Stage.END_OF_DATA) or Answer()
+        words = self._envelope_words()
+        answer = self._script.answer_to(Stage.END_OF_DATA, words) or Answer()
         await asyncio.sleep(answer.delay)
         if answer.keeps or answer.behaves or answer.reply.startswith("2"):
             keep()

@@ -1,0 +1,192 @@
+"""The connection under an SMTP session: commands, texts and replies, each in its time.
+
+``smtplib``'s ``send`` and ``getreply`` are underneath, so that whatever wraps or
+watches an ``smtplib.SMTP`` still sees what passes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import smtplib
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .types import Answer, Phase
+
+CRLF = "\r\n"
+#: A text goes in pieces of this size, each within its own time.
+BLOCK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds to wait for an answer, by phase (RFC 5321, 4.5.3.2).
+
+    The final dot's is as long as that, since whoever hangs up earlier makes *unknown*
+    by themselves. ``connect`` is for who opens the connection.
+
+    >>> Timeouts().of(Phase.DATA), Timeouts(command=10).of(Phase.RCPT)
+    (120, 10)
+    """
+
+    connect: float = 30
+    command: float = 60
+    data: float = 120
+    block: float = 180
+    final: float = 600
+    quit: float = 5
+
+    def of(self, phase: Phase) -> float:
+        """The time for the answer that ends a phase."""
+        long = {Phase.DATA: self.data, Phase.MESSAGE: self.final}
+        return long.get(phase, self.command)
+
+
+class Over(Exception):
+    """The connection is of no use any more; the answer, or its absence, says why."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        super().__init__(answer.text)
+
+
+class Connection:
+    """An ``smtplib.SMTP`` that is connected and ready for MAIL.
+
+    Every method but ``abort`` and ``close`` raises :class:`Over` where the connection
+    fails or the time is up.
+    """
+
+    def __init__(self, smtp: smtplib.SMTP, timeouts: Timeouts) -> None:
+        self._smtp = smtp
+        self._timeouts = timeouts
+        with contextlib.suppress(OSError, AttributeError):
+            # small pieces must not wait for each other's acknowledgement
+            self._sock(timeouts.command).setsockopt(
+                socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+            )
+
+    @property
+    def features(self) -> Mapping[str, str]:
+        """What EHLO told, by its keyword in lower case."""
+        return self._smtp.esmtp_features
+
+    def _sock(self, timeout: float) -> socket.socket:
+        sock = self._smtp.sock
+        if sock is None:
+            raise ConnectionError("connection closed")
+        sock.settimeout(timeout)
+        return sock
+
+    def send(self, commands: str, phase: Phase) -> None:
+        """Send commands, each with its line break."""
+        try:
+            self._sock(self._timeouts.command)
+            self._smtp.send(commands.encode())
+        except (smtplib.SMTPException, OSError) as error:
+            raise Over(Answer(phase, None, words_of(error))) from error
+
+    def read(self, phase: Phase, timeout: float | None = None) -> Answer:
+        """The next reply with all its lines; one that is no reply of SMTP is none."""
+        try:
+            self._sock(timeout or self._timeouts.of(phase))
+            code, text = self._smtp.getreply()
+        except (smtplib.SMTPException, OSError) as error:
+            raise Over(Answer(phase, None, words_of(error))) from error
+        words = text.decode("utf-8", "replace")
+        if not 200 <= code < 600:
+            raise Over(Answer(phase, None, f"no reply of SMTP: {code} {words}"))
+        return Answer(phase, code, words)
+
+    def send_text(self, text: bytes, end: bytes) -> None:
+        """Send a text in pieces; the last goes together with what ends it.
+
+        Until the final dot is on its way, nothing can have been delivered (RFC 5321,
+        4.1.1.4): the phase of what is raised says which it was.
+        """
+        whole = len(text) - len(text) % BLOCK
+        pieces = memoryview(text)
+        for start in range(0, whole, BLOCK):
+            self._write(pieces[start : start + BLOCK], harmless=BLOCK)
+        dot = len(text) - whole + end.index(b"\n")
+        self._write(memoryview(text[whole:] + end), harmless=dot)
+
+    def _write(self, data: memoryview, harmless: int) -> None:
+        """Write all; what goes beyond the harmless bytes may be acted on."""
+        sent = 0
+        try:
+            sock = self._sock(self._timeouts.block)
+            while sent < len(data):
+                sent += sock.send(data[sent:])
+        except OSError as error:
+            phase = Phase.DATA if sent <= harmless else Phase.MESSAGE
+            raise Over(self._last_words(phase, error)) from error
+
+    def _last_words(self, phase: Phase, error: Exception) -> Answer:
+        """What a server said before it closed; where that is nothing, what happened."""
+        if phase is Phase.DATA:
+            with contextlib.suppress(Over):
+                answer = self.read(Phase.MESSAGE, self._timeouts.quit)
+                if not answer.positive:
+                    return answer
+        return Answer(phase, None, words_of(error))
+
+    def quit(self) -> None:
+        """Say goodbye (RFC 5321, 4.1.1.10), and wait a little for the answer."""
+        with contextlib.suppress(Over):
+            self.send(f"QUIT{CRLF}", Phase.MAIL)
+            self.read(Phase.MAIL, self._timeouts.quit)
+
+    def close(self) -> None:
+        """Close it, whatever its state."""
+        with contextlib.suppress(OSError):
+            self._smtp.close()
+
+    def abort(self) -> None:
+        """End it from another thread: who waits for an answer stops waiting."""
+        sock = self._smtp.sock
+        with contextlib.suppress(OSError):
+            if sock is not None:
+                # that of ssl would let what is written meanwhile pass in clear
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+def words_of(error: BaseException) -> str:
+    """What happened, as far as the system says it.
+
+    >>> words_of(TimeoutError()), words_of(ConnectionResetError())
+    ('timed out', 'connection closed')
+    """
+    if isinstance(error, TimeoutError):
+        return "timed out"
+    return str(error).strip() or "connection closed"
+
+
+def answer_of(error: BaseException) -> Answer:
+    """The answer that opening a connection failed with, and at which phase.
+
+    >>> answer_of(smtplib.SMTPAuthenticationError(535, b"5.7.8 Wrong"))
+    Answer(phase=<Phase.AUTH: 'auth'>, code=535, text='5.7.8 Wrong')
+    >>> answer_of(ConnectionRefusedError("refused"))
+    Answer(phase=<Phase.CONNECT: 'connect'>, code=None, text='refused')
+    """
+    phase = next((p for kind, p in _PHASES if isinstance(error, kind)), Phase.CONNECT)
+    if not isinstance(error, smtplib.SMTPResponseException):
+        return Answer(phase, None, words_of(error))
+    text = error.smtp_error
+    words = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    code = error.smtp_code
+    return Answer(phase, code if 200 <= code < 600 else None, words)
+
+
+_PHASES: tuple[tuple[type[BaseException], Phase], ...] = (
+    (smtplib.SMTPConnectError, Phase.GREETING),
+    (smtplib.SMTPHeloError, Phase.EHLO),
+    (smtplib.SMTPAuthenticationError, Phase.AUTH),
+    (smtplib.SMTPNotSupportedError, Phase.EHLO),
+    (smtplib.SMTPServerDisconnected, Phase.GREETING),
+    (ssl.SSLError, Phase.STARTTLS),
+    (smtplib.SMTPResponseException, Phase.STARTTLS),
+)

@@ -1,0 +1,239 @@
+"""Threads that carry the messages of a run, some sessions for each server.
+
+They know nothing of Odoo, nor of the journal. The thread of the run builds messages as
+there is room for them, and writes down what the threads tell: a text is transmitted
+once its intent is written. A server in trouble holds up its own threads alone.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from .connection import Timeouts
+from .events import Event, Intent, Journal, Returned, Trouble
+from .queues import ServerPlan, ServerQueue
+from .types import Answer, Scope, Verdict
+from .worker import TICK, Worker
+
+#: Bytes of messages that are ready or under way, all servers together.
+MEMORY = 64 << 20
+#: How long an answer waits for the intent that comes right behind it.
+LINGER = 0.005
+#: How long the last answers may take after all sessions were ended.
+LAST_ANSWERS = 5.0
+
+
+class Pool:
+    """Carries the messages of some servers.
+
+    :param journal: called in the thread that calls :meth:`run`, with all events there
+        are. Every message is answered for or returned; where it raises, nothing more is
+        transmitted nor told, as if the process had died
+    :param deadline: the instant at which :meth:`run` ends, by ``clock``
+    :param memory: bytes of messages that may be ready or under way
+    """
+
+    def __init__(
+        self,
+        plans: Iterable[ServerPlan],
+        journal: Journal,
+        *,
+        deadline: float,
+        memory: int = MEMORY,
+        timeouts: Timeouts | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.queues = [ServerQueue(plan) for plan in plans]
+        self.timeouts = timeouts or Timeouts()
+        self.clock = clock
+        self.changed = threading.Condition()
+        self._journal = journal
+        self._deadline = deadline
+        self._memory = memory
+        self._stopping = False
+        self._ending = False
+        self._broken = False
+        self._closed = False
+        self._workers: list[Worker] = []
+        self._events: list[Event] = []
+        self._urgent = False
+        self._since = 0.0
+        self._decisions: dict[Intent, bool] = {}
+
+    # ------------------------------------------------------------------
+    # The run's thread
+    # ------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Carry everything; return when all is answered for, or at the deadline."""
+        try:
+            while self._goes_on() and self.clock() < self._deadline:
+                built = self._build_one()
+                self._write_down(self._next_events(0.0 if built else TICK))
+        finally:
+            self._end()
+
+    def stop(self) -> None:
+        """Begin no message any more, from any thread; what is under way ends."""
+        with self.changed:
+            self._stopping = True
+            self.changed.notify_all()
+
+    def _goes_on(self) -> bool:
+        """Open what sessions are of use; return whether anything is left to do."""
+        with self.changed:
+            self._workers = [worker for worker in self._workers if worker.alive]
+            for queue in self.queues:
+                self._open_sessions(queue)
+            waits = not all(queue.is_idle() for queue in self.queues)
+            return bool(self._workers or self._events) or (waits and not self._stopping)
+
+    def _open_sessions(self, queue: ServerQueue) -> None:
+        at_work = sum(worker.queue is queue for worker in self._workers)
+        wanted = queue.wants_sessions(at_work, self.clock())
+        for _ in range(wanted if self.may_begin(queue) else 0):
+            worker = Worker(self, queue)
+            self._workers.append(worker)
+            worker.start()
+
+    def _build_one(self) -> bool:
+        """Build one message, for the server that has least; whether one was asked."""
+        with self.changed:
+            queue = self._neediest()
+        if queue is None:
+            return False
+        message = next(queue.plan.messages, None)
+        with self.changed:
+            if message is None:
+                queue.built_all = True
+            else:
+                queue.add(message)
+            self.put_back(queue)
+            self._open_sessions(queue)
+            self.changed.notify_all()
+        return True
+
+    def _neediest(self) -> ServerQueue | None:
+        if self._stopping:
+            return None
+        memory_left = sum(queue.size for queue in self.queues) < self._memory
+        share = self._memory // max(1, len(self.queues))
+        hungry = [q for q in self.queues if q.has_room(share, memory_left)]
+        return min(hungry, key=lambda queue: queue.size, default=None)
+
+    def _next_events(self, wait: float) -> list[Event]:
+        """All events there are, once one is worth writing down."""
+        with self.changed:
+            self.changed.wait_for(lambda: self._urgent, self._patience(wait))
+            if not self._urgent and self._lingers():
+                return []
+            events, self._events = self._events, []
+            self._urgent = False
+            return events
+
+    def _patience(self, wait: float) -> float:
+        if not self._events:
+            return wait
+        return max(0.0, min(wait, self._since + LINGER - time.monotonic()))
+
+    def _lingers(self) -> bool:
+        return time.monotonic() - self._since < LINGER
+
+    def _write_down(self, events: Sequence[Event]) -> None:
+        """Have events written down, and let go on who waits for that."""
+        if not events:
+            return
+        standing = self._standing(events)
+        with self.changed:
+            for event in events:
+                if isinstance(event, Intent):
+                    self._decisions[event] = event in standing
+            self.changed.notify_all()
+
+    def _standing(self, events: Sequence[Event]) -> set[Intent]:
+        """The intents that were written down: none any more where that failed once."""
+        if self._broken:
+            return set()
+        try:
+            return set(self._journal(events))
+        except BaseException:
+            self._broken = True
+            with self.changed:
+                for event in events:
+                    if isinstance(event, Intent):
+                        self._decisions[event] = False
+                self.changed.notify_all()
+            raise
+
+    def _end(self) -> None:
+        """End all sessions, write down their last answers, give back what is left."""
+        with self.changed:
+            self._stopping = self._ending = True
+            for queue in self.queues:
+                self.put_back(queue)
+            workers = list(self._workers)
+            self.changed.notify_all()
+        for worker in workers:
+            worker.abort()
+        patience = time.monotonic() + LAST_ANSWERS
+        while any(worker.carries for worker in workers):
+            self._write_down(self._next_events(LINGER))
+            if time.monotonic() > patience:
+                break
+        with self.changed:
+            self._closed = True
+            events, self._events = self._events, []
+            self.changed.notify_all()
+        self._write_down(events)
+
+    # ------------------------------------------------------------------
+    # What the threads ask for, with the lock
+    # ------------------------------------------------------------------
+
+    def post(self, event: Event, urgent: bool = True) -> None:
+        """Have an event written down."""
+        if not self._events:
+            self._since = time.monotonic()
+        self._events.append(event)
+        self._urgent = self._urgent or urgent
+        self.changed.notify_all()
+
+    def may_begin(self, queue: ServerQueue) -> bool:
+        """Whether the next message could be finished in time."""
+        finished = self.clock() + queue.next_seconds()
+        return not self._stopping and finished < self._deadline
+
+    def is_ending(self) -> bool:
+        """Whether no text may be begun any more, although its intent stands."""
+        return self._ending
+
+    def decided(self, intent: Intent) -> bool:
+        """Wait until an intent is written down, or was refused; without the lock."""
+        with self.changed:
+            self.post(intent)
+            self.changed.wait_for(lambda: intent in self._decisions or self._closed)
+            return self._decisions.pop(intent, False)
+
+    def put_back(self, queue: ServerQueue) -> None:
+        """Give back what waits, where it will not be offered."""
+        if self._ending or queue.failed:
+            messages = queue.drained()
+            if messages:
+                self.post(Returned(queue.plan.key, tuple(messages)))
+
+    def failed(self, queue: ServerQueue, answer: Answer, verdict: Verdict) -> None:
+        """Offer nothing more to a server in trouble.
+
+        One that only takes no further session goes on with those it has.
+        """
+        others = sum(w.queue is queue and w.carries for w in self._workers)
+        opening = answer.phase.opens_session
+        partial = verdict.scope is not Scope.SERVER or (opening and others > 0)
+        self.post(Trouble(queue.plan.key, answer, verdict, partial))
+        if not partial:
+            queue.failed = True
+            self.put_back(queue)
+        elif opening:
+            queue.limit = max(1, min(queue.limit, others))
