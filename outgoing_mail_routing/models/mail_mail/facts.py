@@ -33,6 +33,13 @@ _LIKE_NO_OTHER = ("hand_ids", "res_id", "email_from")
 _MAKER_FIELDS = ("active", "share", "partner_id", "company_id", "use_own_mail_servers")
 
 
+def _fetch(records, names):
+    """Read fields that are not read yet; of a record alone all fields then."""
+    fields = map(records._fields.get, names)
+    is_read = not any(any(field._cache_missing_ids(records)) for field in fields)
+    records.fetch(None if len(records) == 1 and not is_read else names)
+
+
 @dataclass(frozen=True)
 class MailFacts:
     """For whom a mail is; what is left out does not matter to its route."""
@@ -91,15 +98,12 @@ class MailMail(models.Model):
         """
         self.check_access("read")
         names = [name for name in _OF_MAIL if name in self._fields]
-        of_message = _ROUTED_BY if facts_matter else _ROUTED_BY_CORE
         mails = self.sudo().with_context(prefetch_fields=False)
-        if len(self) == 1:
-            mails.fetch()
-            of_message = None  # all of them
-        mails.fetch(names)
+        _fetch(mails, names)
         gone_ids = set(mails._fields["mail_message_id"]._cache_missing_ids(mails))
         mails = self.browse(id_ for id_ in self._ids if not id_ or id_ not in gone_ids)
-        mails.sudo().mail_message_id.fetch(of_message)
+        of_message = _ROUTED_BY if facts_matter else _ROUTED_BY_CORE
+        _fetch(mails.sudo().mail_message_id, of_message)
         return mails
 
     def _get_mail_facts(self, directory, explain):
