@@ -92,13 +92,8 @@ class TestServerOfTemplate(WallCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.vip = cls._create_vip()
-        cls.from_vip = cls._create_template(
-            subject="Hers",
-            body_html="<p>Hers</p>",
-            email_from="vip@shop.example",
-            mail_server_id=cls.vip.id,
-        )
+        cls.from_vip = cls._create_vip_template("Hers")
+        cls.vip = cls.from_vip.mail_server_id
 
     def _edit_and_send(self, user, values):
         self.call(user, "mail.template", "write", self.from_vip.ids, values)

@@ -99,14 +99,26 @@ class WallCase(SenderCase):
         return cls._create_server("vip", reserved=True, from_filter="shop.example")
 
     @classmethod
-    def _create_vip_template(cls):
+    def _create_vip_template(cls, text="Mine"):
         """A template with that server."""
         return cls._create_template(
-            subject="Mine",
-            body_html="<p>Mine</p>",
+            subject=text,
+            body_html=f"<p>{text}</p>",
             email_from="vip@shop.example",
             mail_server_id=cls._create_vip().id,
         )
+
+    def schedule_from(self, template, composers):
+        """Schedule what a template makes for the customer.
+
+        :param composers: the model of the composer, in the name of whoever
+        """
+        composer = composers.with_context(
+            default_model="res.partner",
+            default_res_ids=self.customer.ids,
+            default_template_id=template.id,
+        ).create({"scheduled_date": self.tomorrow()})
+        composer.action_schedule_message()
 
 
 @tagged("post_install", "-at_install")
@@ -790,15 +802,8 @@ class TestServerOfTemplate(WallCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.vip = cls._create_server(
-            "vip", reserved=True, from_filter="vip@shop.example"
-        )
-        cls.from_vip = cls._create_template(
-            subject="Mine",
-            body_html="<p>Mine</p>",
-            email_from="vip@shop.example",
-            mail_server_id=cls.vip.id,
-        )
+        cls.from_vip = cls._create_vip_template()
+        cls.vip = cls.from_vip.mail_server_id
         cls.vip_values = {
             "mail_server_id": cls.vip.id,
             "email_from": "vip@shop.example",
