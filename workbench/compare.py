@@ -44,22 +44,26 @@ Endings = dict[str, Ending]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument(
-        "--only", nargs="+", choices=SUITES, default=list(SUITES), help="these suites"
+        "--only",
+        action="append",
+        choices=SUITES,
+        help="run this suite alone (may be given several times)",
     )
 
 
 def main(options: argparse.Namespace) -> int:
     """Run both sides, print and keep the lists; return 1 if an addon breaks a test."""
+    suites = options.only or list(SUITES)
     with environment.prepare(options, NEEDS) as odoo, locks.exclusive("compare"):
         for database, modules in SIDES.items():
             (paths.LOGS / f"{database}.log").unlink(missing_ok=True)
             odoo.ensure_database(database, modules, core=CORE_MODULES, fresh=True)
         tests = [
             str(odoo.source.addon(name) / "tests" / file)
-            for name in options.only
+            for name in suites
             for file in SUITES[name]
         ]
-        first = _run_both(odoo, tests, f"Run {', '.join(options.only)} on both")
+        first = _run_both(odoo, tests, f"Run {', '.join(suites)} on both")
         final = _run_again(odoo, first)
     text = summary(first, final)
     say(f"\n{text}\nKept in {paths.relative(SUMMARY)}")

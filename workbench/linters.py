@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from . import locks, paths, python_env
-from .steps import run, say
+from .steps import run, step
 
 NODE = paths.WORK / "node"
 LOCK_FILE = "package-lock.json"
@@ -31,15 +31,15 @@ def run_linters() -> bool:
             "GIT_CONFIG_VALUE_0": str(paths.REPO),
         }
         _ensure_node_packages(variables)
-        say("==> Run the linters")
         color = f"--color={'always' if sys.stdout.isatty() else 'never'}"
-        done = subprocess.run(
-            ["pre-commit", "run", "--all-files", "--show-diff-on-failure", color],
-            cwd=paths.REPO,
-            env={**os.environ, **variables},
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
+        with step("Run the linters"):
+            done = subprocess.run(
+                ["pre-commit", "run", "--all-files", "--show-diff-on-failure", color],
+                cwd=paths.REPO,
+                env={**os.environ, **variables},
+                stdin=subprocess.DEVNULL,
+                check=False,
+            )
     return done.returncode == 0
 
 

@@ -104,7 +104,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--quick",
         action="store_true",
         help="the linters, the tests that need no Odoo, and those of the routes: "
-        "under two minutes",
+        "two or three minutes",
     )
 
 
@@ -153,10 +153,17 @@ def pytest_command(*arguments: str | Path) -> list[str]:
     ]
 
 
+def _run_without_odoo(suite: Suite, *options: str) -> None:
+    suite.run("workbench", suite.chosen(WORKBENCH), *options, *WITHOUT_ODOO)
+    for folder in PURE:
+        title = folder.parents[1].name
+        suite.run(title, suite.chosen(folder), *options, *WITHOUT_ODOO)
+
+
 def _run_quick(odoo: OdooServer, suite: Suite) -> None:
     # of random cases of a property a few will do
     os.environ.setdefault("ROUTING_EXAMPLES", "15")
-    suite.run("workbench", suite.chosen(WORKBENCH), "-m", "not slow", *WITHOUT_ODOO)
+    _run_without_odoo(suite, "-m", "not slow")
     for addon in ADDONS:
         tests = addon.folder / "tests"
         smoke = [str(it) for it in sorted(tests.glob("test_*.py")) if it.stem in SMOKE]
@@ -166,9 +173,7 @@ def _run_quick(odoo: OdooServer, suite: Suite) -> None:
 
 def _run_all(odoo: OdooServer, suite: Suite) -> None:
     split = () if suite.options or suite.named else SIDE_BY_SIDE
-    suite.run("workbench", suite.chosen(WORKBENCH), *split, *WITHOUT_ODOO)
-    for folder in PURE:
-        suite.run(folder.parents[1].name, suite.chosen(folder), *split, *WITHOUT_ODOO)
+    _run_without_odoo(suite, *split)
     for addon in ADDONS:
         tests = addon.folder / "tests"
         if chosen := suite.chosen(tests, tests / "compatibility"):

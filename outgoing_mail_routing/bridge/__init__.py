@@ -11,10 +11,13 @@ so that an editor and a type checker see where a mail goes.
 * ``message_request``: what a message asks that no mail stands behind.
 * ``company_facts``: what the forms of companies tell of, for many of them at once.
 * ``preview``: where mail would go that nobody has made, for forms and pages.
+* ``answers``: whether what is answered to mail comes back to Odoo.
 * ``message_headers``: From, Reply-To and Return-Path of a routed message.
 * ``explanation``: a route as an administrator reads it.
 * ``carrier``: how facts and decisions travel through core, and cannot be forged.
 * ``origin``, ``company_text``: what else travels so.
+* ``notes``: the log of many records, written at once.
+* ``kept_values``: what the cache has of many records, read at once.
 * ``registry_cache``: forgetting what a process keeps.
 * ``addresses``, ``from_filters``, ``telling``: texts of whatever kind.
 """

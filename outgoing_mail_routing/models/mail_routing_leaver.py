@@ -7,10 +7,11 @@ may send for: to be rid of that limit, they or an accomplice would only have to 
 their user while it waits.
 
 So once a user is deleted, ``mail.routing.hand`` notes what they made that may still be
-sent, and this model the companies they belonged to then. No mail changes its company by
-that: each of them stays limited as it was. No other fact of a person is kept, and that
-only as long as some hand depends on it. Of users who were deleted before this addon was
-installed nothing is known: they limit nothing.
+sent, and this model the companies they belonged to then, and whether they were
+administrators or no internal users. No mail changes its company by that: each of them
+stays limited as it was. No other fact of a person is kept, and these only as long as
+some hand depends on them. Of users who were deleted before this addon was installed
+nothing is known: they limit nothing.
 """
 
 from odoo import fields, models

@@ -141,11 +141,11 @@ class TestBranches(BranchCase):
                     for number in range(count)
                 )
             )
-            count, batches = self.counted(
+            counted, batches = self.counted(
                 lambda: list(mails._split_by_mail_configuration())
             )
             self.assertEqual({batch[0] for batch in batches}, {self.relay_a.id})
-            return count
+            return counted
 
         statements(2)
         self.assertEqual(statements(60), statements(6))

@@ -346,13 +346,8 @@ class TestScheduled(CallerCase):
     def test_server_of_a_template_carries_what_code_schedules_of_it_for_a_user(self):
         """Who only asked for it has not changed it once it is posted."""
         template = self._create_vip_template()
-        composer = self.asked_by(self.ben, self.root, "mail.compose.message")
-        composer = composer.with_context(
-            default_model="res.partner",
-            default_res_ids=self.customer.ids,
-            default_template_id=template.id,
-        ).create({"scheduled_date": self.tomorrow()})
-        composer.action_schedule_message()
+        composers = self.asked_by(self.ben, self.root, "mail.compose.message")
+        self.schedule_from(template, composers)
         self.assertEqual(self.attempt(lambda: None)[1], {"vip"})
         [message] = self.customer.message_ids.filtered(lambda m: "Mine" in m.body)
         self.assertTrue(message.sudo().asked_by_others)

@@ -108,6 +108,18 @@ class WallCase(SenderCase):
             mail_server_id=cls._create_vip().id,
         )
 
+    def schedule_from(self, template, composers):
+        """Schedule what a template makes for the customer.
+
+        :param composers: the model of the composer, in the name of whoever
+        """
+        composer = composers.with_context(
+            default_model="res.partner",
+            default_res_ids=self.customer.ids,
+            default_template_id=template.id,
+        ).create({"scheduled_date": self.tomorrow()})
+        composer.action_schedule_message()
+
 
 @tagged("post_install", "-at_install")
 class TestCommands(WallCase):
@@ -432,6 +444,26 @@ class MailingCase(WallCase):
         super().setUp()
         self.require("mass_mailing")
 
+    def set_dedicated(self, server):
+        """Preset a server for mailings."""
+        params = self.env["ir.config_parameter"]
+        params.set_param("mass_mailing.outgoing_mail_server", True)
+        params.set_param("mass_mailing.mail_server_id", server.id)
+
+    def create_as_marketer(self, **values):
+        """A mailing to one contact that Mia makes by RPC, its text says Mine."""
+        mailing_id = self.call(
+            *(self.marketer, "mailing.mailing", "create"),
+            {
+                "subject": "Mine",
+                "body_html": "<p>Mine</p>",
+                "mailing_model_id": self.env["ir.model"]._get_id("res.partner"),
+                "mailing_domain": repr([("id", "=", self.customer.id)]),
+                **values,
+            },
+        )
+        return self.env["mailing.mailing"].browse(mailing_id)
+
     def launch(self, mailing):
         """Let Odoo's job send a mailing.
 
@@ -530,80 +562,6 @@ class TestCompanyOfMailing(MailingCase):
         self.bob.group_ids += self.env.ref("mass_mailing.group_mass_mailing_user")
         _refused, logins = self.attempt(lambda: self.press_test(self.bob, mailing))
         self.assertEqual(logins, {"relay-b"})
-
-
-@tagged("post_install", "-at_install")
-class TestServerOfMailing(MailingCase):
-    """The server of a mailing carries what its makers may send through it."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.vip = cls._create_vip()
-
-    def _set_dedicated(self, server):
-        params = self.env["ir.config_parameter"]
-        params.set_param("mass_mailing.outgoing_mail_server", True)
-        params.set_param("mass_mailing.mail_server_id", server.id)
-
-    def _create_as_marketer(self, **values):
-        """A mailing that Mia makes by RPC, through the dedicated server."""
-        mailing_id = self.call(
-            *(self.marketer, "mailing.mailing", "create"),
-            {
-                "subject": "Mine",
-                "body_html": "<p>Mine</p>",
-                "mailing_model_id": self.env["ir.model"]._get_id("res.partner"),
-                "mailing_domain": repr([("id", "=", self.customer.id)]),
-                **values,
-            },
-        )
-        return self.env["mailing.mailing"].browse(mailing_id)
-
-    def test_responsible_need_not_read_mailings(self):
-        self._set_dedicated(self.vip)
-        for responsible in (self.marketer, self.ben, self.bob):
-            with self.subTest(responsible.name):
-                mailing = self._create_as_marketer(
-                    user_id=responsible.id, email_from="vip@shop.example"
-                )
-                self.launch(mailing)
-                self.assertEqual(self.logins_to_customer(), {"vip"})
-
-    @mute_logger("odoo.addons.mail.models.mail_mail")
-    def test_mailbox_carries_no_mailing_of_others(self):
-        self._set_dedicated(self.mailbox)
-        through_mailbox = {"email_from": MAILBOX, "mail_server_id": self.mailbox.id}
-        changed = self.mailing(self.root, **through_mailbox)
-        changed.with_user(self.marketer).subject = "Mine, too"
-        for name, mailing in {
-            "the dedicated one": self._create_as_marketer(email_from=MAILBOX),
-            "of an administrator's, changed": changed,
-            "of Odoo itself": self.mailing(self.root, **through_mailbox),
-        }.items():
-            with self.subTest(name):
-                self.assertEqual(self.launch(mailing), set())
-        mailing = self.mailing(self.root, **through_mailbox)
-        self.assertKeptOut(
-            {"its test": lambda: self.press_test(self.marketer, mailing)}, MAILBOX
-        )
-
-    @mute_logger("odoo.addons.mail.models.mail_mail")
-    def test_mailbox_carries_mailings_where_its_delegation_allows_them(self):
-        self._set_dedicated(self.mailbox)
-        through_mailbox = {"email_from": MAILBOX, "mail_server_id": self.mailbox.id}
-        for delegation, of_colleague, of_odoo in (
-            ("nobody", set(), set()),
-            ("odoo", set(), {MAILBOX}),
-            ("colleagues", {MAILBOX}, {MAILBOX}),
-        ):
-            self.mailbox.delegation = delegation
-            with self.subTest(delegation, of="a colleague"):
-                mailing = self._create_as_marketer(email_from=MAILBOX)
-                self.assertEqual(self.launch(mailing), of_colleague)
-            with self.subTest(delegation, of="Odoo"):
-                mailing = self.mailing(self.root, **through_mailbox)
-                self.assertEqual(self.launch(mailing), of_odoo)
 
 
 @tagged("post_install", "-at_install")
@@ -781,222 +739,3 @@ class TestChangedByOthers(WallCase):
         message.sudo().unlink()
         hands._gc_hands()
         self.assertFalse(hands.search(domain))
-
-
-@tagged("post_install", "-at_install")
-class TestServerOfTemplate(WallCase):
-    """The server of a template carries what is made from that template, no more."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.vip = cls._create_server(
-            "vip", reserved=True, from_filter="vip@shop.example"
-        )
-        cls.from_vip = cls._create_template(
-            subject="Mine",
-            body_html="<p>Mine</p>",
-            email_from="vip@shop.example",
-            mail_server_id=cls.vip.id,
-        )
-        cls.vip_values = {
-            "mail_server_id": cls.vip.id,
-            "email_from": "vip@shop.example",
-        }
-
-    def _send(self, user, values=None, template=None):
-        template = template or self.from_vip
-        self.call(
-            *(user, "mail.template", "send_mail", template.ids),
-            *(self.customer.id, True, False, values or {}),
-        )
-
-    def _compose(self, user, template=None, mode="comment", **values):
-        context = {
-            "default_model": "res.partner",
-            "default_res_ids": self.customer.ids,
-            "default_composition_mode": mode,
-            "default_template_id": (template or self.from_vip).id,
-        }
-        composer_id = self.call(
-            *(user, "mail.compose.message", "create", values), context=context
-        )
-        self.call(user, "mail.compose.message", "action_send_mail", [composer_id])
-
-    @mute_logger("odoo.http")
-    def test_server_of_a_template_is_nobodys_to_name(self):
-        other = self._create_template(subject="Mine", body_html="<p>Mine</p>")
-        about = {"model": "res.partner", "res_id": self.customer.id}
-        posted = {**self.vip_values, "body": "Mine", "partner_ids": self.customer.ids}
-        source = {"source_ref": "base.view_partner_form", **self.vip_values}
-        self.assertKeptOut(
-            {
-                "notify": lambda: self.call(
-                    *(self.ben, "mail.thread", "message_notify", []),
-                    **{**posted, **about},
-                ),
-                "notify with it in the context": lambda: self.call(
-                    *(self.ben, "mail.thread", "message_notify", []),
-                    **{**posted, **about},
-                    context={"outgoing_mail_routing_origin": self.from_vip.id},
-                ),
-                "post": lambda: self.call(
-                    *(self.ben, "res.partner", "message_post", self.customer.ids),
-                    **posted,
-                ),
-                "post a view": lambda: self.call(
-                    *(self.ben, "res.partner", "message_post_with_source"),
-                    self.customer.ids,
-                    **source,
-                ),
-                "send another template": lambda: self._send(
-                    self.ben, self.vip_values, other
-                ),
-                "say it is of that template": lambda: self._send(
-                    self.ben,
-                    {**self.vip_values, "server_template_id": self.from_vip.id},
-                    other,
-                ),
-                "with another From": lambda: self._send(
-                    self.ben, {"email_from": "ben@a.example"}
-                ),
-                "on another model": lambda: self._send(
-                    self.ben, {"model": "res.users", "res_id": self.ben.id}
-                ),
-                "compose with another From": lambda: self._compose(
-                    self.ben, email_from="ben@a.example"
-                ),
-                "compose another template": lambda: self._compose(
-                    self.ben, other, **self.vip_values
-                ),
-                "compose a mass mail with another From": lambda: self._compose(
-                    self.ben, mode="mass_mail", email_from="ben@a.example"
-                ),
-                "schedule": lambda: self._schedule(self.ben),
-            },
-            "vip",
-        )
-
-    def _schedule(self, user):
-        values = {
-            **{"model": "res.partner", "res_id": self.customer.id, "body": "Mine"},
-            **{"author_id": user.partner_id.id, "partner_ids": self.customer.ids},
-            "scheduled_date": self.tomorrow(),
-            "notification_parameters": json.dumps(self.vip_values),
-        }
-        self.call(user, "mail.scheduled.message", "create", values)
-
-    def test_server_of_a_template_carries_its_mails_edited_or_not(self):
-        for name, use in {
-            "send": lambda: self._send(self.ben),
-            "send with another text": lambda: self._send(
-                self.ben, {"body_html": "<p>Mine</p>", "subject": "Mine, too"}
-            ),
-            "compose": lambda: self._compose(self.ben),
-            "compose with another text": lambda: self._compose(
-                self.ben, body="<p>Mine, too</p>"
-            ),
-            "compose with the server": lambda: self._compose(
-                self.ben, mail_server_id=self.vip.id
-            ),
-            "compose a mass mail": lambda: self._compose(self.ben, mode="mass_mail"),
-            "compose for later": self._compose_for_later,
-            "by Odoo itself": lambda: self.from_vip.with_user(
-                self.env.ref("base.user_root")
-            ).send_mail(self.customer.id),
-        }.items():
-            with self.subTest(name):
-                self.assertEqual(self.attempt(use), ("", {"vip"}))
-
-    def _compose_for_later(self):
-        context = {
-            "default_model": "res.partner",
-            "default_res_ids": self.customer.ids,
-            "default_template_id": self.from_vip.id,
-        }
-        values = {"scheduled_date": self.tomorrow()}
-        composer_id = self.call(
-            *(self.ben, "mail.compose.message", "create", values), context=context
-        )
-        self.call(
-            self.ben, "mail.compose.message", "action_schedule_message", [composer_id]
-        )
-
-    def test_template_that_lost_its_server_gives_it_no_more(self):
-        self.call(
-            *(self.ben, "mail.template", "send_mail", self.from_vip.ids),
-            self.customer.id,
-        )
-        self.from_vip.mail_server_id = False
-        self.assertEqual(self.attempt(lambda: None)[1], set())
-        mail = self.env["mail.mail"].search([("email_from", "=", "vip@shop.example")])
-        self.assertEqual(mail.state, "exception")
-        self.assertIn("not open to everybody", mail.failure_reason)
-
-    @mute_logger("odoo.http")
-    def test_users_own_server_on_a_template_is_theirs_still(self):
-        template = self._create_template(
-            subject="Mine",
-            body_html="<p>Mine</p>",
-            email_from=MAILBOX,
-            mail_server_id=self.mailbox.id,
-        )
-        send = {
-            user.name: lambda user=user: self._send(user, template=template)
-            for user in (self.ben, self.bob, self.plain)
-        }
-        self.assertKeptOut(send, MAILBOX)
-        as_odoo = template.with_user(self.env.ref("base.user_root"))
-        self.assertKeptOut(
-            {"Odoo": lambda: as_odoo.send_mail(self.customer.id)}, MAILBOX
-        )
-        self.mailbox.delegation = "colleagues"
-        self.assertEqual(self.attempt(send["Ben"])[1], {MAILBOX})
-        self.assertEqual(self.attempt(send["Bob"])[1], set(), "of another company")
-
-    @mute_logger("odoo.http", "odoo.sql_db")
-    def test_closed_server_cannot_be_set_copied_or_imported(self):
-        editor = self._create_user("eddy", self.company_a)
-        editor.group_ids += self.env.ref("mail.group_mail_template_editor")
-        own = self.env["mail.template"].with_user(editor).create({"name": "Own"})
-        values = {"mail_server_id": self.vip.id}
-        rows = [["New", str(self.vip.id)]]
-        for method, args in (
-            ("copy", [self.from_vip.ids]),
-            ("copy", [own.ids, values]),
-            ("write", [own.ids, values]),
-            ("create", [{"name": "New", **values}]),
-            ("web_save", [own.ids, values, {"name": {}}]),
-        ):
-            with self.subTest(method, args=args), self.refused(RpcError, "AccessError"):
-                self.call(editor, "mail.template", method, *args)
-        result = self.call(
-            *(editor, "mail.template", "load", ["name", "mail_server_id/.id"], rows)
-        )
-        self.assertFalse(result["ids"])
-
-    def test_administrator_may_set_another_server_on_a_waiting_mail(self):
-        administrator = self._create_administrator()
-        mail = self.mail(
-            self.ben,
-            email_from="vip@shop.example",
-            model="res.partner",
-            res_id=self.customer.id,
-        )
-        administrator.group_ids += self.env.ref("base.group_partner_manager")
-        values = {"mail_server_id": self.vip.id}
-        self.call(administrator, "mail.mail", "write", mail.ids, values)
-        self.assertEqual(self.deliver(mail).login, "vip")
-
-    def test_invoice_leaves_through_the_server_of_its_template(self):
-        if "account.move.send" not in self.env:
-            self.skipTest("needs the module account")
-        sender = self.env["account.move.send"].with_user(self.ben)
-        record = self.customer.with_user(self.ben)
-        with self.sending():
-            sender._send_mail(
-                *(record, self.from_vip.with_user(self.ben)),
-                **{"body": "Mine", "partner_ids": record.ids},
-                **{"email_from": "vip@shop.example"},
-            )
-        self.assertEqual(self.one_received().login, "vip")

@@ -88,7 +88,7 @@ class Life:
         self.install_seconds = 0.0
 
     def take(self, step: Callable[..., Any], *values: object) -> Any:
-        """Take a step of the worker."""
+        """Take a step in Odoo's shell."""
         return self.odoo.call(DATABASE, step, *values)
 
     def note(self, moment: str) -> None:

@@ -1,5 +1,6 @@
 """What is set up: Odoo, PostgreSQL, system packages, steps that say how to go on."""
 
+import contextlib
 import importlib
 import os
 import shutil
@@ -141,7 +142,8 @@ def test_database_is_copied_commented_and_dropped(odoo: OdooServer) -> None:
 
 
 def test_cluster_is_in_use_while_somebody_else_is_connected(odoo: OdooServer) -> None:
-    assert odoo.databases.query(postgres.IN_USE)
+    with contextlib.closing(odoo.databases.connect()):
+        assert odoo.databases.query(postgres.IN_USE)
 
 
 def test_folder_of_the_cluster_is_its_owners_alone() -> None:
