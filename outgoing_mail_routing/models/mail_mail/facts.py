@@ -65,12 +65,11 @@ class MailMail(models.Model):
         """
         mails = self._fetch_to_route(directory.configured or explain).sudo()
         facts = mails._get_mail_facts(directory, explain)
-        values = kept_values(mails.mail_message_id, _ROUTED_BY_CORE)
         env_of = cache(self._in_alias_domain)
         default_facts = cache(lambda env: Facts(env).default_facts())
         asked, questions = {}, {}
-        for mail_id, [message_id] in kept_values(mails, ["mail_message_id"]).items():
-            email_from, forced_id, alias_domain_id = values[message_id]
+        for mail_id, values in mails._get_message_values(_ROUTED_BY_CORE).items():
+            email_from, forced_id, alias_domain_id = values
             email_from = formatted_of(email_from) or email_from
             question = (alias_domain_id, email_from, forced_id, facts[mail_id])
             if question not in questions:
@@ -106,6 +105,16 @@ class MailMail(models.Model):
         _fetch(mails.sudo().mail_message_id, of_message)
         return mails
 
+    def _get_message_values(self, names):
+        """The values that the message of each mail has in fields, as they are kept.
+
+        :return: ``{mail.mail id: tuple}``, as of :func:`kept_values`
+        """
+        mails = self.sudo()
+        values = kept_values(mails.mail_message_id, names)
+        message_ids = kept_values(mails, ["mail_message_id"])
+        return {id_: values[message_id] for id_, [message_id] in message_ids.items()}
+
     def _get_mail_facts(self, directory, explain):
         """Sender, colleagues, company and personal server of each mail.
 
@@ -124,10 +133,8 @@ class MailMail(models.Model):
         )
         alike = self._get_alike()
         facts_of = self.browse(dict.fromkeys(alike.values()))._share_facts(addresses)
-        froms = kept_values(self.mail_message_id, ["email_from"])
         facts = {}
-        for mail_id, [message_id] in kept_values(self, ["mail_message_id"]).items():
-            [email_from] = froms[message_id]
+        for mail_id, [email_from] in self._get_message_values(["email_from"]).items():
             facts[mail_id] = facts_of(
                 alike[mail_id],
                 addresses.named_by(email_from),

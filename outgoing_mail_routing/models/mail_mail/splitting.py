@@ -11,7 +11,6 @@ from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 
 from ...bridge.carrier import Failures
 from ...bridge.directory_source import DirectorySource
-from ...bridge.kept_values import kept_values
 from ...routing import session_key
 
 
@@ -53,12 +52,8 @@ class MailMail(models.Model):
 
     def _get_alias_domain_ids(self):
         """The alias domain that core sends each mail for, ``False`` for none."""
-        mails = self.sudo()
-        domains = kept_values(mails.mail_message_id, ["record_alias_domain_id"])
-        return {
-            mail_id: domains[message_id][0] or False
-            for mail_id, [message_id] in kept_values(mails, ["mail_message_id"]).items()
-        }
+        kept = self._get_message_values(["record_alias_domain_id"])
+        return {mail_id: domain_id or False for mail_id, [domain_id] in kept.items()}
 
     def _group_by_question(self, routes):
         """These mails by what they asked, as core groups them before it splits them.
