@@ -288,7 +288,10 @@ class MailRoutingHand(models.Model):
         :param user_ids: as of :meth:`_note_all`
         """
         for user_id in user_ids:
-            rows = "SELECT %s, id, %s::integer, false, true FROM unnest(%s) AS id"
+            rows = (
+                "SELECT %s, id, %s::integer, false, true"
+                " FROM unnest(%s::integer[]) AS id"
+            )
             self._insert(SQL(rows, records._name, user_id, records.ids), made=True)
 
     @api.model

@@ -116,7 +116,7 @@ class MailRoutingLeaver(models.Model):
                 " UNION ALL SELECT mail_message_id, NULL FROM mail_message_schedule)"
                 " AS waiting (message_id, create_uid)"
                 " JOIN mail_message AS message ON message.id = waiting.message_id"
-                " JOIN unnest(%s) AS maker (id)"
+                " JOIN unnest(%s::integer[]) AS maker (id)"
                 " ON maker.id IN (message.create_uid, waiting.create_uid)"
                 " WHERE message.made_by_gateway IS NOT TRUE",
                 users.ids,
