@@ -14,7 +14,7 @@ from ..routing import Rule, may_send_as
 _EDITORS = "mail.group_mail_template_editor,base.group_system"
 
 # What decides as whom the server of a template sends
-_GIVEN_TO_SERVER = frozenset({"email_from", "model_id"})
+_GIVEN_TO_SERVER = frozenset({"email_from", "model", "model_id"})
 
 
 class MailTemplate(models.Model):
