@@ -47,8 +47,8 @@ class Origin(Carried):
         Core posts what was scheduled as its maker, and tells them as OdooBot where that
         fails: both are the maker's, whoever has it posted.
         """
-        if self.scheduled_by:
-            return [self.scheduled_by, *self.asked_by]
+        if self.scheduled_by or self.left_by:
+            return [*filter(None, [self.scheduled_by]), *self.asked_by]
         return env["mail.routing.hand"]._get_asking_user().ids
 
     def get_server_template(self, env, vals):
