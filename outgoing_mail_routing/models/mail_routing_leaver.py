@@ -103,9 +103,12 @@ class MailRoutingLeaver(models.Model):
     def _note_makers_of_waiting(self, users):
         """Note which messages that are still sent, or their mails, users made.
 
-        What an incoming mail made in their names is not theirs.
+        What an incoming mail made in their names is not theirs, but for what they
+        answer while they are absent.
         """
-        self.env["mail.message"].flush_model(["create_uid", "made_by_gateway"])
+        self.env["mail.message"].flush_model(
+            ["create_uid", "made_by_gateway", "message_type"]
+        )
         self.env["mail.mail"].flush_model(["create_uid", "mail_message_id", "state"])
         self.env["mail.message.schedule"].flush_model(["mail_message_id"])
         self.env["mail.routing.hand"]._insert(
@@ -118,7 +121,8 @@ class MailRoutingLeaver(models.Model):
                 " JOIN mail_message AS message ON message.id = waiting.message_id"
                 " JOIN unnest(%s::integer[]) AS maker (id)"
                 " ON maker.id IN (message.create_uid, waiting.create_uid)"
-                " WHERE message.made_by_gateway IS NOT TRUE",
+                " WHERE message.made_by_gateway IS NOT TRUE"
+                " OR message.message_type = 'out_of_office'",
                 users.ids,
             ),
             made=True,
