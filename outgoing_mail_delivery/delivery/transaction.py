@@ -32,6 +32,7 @@ _BARE_LINE_BREAK = re.compile(rb"(?<!\r)\n|\r(?!\n)")
 _LEADING_DOT = re.compile(rb"^\.", re.M)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+_SIZE = re.compile("[0-9]{1,20}")
 _TOO_MANY_RECIPIENTS = re.compile("too many recipients|number of recipients", re.I)
 
 
@@ -167,8 +168,8 @@ class Transaction:
         ()
         """
         recipients = self.message.recipients
-        limit = self.features.get("size", "")
-        if limit.isdigit() and 0 < int(limit) < len(self.message.text):
+        limit = _size_limit(self.features)
+        if limit and limit < len(self.message.text):
             needed = f"SIZE {limit} is offered, {len(self.message.text)} are needed."
             return _not_offered(recipients, needed, Scope.MESSAGE, Cause.CONTENT)
         utf8 = "smtputf8" in self.features
@@ -236,6 +237,16 @@ class Transaction:
 def verdict_of(answer: Answer) -> Verdict:
     """What an answer means by itself."""
     return classify(answer.phase, answer.code, answer.text)
+
+
+def _size_limit(features: Mapping[str, str]) -> int:
+    """The largest message that a server takes, 0 where it does not say (RFC 1870).
+
+    >>> _size_limit({"size": "1000"}), _size_limit({"size": ""}), _size_limit({})
+    (1000, 0, 0)
+    """
+    limit = _SIZE.fullmatch(features.get("size", ""))
+    return int(limit.group()) if limit else 0
 
 
 def _can_be_sent(address: str, utf8: bool) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -44,6 +45,12 @@ def test_any_address_is_a_command_or_refused(
     assert commands.count(b"\r") == len(steps)
     if "smtputf8" not in features:
         assert commands.isascii()
+
+
+@pytest.mark.parametrize("told", ["", "0", "many", "-1", "1 2", "\u00b2", "9" * 5000])
+def test_size_that_is_no_size_is_no_obstacle(told: str) -> None:
+    message = Message(1, "a@x.example", ("b@x.example",), b"Hi\r\n")
+    assert Transaction(message, {"size": told}).obstacles() == ()
 
 
 @given(any_text)
