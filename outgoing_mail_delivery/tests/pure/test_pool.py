@@ -16,6 +16,7 @@ import pytest
 
 from smtp_server import Answer, Close, SmtpServer, Stage, tls
 
+from ...delivery import pool as pool_module
 from ...delivery.connection import Timeouts
 from ...delivery.events import Answered, Event, Intent, Returned, Trouble
 from ...delivery.pool import Pool
@@ -561,3 +562,71 @@ def test_message_that_errors_holds_up_no_other(places: Callable[..., Place]) -> 
     assert books.outcomes()["m9"] == [Outcome.DEFERRED]
     assert books.returned == []
     assert all("cannot be read" in event.answer.text for event in books.of(Trouble))
+
+
+class Late(bytes):
+    """A text that is ready only once it may be."""
+
+    begun = threading.Event()
+    ready = threading.Event()
+
+    def count(self, *arguments: object) -> int:
+        """Wait, as a thread that the system does not let go on."""
+        self.begun.set()
+        assert self.ready.wait(10)
+        return super().count(*arguments)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def late_run(
+    places: Callable[..., Place], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[Callable[[], None]], Books]]:
+    """Have a run end while a thread is about to tell its intent."""
+    place, books = places(), Books()
+    monkeypatch.setattr(pool_module, "LAST_ANSWERS", 0.1)
+    for event in (Late.begun, Late.ready):
+        event.clear()
+
+    def mails() -> Iterator[Message]:
+        first, *others = some("m", 4)
+        yield from (replace(first, text=Late(first.text)), *others)
+        assert Late.begun.wait(10)
+        raise ValueError("cannot be built")
+
+    def run_late(meanwhile: Callable[[], None]) -> Books:
+        def write(events: Sequence[Event]) -> list[Intent]:
+            if not Late.ready.is_set():
+                Late.ready.set()
+                time.sleep(0.3)  # until the intent is told
+                meanwhile()
+            return books.write(events)
+
+        with pytest.raises((ValueError, RuntimeError)):
+            run_pool(write)
+        return books
+
+    def run_pool(write: Callable[[Sequence[Event]], list[Intent]]) -> None:
+        plans = [plan(place, mails(), connections=1)]
+        Pool(plans, write, deadline=time.monotonic() + 30, timeouts=PATIENT).run()
+
+    yield run_late
+    Late.ready.set()
+    for thread in threading.enumerate():
+        if thread.name == f"delivery to {id(place)}":
+            thread.join(2)
+            assert not thread.is_alive(), "a thread is left behind"
+
+
+def test_journal_that_fails_at_the_end_leaves_no_thread_behind(
+    late_run: Callable[..., Books],
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("the database is gone")
+
+    late_run(fail)
+
+
+def test_intent_that_comes_after_the_end_is_not_written(
+    late_run: Callable[..., Books],
+) -> None:
+    assert late_run(lambda: None).of(Intent) == []
