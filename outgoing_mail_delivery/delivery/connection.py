@@ -10,6 +10,7 @@ import contextlib
 import smtplib
 import socket
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,9 @@ from .types import Answer, Phase
 CRLF = "\r\n"
 #: A text goes in pieces of this size, each within its own time.
 BLOCK = 1 << 16
+#: What TLS encrypts at once (RFC 8446, 5.1): of more, a part may have arrived although
+#: writing failed.
+RECORD = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +120,11 @@ class Connection:
     def _write(self, data: memoryview, harmless: int) -> None:
         """Write all; what goes beyond the harmless bytes may be acted on."""
         sent = 0
+        until = time.monotonic() + self._timeouts.block
         try:
-            sock = self._sock(self._timeouts.block)
             while sent < len(data):
-                sent += sock.send(data[sent:])
+                sock = self._sock(max(until - time.monotonic(), 0.001))
+                sent += sock.send(data[sent : sent + RECORD])
         except OSError as error:
             phase = Phase.DATA if sent <= harmless else Phase.MESSAGE
             raise Over(self._last_words(phase, error)) from error
