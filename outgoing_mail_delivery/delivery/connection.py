@@ -7,6 +7,7 @@ watches an ``smtplib.SMTP`` still sees what passes.
 from __future__ import annotations
 
 import contextlib
+import io
 import smtplib
 import socket
 import ssl
@@ -22,6 +23,10 @@ BLOCK = 1 << 16
 #: What TLS encrypts at once (RFC 8446, 5.1): of more, a part may have arrived although
 #: writing failed.
 RECORD = 1 << 14
+#: The most bytes of one reply; RFC 5321, 4.5.3.1.5 has 512 for a line.
+LONGEST_REPLY = 1 << 16
+#: As much of a reply is kept.
+KEPT = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,45 @@ class Over(Exception):
         super().__init__(answer.text)
 
 
+class Replies:
+    """What ``smtplib`` reads replies from: within a time and a size, each as a whole.
+
+    A timeout of a socket begins anew with each byte, and a reply of many lines has no
+    end of its own.
+    """
+
+    def __init__(self, file: io.BufferedReader, sock: socket.socket) -> None:
+        self._file = file
+        self._sock = sock
+        self._until = 0.0
+        self._left = 0
+
+    def expect(self, seconds: float) -> None:
+        """Have the next reply come within so many seconds."""
+        self._until = time.monotonic() + seconds
+        self._left = LONGEST_REPLY
+
+    def readline(self, limit: int) -> bytes:
+        """A line of at most so many bytes; what there is of it where it ends before."""
+        line = b""
+        while len(line) < limit and not line.endswith(b"\n"):
+            if self._left <= 0:
+                raise OSError("endless reply")
+            # zero would not wait at all
+            self._sock.settimeout(max(self._until - time.monotonic(), 0.001))
+            ready = self._file.peek(1)
+            size = min(ready.find(b"\n") + 1 or len(ready), limit - len(line))
+            if not size:
+                break
+            line += self._file.read(size)
+            self._left -= size
+        return line
+
+    def close(self) -> None:
+        """As a file."""
+        self._file.close()
+
+
 class Connection:
     """An ``smtplib.SMTP`` that is connected and ready for MAIL.
 
@@ -66,11 +110,13 @@ class Connection:
     def __init__(self, smtp: smtplib.SMTP, timeouts: Timeouts) -> None:
         self._smtp = smtp
         self._timeouts = timeouts
-        with contextlib.suppress(OSError, AttributeError):
+        self._replies: Replies | None = None
+        with contextlib.suppress(OSError):
+            sock = self._sock(timeouts.command)
+            self._replies = Replies(smtp.file or sock.makefile("rb"), sock)
+            smtp.file = self._replies
             # small pieces must not wait for each other's acknowledgement
-            self._sock(timeouts.command).setsockopt(
-                socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
-            )
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     @property
     def features(self) -> Mapping[str, str]:
@@ -95,11 +141,13 @@ class Connection:
     def read(self, phase: Phase, timeout: float | None = None) -> Answer:
         """The next reply with all its lines; one that is no reply of SMTP is none."""
         try:
-            self._sock(timeout or self._timeouts.of(phase))
+            self._sock(seconds := timeout or self._timeouts.of(phase))
+            if self._replies:
+                self._replies.expect(seconds)
             code, text = self._smtp.getreply()
         except (smtplib.SMTPException, OSError) as error:
             raise Over(Answer(phase, None, words_of(error))) from error
-        words = text.decode("utf-8", "replace")
+        words = decoded(text)
         if not 200 <= code < 600:
             raise Over(Answer(phase, None, f"no reply of SMTP: {code} {words}"))
         return Answer(phase, code, words)
@@ -158,6 +206,15 @@ class Connection:
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
+def decoded(text: bytes) -> str:
+    """A reply as a text that a database keeps: not endless, and without NUL.
+
+    >>> decoded(b"5.1.1 N\\xf6 such\\0 user")
+    '5.1.1 N\ufffd such\ufffd user'
+    """
+    return text[:KEPT].decode("utf-8", "replace").replace("\0", "\ufffd")
+
+
 def words_of(error: BaseException) -> str:
     """What happened, as far as the system says it.
 
@@ -181,7 +238,7 @@ def answer_of(error: BaseException) -> Answer:
     if not isinstance(error, smtplib.SMTPResponseException):
         return Answer(phase, None, words_of(error))
     text = error.smtp_error
-    words = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    words = decoded(text) if isinstance(text, bytes) else str(text)
     code = error.smtp_code
     return Answer(phase, code if 200 <= code < 600 else None, words)
 
