@@ -6,7 +6,6 @@ Nothing here reads or writes a socket: :mod:`.session` does.
 from __future__ import annotations
 
 import re
-import smtplib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -32,6 +31,10 @@ _BARE_LINE_BREAK = re.compile(rb"(?<!\r)\n|\r(?!\n)")
 _LEADING_DOT = re.compile(rb"^\.", re.M)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+#: What ends a path or begins another parameter is in quotes (RFC 5321, 4.1.2).
+_PATH = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^\s<>"\\])*')
+#: The bytes of a command (RFC 5321, 4.5.3.1.4); no address is that long.
+LONGEST_ADDRESS = 512
 _SIZE = re.compile("[0-9]{1,20}")
 _TOO_MANY_RECIPIENTS = re.compile("too many recipients|number of recipients", re.I)
 
@@ -89,7 +92,7 @@ class Transaction:
         >>> Transaction(message, {"size": "1000"}).mail_command()
         'MAIL FROM:<a@x.example> SIZE=2'
         """
-        parts = [f"MAIL FROM:{_path(self.message.sender)}"]
+        parts = [f"MAIL FROM:<{self.message.sender}>"]
         if "size" in self.features:
             parts.append(f"SIZE={len(self.message.text)}")
         if "8bitmime" in self.features and not self.message.text.isascii():
@@ -105,7 +108,7 @@ class Transaction:
         >>> Transaction.rcpt_command("b@y.example")
         'RCPT TO:<b@y.example>'
         """
-        return f"RCPT TO:{_path(recipient)}"
+        return f"RCPT TO:<{recipient}>"
 
     def steps(self) -> list[Step]:
         """The phases of the envelope, those of RCPT with their recipients."""
@@ -250,7 +253,13 @@ def _size_limit(features: Mapping[str, str]) -> int:
 
 
 def _can_be_sent(address: str, utf8: bool) -> bool:
-    """Whether an address can be written into a command; the empty one can."""
+    """Whether an address can be written into a command; the empty one can.
+
+    >>> [_can_be_sent(each, False) for each in ("a@x", "a@x> SIZE=1", '"a b>"@x', "")]
+    [True, False, True, True]
+    """
+    if len(address) > LONGEST_ADDRESS or not _PATH.fullmatch(address):
+        return False
     # half a character of UTF-16 can be in a text, and not on a wire
     if _CONTROL.search(address) or _SURROGATE.search(address):
         return False
@@ -264,7 +273,3 @@ def _not_offered(
     verdict = Verdict(Outcome.REFUSED, scope, cause)
     answer = Answer(phase, None, text)
     return tuple(Attempt(recipient, answer, verdict) for recipient in recipients)
-
-
-def _path(address: str) -> str:
-    return str(smtplib.quoteaddr(address))
