@@ -308,6 +308,9 @@ class Session:
 
     def _reset_after(self, transaction: Transaction) -> None:
         """What has to go before the next MAIL: nothing where none was accepted."""
+        if transaction.awaits_text and transaction.accepted:
+            # a dot would hand over nothing at all to who was accepted
+            raise Over(Answer(Phase.DATA, None, "354 although MAIL was refused"))
         if transaction.awaits_text:
             self._prefix = (LONE_DOT, RESET)
         elif transaction.mail is not None and transaction.mail.positive:

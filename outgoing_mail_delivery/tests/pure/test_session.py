@@ -14,6 +14,7 @@ from ...delivery.connection import Timeouts
 from ...delivery.session import Allowance
 from ...delivery.types import Message, Scope
 from .carriers import ListCarrier, carry, keys, message, scope
+from .test_connection import RawServer
 
 GONE = Answer(close=Close.PLAIN)
 RESET = Answer(close=Close.RESET)
@@ -139,6 +140,18 @@ def test_text_is_not_sent_where_nobody_is_to_get_it(
     if pipelining:  # one by one, DATA is not even asked, and plays for the second
         assert received(server) == ["r2@x.example"]
         assert ending.verdict is None
+
+
+def test_no_dot_goes_where_somebody_would_get_an_empty_mail() -> None:
+    """A server that refuses MAIL and takes RCPT and DATA all the same."""
+    replies = (b"220 Hi", b"250-Hi\r\n250 PIPELINING")
+    envelope = b"553 5.7.1 not owned by user\r\n250 Ok\r\n354 Go on"
+    with RawServer(*replies, envelope) as server:
+        carrier = ListCarrier([message(1), message(2)])
+        ending = carry(server, carrier)  # type: ignore[arg-type]
+    assert carrier.outcomes == {"r1@x.example": "refused message identity"}
+    assert b"\r\n.\r\n" not in server.heard and b"RSET" not in server.heard
+    assert [*keys(ending), *(each.key for each in carrier.waiting)] == [2]
 
 
 def test_too_many_recipients_leaves_the_rest_for_another_transaction(
