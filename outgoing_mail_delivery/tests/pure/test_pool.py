@@ -564,6 +564,37 @@ def test_message_that_errors_holds_up_no_other(places: Callable[..., Place]) -> 
     assert all("cannot be read" in event.answer.text for event in books.of(Trouble))
 
 
+class Unsendable(bytes):
+    """A text that can be read, and fails once its intent is written down."""
+
+    def __getitem__(self, _index: object) -> bytes:  # type: ignore[override]
+        """Fail, as a bug of our own would."""
+        raise ValueError("cannot be sent")
+
+
+def test_error_amid_a_text_leaves_only_whom_it_was_for_unknown(
+    places: Callable[..., Place],
+) -> None:
+    place, books = places(), Books()
+    place.server.script.at(
+        Stage.RCPT, Answer("550 5.1.1 No such user"), matching="nobody@"
+    )
+    names = ("a@x.example", "nobody@x.example")
+    bad = replace(message("bad", *names), text=Unsendable(b"Hi\r\n"))
+    run([plan(place, [bad, *some("m", 9)], connections=1)], books)
+    told = {
+        attempt.recipient: attempt.verdict.outcome
+        for event in books.of(Answered)
+        for attempt in event.result.attempts
+        if event.result.message.key == "bad"
+    }
+    assert told == {
+        "a@x.example": Outcome.UNKNOWN,
+        "nobody@x.example": Outcome.REFUSED,
+    }
+    assert len(books.sent) == 9 and not place.counts["a@x.example"]
+
+
 class Late(bytes):
     """A text that is ready only once it may be."""
 
