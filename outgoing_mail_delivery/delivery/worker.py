@@ -205,6 +205,8 @@ class Worker(threading.Thread):
             verdict = Verdict(Outcome.RELEASED, Scope.SESSION, Cause.OTHER)
             answer = Answer(Phase.DATA, None, "The run ended before.")
             self._conclude(message, recipients, answer, verdict)
+            self.queue.put_back(id(self), message)
+            self._boss.put_back(self.queue)
             return False
 
     def answer(self, result: Result, followed: bool) -> None:

@@ -614,7 +614,6 @@ def late_run(
 ) -> Iterator[Callable[[Callable[[], None]], Books]]:
     """Have a run end while a thread is about to tell its intent."""
     place, books = places(), Books()
-    monkeypatch.setattr(pool_module, "LAST_ANSWERS", 0.1)
     for event in (Late.begun, Late.ready):
         event.clear()
 
@@ -624,7 +623,9 @@ def late_run(
         assert Late.begun.wait(10)
         raise ValueError("cannot be built")
 
-    def run_late(meanwhile: Callable[[], None]) -> Books:
+    def run_late(meanwhile: Callable[[], None], patience: float = 0.1) -> Books:
+        monkeypatch.setattr(pool_module, "LAST_ANSWERS", patience)
+
         def write(events: Sequence[Event]) -> list[Intent]:
             if not Late.ready.is_set():
                 Late.ready.set()
@@ -661,3 +662,14 @@ def test_intent_that_comes_after_the_end_is_not_written(
     late_run: Callable[..., Books],
 ) -> None:
     assert late_run(lambda: None).of(Intent) == []
+
+
+def test_intent_that_stands_at_the_end_is_released_and_comes_back(
+    late_run: Callable[..., Books],
+) -> None:
+    books = late_run(lambda: None, patience=5)
+    assert books.outcomes() == {"m0": [Outcome.RELEASED]}
+    assert sorted(books.returned) == [
+        f"m{number}" for number in range(len(books.returned))
+    ]
+    assert "m0" in books.returned
