@@ -27,6 +27,8 @@ RECORD = 1 << 14
 LONGEST_REPLY = 1 << 16
 #: As much of a reply is kept.
 KEPT = 4096
+#: What is said of an answer that did not come in time.
+TIMED_OUT = "timed out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +224,7 @@ def words_of(error: BaseException) -> str:
     ('timed out', 'connection closed')
     """
     if isinstance(error, TimeoutError):
-        return "timed out"
+        return TIMED_OUT
     return str(error).strip() or "connection closed"
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from .connection import CRLF, Connection, Over, Timeouts
+from .connection import CRLF, TIMED_OUT, Connection, Over, Timeouts
 from .transaction import CLOSING, Step, Transaction, verdict_of
 from .types import (
     Answer,
@@ -120,6 +120,8 @@ class Session:
         self._current: Transaction | None = None
         self._following: Transaction | None = None
         self._following_sent = False
+        self._borne: set[Phase] = set()
+        self._doubted = False
         self._trouble: Attempt | None = None
         self._left: list[Message] = []
         self._over: Answer | None = None
@@ -247,8 +249,13 @@ class Session:
         return replace(attempt, verdict=replace(verdict, scope=Scope.SERVER))
 
     def _misled(self, answer: Answer) -> bool:
-        """Whether the server offered PIPELINING and does not bear it."""
-        return self._pipelining and bool(_NO_PIPELINING.search(answer.text))
+        """Whether the server offered PIPELINING and does not bear it.
+
+        Some say so; some forget what was sent behind a command or a text, and wait.
+        """
+        forgot = self._doubted and answer.code is None and TIMED_OUT in answer.text
+        says_so = self._pipelining and bool(_NO_PIPELINING.search(answer.text))
+        return forgot or says_so
 
     # ------------------------------------------------------------------
     # The envelope
@@ -265,8 +272,12 @@ class Session:
                 return
             if not sent:
                 self._send_commands(transaction, group)
-            for phase, recipient in group:
+            for number, (phase, recipient) in enumerate(group):
+                behind = sent or number > 0
+                self._doubted = behind and phase not in self._borne
                 self._read_into(transaction, phase, recipient)
+                self._borne |= {phase} if behind else set()
+            self._doubted = False
 
     def _send_commands(self, transaction: Transaction, group: Sequence[Step]) -> None:
         """Send commands, behind what the last transaction left to do."""

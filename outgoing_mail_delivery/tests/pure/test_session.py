@@ -195,7 +195,11 @@ def test_session_lost_before_the_dot_counts_nothing_against_the_message(
     assert received(server) == ["r1@x.example"]
     assert carrier.outcomes["r2@x.example"] == "deferred session connection"
     assert scope(ending) is Scope.SESSION
-    assert [(each.key, each.interrupted) for each in ending.left] == [(2, 1)]
+    # the first that goes behind a text and gets no answer: it may be forgotten there
+    forgotten = pipelining and answer is SILENT and stage is Stage.MAIL
+    left = [(each.key, each.interrupted) for each in ending.left]
+    assert left == [(2, 0 if forgotten else 1)]
+    assert ending.pipelines is not forgotten
     assert [each.key for each in carrier.waiting] == [3]
 
 
