@@ -87,8 +87,8 @@ class Pool:
             self._workers = [worker for worker in self._workers if worker.alive]
             for queue in self.queues:
                 self._open_sessions(queue)
-            waits = not all(queue.is_idle() for queue in self.queues)
-            return bool(self._workers or self._events) or (waits and not self._stopping)
+            waits = any(not q.is_idle() and self.may_begin(q) for q in self.queues)
+            return bool(self._workers or self._events) or waits
 
     def _open_sessions(self, queue: ServerQueue) -> None:
         at_work = sum(worker.queue is queue for worker in self._workers)

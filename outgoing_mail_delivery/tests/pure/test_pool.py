@@ -492,6 +492,16 @@ def test_rate_is_kept(places: Callable[..., Place]) -> None:
     assert len(books.sent) == 6 and took >= 0.45
 
 
+def test_run_ends_when_nothing_could_be_finished(
+    places: Callable[..., Place],
+) -> None:
+    place, books = places(), Books()
+    place.server.script.at(Stage.END_OF_DATA, Answer(delay=3), times=1)
+    took = run([plan(place, some("m", 5), connections=1)], books, seconds=5.5)
+    assert took < 4.5
+    assert len(books.sent) + len(books.returned) == 5
+
+
 def test_stopped_run_ends_what_is_under_way(places: Callable[..., Place]) -> None:
     place, books = places(), Books()
     place.server.script.at(Stage.END_OF_DATA, Answer(delay=0.2))
