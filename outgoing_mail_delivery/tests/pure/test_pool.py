@@ -502,6 +502,13 @@ def test_run_ends_when_nothing_could_be_finished(
     assert len(books.sent) + len(books.returned) == 5
 
 
+def test_slow_pace_takes_one_session_at_a_time(places: Callable[..., Place]) -> None:
+    place, books = places(), Books()
+    run([plan(place, some("m", 4), rate=120.0, connections=4)], books)
+    assert (len(books.sent), place.most) == (4, 1)
+    assert place.opened <= 4
+
+
 def test_stopped_run_ends_what_is_under_way(places: Callable[..., Place]) -> None:
     place, books = places(), Books()
     place.server.script.at(Stage.END_OF_DATA, Answer(delay=0.2))
