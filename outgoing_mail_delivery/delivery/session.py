@@ -188,7 +188,7 @@ class Session:
 
     def _begin(self, wait: float) -> Transaction | None:
         """The next message that can be offered here, if there is one."""
-        while self._taken < self._allowance.messages and self._clock() < self._ends_at:
+        while self._may_go_on():
             message = self._carrier.take(wait)
             if message is None:
                 return None
@@ -202,6 +202,11 @@ class Session:
                 self._taken += 1
                 return self._transaction(rest)
         return None
+
+    def _may_go_on(self) -> bool:
+        """One message always: a session for nothing would be opened again at once."""
+        more = self._taken < self._allowance.messages and self._clock() < self._ends_at
+        return more or not self._taken
 
     def _transaction(self, message: Message) -> Transaction:
         return Transaction(message, self._connection.features, self._clock())

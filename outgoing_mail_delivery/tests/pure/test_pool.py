@@ -509,6 +509,16 @@ def test_slow_pace_takes_one_session_at_a_time(places: Callable[..., Place]) -> 
     assert place.opened <= 4
 
 
+@pytest.mark.parametrize("none", [Allowance(messages=0), Allowance(seconds=0)])
+def test_session_carries_one_message_at_least(
+    places: Callable[..., Place], none: Allowance
+) -> None:
+    place, books = places(), Books()
+    plans = [plan(place, some("m", 3), allowance=none, connections=1)]
+    run(plans, books, seconds=6)
+    assert (len(books.sent), place.opened) == (3, 3)
+
+
 def test_stopped_run_ends_what_is_under_way(places: Callable[..., Place]) -> None:
     place, books = places(), Books()
     place.server.script.at(Stage.END_OF_DATA, Answer(delay=0.2))
