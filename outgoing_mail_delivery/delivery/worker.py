@@ -76,7 +76,7 @@ class Worker(threading.Thread):
         try:
             while self._is_needed() and self._one_session():
                 pass
-        except Exception as error:  # nothing may be lost with a thread
+        except BaseException as error:  # nothing may be lost with a thread
             self._lost(error)
         finally:
             with self._boss.changed:
@@ -99,7 +99,7 @@ class Worker(threading.Thread):
         try:
             smtp = plan.connect()
             smtp.ehlo_or_helo_if_needed()
-        except Exception as error:  # whatever it is, nothing was offered
+        except BaseException as error:  # whatever it is, nothing was offered
             answer = answer_of(error)
             with self._boss.changed:
                 self._boss.failed(self.queue, answer, _opening_verdict(answer))
@@ -131,7 +131,7 @@ class Worker(threading.Thread):
             self._boss.failed(self.queue, ending.answer, ending.verdict)
             return ending.verdict.scope is Scope.SESSION
 
-    def _lost(self, error: Exception) -> None:
+    def _lost(self, error: BaseException) -> None:
         """An error of our own: what was being transmitted is unknown, the rest not.
 
         A message that errors twice is put off, and holds up no other.

@@ -519,6 +519,21 @@ def test_session_carries_one_message_at_least(
     assert (len(books.sent), place.opened) == (3, 3)
 
 
+def test_connecting_that_would_end_a_thread_is_tried_once(
+    places: Callable[..., Place],
+) -> None:
+    opened: list[int] = []
+
+    def connect() -> smtplib.SMTP:
+        opened.append(1)
+        raise SystemExit
+
+    books = Books()
+    plans = [replace(plan(places(), some("m", 6)), connect=connect)]
+    assert run(plans, books, seconds=4) < 2
+    assert len(opened) <= 2 and came_back(books, "m") > 0
+
+
 def test_stopped_run_ends_what_is_under_way(places: Callable[..., Place]) -> None:
     place, books = places(), Books()
     place.server.script.at(Stage.END_OF_DATA, Answer(delay=0.2))
