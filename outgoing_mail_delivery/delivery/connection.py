@@ -75,14 +75,20 @@ class Replies:
         self._sock = sock
         self._until = 0.0
         self._left = 0
+        self._whole = True
 
-    def expect(self, seconds: float) -> None:
+    def expect(self, phase: Phase, seconds: float) -> None:
         """Have the next reply come within so many seconds."""
         self._until = time.monotonic() + seconds
         self._left = LONGEST_REPLY
+        self._whole = phase is not Phase.MESSAGE
 
     def readline(self, limit: int) -> bytes:
-        """A line of at most so many bytes; what there is of it where it ends before."""
+        """A line of at most so many bytes, nothing where the connection ends before.
+
+        Half a line is a word about a message that was transmitted: it counts. All else
+        can be asked again, and half a refusal is easily misread.
+        """
         line = b""
         while len(line) < limit and not line.endswith(b"\n"):
             if self._left <= 0:
@@ -92,7 +98,7 @@ class Replies:
             ready = self._file.peek(1)
             size = min(ready.find(b"\n") + 1 or len(ready), limit - len(line))
             if not size:
-                break
+                return b"" if self._whole else line
             line += self._file.read(size)
             self._left -= size
         return line
@@ -145,7 +151,7 @@ class Connection:
         try:
             self._sock(seconds := timeout or self._timeouts.of(phase))
             if self._replies:
-                self._replies.expect(seconds)
+                self._replies.expect(phase, seconds)
             code, text = self._smtp.getreply()
         except (smtplib.SMTPException, OSError) as error:
             raise Over(Answer(phase, None, words_of(error))) from error

@@ -121,10 +121,35 @@ def test_reply_comes_in_a_shape_that_a_database_keeps() -> None:
     assert attempt.answer.text == "5.1.1 No\ufffdbody \ufffd"
 
 
+def test_half_a_refusal_is_not_read_as_another() -> None:
+    def cut(client: socket.socket) -> None:
+        client.sendall(b"554 5.7.1 <a@x.example>: Relay acc")  # ess denied: ours
+        client.shutdown(socket.SHUT_WR)
+
+    assert carried(3, cut)[0] == "deferred server connection"
+
+
 @pytest.mark.parametrize("code", [b"999", b"100", b"2x0", b"-25", b"", b"600", b"0"])
 def test_reply_that_is_none_of_smtp_is_no_verdict(code: bytes) -> None:
     assert carried(2, code + b" Hi")[0] == "deferred server connection"
     assert carried(5, code + b" Hi")[0] == "unknown message connection"
+
+
+@pytest.mark.parametrize("number", [2, 3, 4, 5])
+def test_reply_cut_at_any_byte_is_never_taken_for_more(number: int) -> None:
+    whole = WELL[number] + b"\r\n"
+    for length in range(len(whole)):
+
+        def cut(client: socket.socket, length: int = length) -> None:
+            client.sendall(whole[:length])
+            client.shutdown(socket.SHUT_WR)
+
+        outcome, carrier = carried(number, cut)
+        assert (("intent", 1) in carrier.events) is (number == 5)
+        if number < 5:
+            assert outcome.startswith("deferred server")
+        else:
+            assert outcome.startswith("sent" if length >= 3 else "unknown")
 
 
 # ----------------------------------------------------------------------
