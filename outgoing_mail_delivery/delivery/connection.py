@@ -1,7 +1,7 @@
 """The connection under an SMTP session: commands, texts and replies, each in its time.
 
 ``smtplib``'s ``send`` and ``getreply`` are underneath, so that whatever wraps or
-watches an ``smtplib.SMTP`` still sees what passes.
+watches an ``smtplib.SMTP`` still sees commands and replies.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ LONGEST_REPLY = 1 << 16
 KEPT = 4096
 #: What is said of an answer that did not come in time.
 TIMED_OUT = "timed out"
+#: How it is said that an answer cannot be one to what was asked.
+NO_REPLY = "no reply of SMTP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +158,8 @@ class Connection:
         except (smtplib.SMTPException, OSError) as error:
             raise Over(Answer(phase, None, words_of(error))) from error
         words = decoded(text)
-        if not 200 <= code < 600:
-            raise Over(Answer(phase, None, f"no reply of SMTP: {code} {words}"))
+        if not _is_reply(phase, code):
+            raise Over(Answer(phase, None, f"{NO_REPLY}: {code} {words}"))
         return Answer(phase, code, words)
 
     def send_text(self, text: bytes, end: bytes) -> None:
@@ -212,6 +214,16 @@ class Connection:
             if sock is not None:
                 # that of ssl would let what is written meanwhile pass in clear
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+def _is_reply(phase: Phase, code: int) -> bool:
+    """Whether a code can answer that; others are of another command, or of none.
+
+    >>> [_is_reply(Phase.DATA, code) for code in (354, 250, 554, 999)]
+    [True, False, True, False]
+    """
+    asked = 300 <= code < 400 if phase is Phase.DATA else 200 <= code < 300
+    return asked or 400 <= code < 600
 
 
 def decoded(text: bytes) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from .connection import CRLF, TIMED_OUT, Connection, Over, Timeouts
+from .connection import CRLF, NO_REPLY, TIMED_OUT, Connection, Over, Timeouts
 from .transaction import CLOSING, Step, Transaction, verdict_of
 from .types import (
     Answer,
@@ -309,7 +309,13 @@ class Session:
     def _read_into(
         self, transaction: Transaction, phase: Phase, recipient: str
     ) -> None:
-        answer = self._connection.read(phase)
+        try:
+            answer = self._connection.read(phase)
+        except Over as over:
+            if over.answer.text.startswith(NO_REPLY):
+                # answers that were not asked for: those before are of others as well
+                transaction.rcpts.clear()
+            raise
         closing = answer.code == CLOSING
         if closing and verdict_of(answer).scope is not Scope.RECIPIENT:
             raise Over(answer)

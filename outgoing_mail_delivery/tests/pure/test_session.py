@@ -339,6 +339,25 @@ def test_server_that_does_not_bear_pipelining_is_asked_one_by_one(
     assert received(server) == ["r1@x.example", "r2@x.example"]
 
 
+EXTRA = (
+    b"250 Accepted\r\n250 And again\r\n"  # the second is taken for that to MAIL
+    b"250 Ok\r\n550 5.1.1 No such user\r\n250 Ok\r\n354 Go on"
+)
+
+
+def test_answer_that_was_not_asked_for_mixes_up_no_recipients() -> None:
+    well = b"250 Ok\r\n250 Ok\r\n354 Go on"
+    with RawServer(b"220 Hi", b"250-Hi\r\n250 PIPELINING", well, EXTRA) as server:
+        names = ("nobody@x.example", "b@x.example")
+        carrier = ListCarrier([message(1), message(2, *names)])
+        ending = carry(server, carrier)  # type: ignore[arg-type]
+    assert carrier.outcomes == {
+        "r1@x.example": "sent recipient other",
+        **dict.fromkeys(names, "deferred session connection"),
+    }
+    assert [each.recipients for each in ending.left] == [names]
+
+
 def test_reset_that_fails_is_no_verdict_on_the_next(
     server: SmtpServer, pipelining: bool
 ) -> None:
