@@ -210,8 +210,13 @@ def flattened(text: str) -> str:
     >>> flattened("5.7.1 Blocked, see\n550 https://www.spamhaus.org/query?p=SPF")
     '5.7.1 Blocked, see spamhaus.org'
     """
-    sentences = _REPEATED_ENHANCED_CODE.sub("", _REPEATED_CODE.sub("", text[:READ]))
+    sentences = _REPEATED_ENHANCED_CODE.sub("", _without_codes(text))
     return " ".join(_LINK.sub(r"\1", sentences).split())
+
+
+def _without_codes(text: str) -> str:
+    """What is read of an answer, without the codes that its lines repeat."""
+    return _REPEATED_CODE.sub("", text[:READ])
 
 
 def enhanced_code(text: str) -> str:
@@ -222,7 +227,7 @@ def enhanced_code(text: str) -> str:
     >>> enhanced_code("No such user")
     ''
     """
-    found = _ENHANCED.search(_REPEATED_CODE.sub("", text[:READ]))
+    found = _ENHANCED.search(_without_codes(text))
     return found.group(1) if found else ""
 
 

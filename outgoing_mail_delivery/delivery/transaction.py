@@ -215,9 +215,9 @@ class Transaction:
     def _rcpt_verdict(self, answer: Answer) -> Verdict:
         """Too many recipients is no fault of this one, where others were accepted."""
         verdict = verdict_of(answer)
-        if self.accepted and _TOO_MANY_RECIPIENTS.search(answer.text):
-            if verdict.scope is Scope.MESSAGE:
-                return Verdict(Outcome.DEFERRED, Scope.RECIPIENT, Cause.OTHER)
+        of_message = verdict.scope is Scope.MESSAGE and self.accepted
+        if of_message and _TOO_MANY_RECIPIENTS.search(answer.text):
+            return Verdict(Outcome.DEFERRED, Scope.RECIPIENT, Cause.OTHER)
         return verdict
 
     def _last_verdict(self, last: Answer) -> Verdict:
