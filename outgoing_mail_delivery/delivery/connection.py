@@ -232,7 +232,11 @@ def decoded(text: bytes) -> str:
     >>> decoded(b"5.1.1 N\\xf6 such\\0 user")
     '5.1.1 N\ufffd such\ufffd user'
     """
-    return text[:KEPT].decode("utf-8", "replace").replace("\0", "\ufffd")
+    return _kept(text[:KEPT].decode("utf-8", "replace"))
+
+
+def _kept(text: str) -> str:
+    return text[:KEPT].replace("\0", "\ufffd")
 
 
 def words_of(error: BaseException) -> str:
@@ -243,7 +247,7 @@ def words_of(error: BaseException) -> str:
     """
     if isinstance(error, TimeoutError):
         return TIMED_OUT
-    return str(error).strip() or "connection closed"
+    return _kept(str(error).strip()) or "connection closed"
 
 
 def answer_of(error: BaseException) -> Answer:
@@ -258,7 +262,7 @@ def answer_of(error: BaseException) -> Answer:
     if not isinstance(error, smtplib.SMTPResponseException):
         return Answer(phase, None, words_of(error))
     text = error.smtp_error
-    words = decoded(text) if isinstance(text, bytes) else str(text)
+    words = decoded(text) if isinstance(text, bytes) else _kept(str(text))
     code = error.smtp_code
     return Answer(phase, code if 200 <= code < 600 else None, words)
 

@@ -14,7 +14,7 @@ import pytest
 
 from smtp_server import tls
 
-from ...delivery.connection import Connection, Over, Timeouts
+from ...delivery.connection import Connection, Over, Timeouts, answer_of
 from ...delivery.types import Phase
 from .carriers import QUICK, ListCarrier, carry, message
 
@@ -119,6 +119,19 @@ def test_reply_comes_in_a_shape_that_a_database_keeps() -> None:
     _outcome, carrier = carried(3, b"550 5.1.1 No\0body \xff")
     (attempt,) = carrier.results[0].attempts
     assert attempt.answer.text == "5.1.1 No\ufffdbody \ufffd"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        smtplib.SMTPConnectError(554, b"No\0" + b"x" * 9000),
+        smtplib.SMTPResponseException(554, "No\0" + "x" * 9000),
+        OSError("No\0" + "x" * 9000),
+    ],
+)
+def test_failure_to_open_is_kept_in_such_a_shape_too(error: Exception) -> None:
+    text = answer_of(error).text
+    assert text.startswith("No\ufffdx") and len(text) < 5000
 
 
 def test_half_a_refusal_is_not_read_as_another() -> None:
