@@ -1,15 +1,17 @@
 """The connection under an SMTP session: commands, texts and replies, each in its time.
 
 ``smtplib``'s ``send`` and ``getreply`` are underneath, so that whatever wraps or
-watches an ``smtplib.SMTP`` still sees what passes.
+watches an ``smtplib.SMTP`` still sees commands and replies.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import smtplib
 import socket
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,6 +20,17 @@ from .types import Answer, Phase
 CRLF = "\r\n"
 #: A text goes in pieces of this size, each within its own time.
 BLOCK = 1 << 16
+#: What TLS encrypts at once (RFC 8446, 5.1): of more, a part may have arrived although
+#: writing failed.
+RECORD = 1 << 14
+#: The most bytes of one reply; RFC 5321, 4.5.3.1.5 has 512 for a line.
+LONGEST_REPLY = 1 << 16
+#: As much of a reply is kept.
+KEPT = 4096
+#: What is said of an answer that did not come in time.
+TIMED_OUT = "timed out"
+#: How it is said that an answer cannot be one to what was asked.
+NO_REPLY = "no reply of SMTP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +65,51 @@ class Over(Exception):
         super().__init__(answer.text)
 
 
+class Replies:
+    """What ``smtplib`` reads replies from: within a time and a size, each as a whole.
+
+    A timeout of a socket begins anew with each byte, and a reply of many lines has no
+    end of its own.
+    """
+
+    def __init__(self, file: io.BufferedReader, sock: socket.socket) -> None:
+        self._file = file
+        self._sock = sock
+        self._until = 0.0
+        self._left = 0
+        self._whole = True
+
+    def expect(self, phase: Phase, seconds: float) -> None:
+        """Have the next reply come within so many seconds."""
+        self._until = time.monotonic() + seconds
+        self._left = LONGEST_REPLY
+        self._whole = phase is not Phase.MESSAGE
+
+    def readline(self, limit: int) -> bytes:
+        """A line of at most so many bytes, nothing where the connection ends before.
+
+        Half a line is a word about a message that was transmitted: it counts. All else
+        can be asked again, and half a refusal is easily misread.
+        """
+        line = b""
+        while len(line) < limit and not line.endswith(b"\n"):
+            if self._left <= 0:
+                raise OSError("endless reply")
+            # zero would not wait at all
+            self._sock.settimeout(max(self._until - time.monotonic(), 0.001))
+            ready = self._file.peek(1)
+            size = min(ready.find(b"\n") + 1 or len(ready), limit - len(line))
+            if not size:
+                return b"" if self._whole else line
+            line += self._file.read(size)
+            self._left -= size
+        return line
+
+    def close(self) -> None:
+        """As a file."""
+        self._file.close()
+
+
 class Connection:
     """An ``smtplib.SMTP`` that is connected and ready for MAIL.
 
@@ -62,11 +120,13 @@ class Connection:
     def __init__(self, smtp: smtplib.SMTP, timeouts: Timeouts) -> None:
         self._smtp = smtp
         self._timeouts = timeouts
-        with contextlib.suppress(OSError, AttributeError):
+        self._replies: Replies | None = None
+        with contextlib.suppress(OSError):
+            sock = self._sock(timeouts.command)
+            self._replies = Replies(smtp.file or sock.makefile("rb"), sock)
+            smtp.file = self._replies
             # small pieces must not wait for each other's acknowledgement
-            self._sock(timeouts.command).setsockopt(
-                socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
-            )
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     @property
     def features(self) -> Mapping[str, str]:
@@ -91,13 +151,15 @@ class Connection:
     def read(self, phase: Phase, timeout: float | None = None) -> Answer:
         """The next reply with all its lines; one that is no reply of SMTP is none."""
         try:
-            self._sock(timeout or self._timeouts.of(phase))
+            self._sock(seconds := timeout or self._timeouts.of(phase))
+            if self._replies:
+                self._replies.expect(phase, seconds)
             code, text = self._smtp.getreply()
         except (smtplib.SMTPException, OSError) as error:
             raise Over(Answer(phase, None, words_of(error))) from error
-        words = text.decode("utf-8", "replace")
-        if not 200 <= code < 600:
-            raise Over(Answer(phase, None, f"no reply of SMTP: {code} {words}"))
+        words = decoded(text)
+        if not _is_reply(phase, code):
+            raise Over(Answer(phase, None, f"{NO_REPLY}: {code} {words}"))
         return Answer(phase, code, words)
 
     def send_text(self, text: bytes, end: bytes) -> None:
@@ -116,10 +178,11 @@ class Connection:
     def _write(self, data: memoryview, harmless: int) -> None:
         """Write all; what goes beyond the harmless bytes may be acted on."""
         sent = 0
+        until = time.monotonic() + self._timeouts.block
         try:
-            sock = self._sock(self._timeouts.block)
             while sent < len(data):
-                sent += sock.send(data[sent:])
+                sock = self._sock(max(until - time.monotonic(), 0.001))
+                sent += sock.send(data[sent : sent + RECORD])
         except OSError as error:
             phase = Phase.DATA if sent <= harmless else Phase.MESSAGE
             raise Over(self._last_words(phase, error)) from error
@@ -153,6 +216,29 @@ class Connection:
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
+def _is_reply(phase: Phase, code: int) -> bool:
+    """Whether a code can answer that; others are of another command, or of none.
+
+    >>> [_is_reply(Phase.DATA, code) for code in (354, 250, 554, 999)]
+    [True, False, True, False]
+    """
+    asked = 300 <= code < 400 if phase is Phase.DATA else 200 <= code < 300
+    return asked or 400 <= code < 600
+
+
+def decoded(text: bytes) -> str:
+    """A reply as a text that a database keeps: not endless, and without NUL.
+
+    >>> decoded(b"5.1.1 N\\xf6 such\\0 user")
+    '5.1.1 N\ufffd such\ufffd user'
+    """
+    return _kept(text[:KEPT].decode("utf-8", "replace"))
+
+
+def _kept(text: str) -> str:
+    return text[:KEPT].replace("\0", "\ufffd")
+
+
 def words_of(error: BaseException) -> str:
     """What happened, as far as the system says it.
 
@@ -160,8 +246,8 @@ def words_of(error: BaseException) -> str:
     ('timed out', 'connection closed')
     """
     if isinstance(error, TimeoutError):
-        return "timed out"
-    return str(error).strip() or "connection closed"
+        return TIMED_OUT
+    return _kept(str(error).strip()) or "connection closed"
 
 
 def answer_of(error: BaseException) -> Answer:
@@ -176,7 +262,7 @@ def answer_of(error: BaseException) -> Answer:
     if not isinstance(error, smtplib.SMTPResponseException):
         return Answer(phase, None, words_of(error))
     text = error.smtp_error
-    words = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    words = decoded(text) if isinstance(text, bytes) else _kept(str(text))
     code = error.smtp_code
     return Answer(phase, code if 200 <= code < 600 else None, words)
 

@@ -87,8 +87,8 @@ class Pool:
             self._workers = [worker for worker in self._workers if worker.alive]
             for queue in self.queues:
                 self._open_sessions(queue)
-            waits = not all(queue.is_idle() for queue in self.queues)
-            return bool(self._workers or self._events) or (waits and not self._stopping)
+            waits = any(not q.is_idle() and self.may_begin(q) for q in self.queues)
+            return bool(self._workers or self._events) or waits
 
     def _open_sessions(self, queue: ServerQueue) -> None:
         at_work = sum(worker.queue is queue for worker in self._workers)
@@ -177,16 +177,22 @@ class Pool:
             self.changed.notify_all()
         for worker in workers:
             worker.abort()
+        try:
+            self._await_last_answers(workers)
+        finally:
+            with self.changed:
+                self._closed = True  # who waits for a decision waits no more
+                events, self._events = self._events, []
+                self.changed.notify_all()
+        # what is intended now is not transmitted any more
+        self._write_down([each for each in events if not isinstance(each, Intent)])
+
+    def _await_last_answers(self, workers: Sequence[Worker]) -> None:
         patience = time.monotonic() + LAST_ANSWERS
         while any(worker.carries for worker in workers):
             self._write_down(self._next_events(LINGER))
             if time.monotonic() > patience:
-                break
-        with self.changed:
-            self._closed = True
-            events, self._events = self._events, []
-            self.changed.notify_all()
-        self._write_down(events)
+                return
 
     # ------------------------------------------------------------------
     # What the threads ask for, with the lock

@@ -164,12 +164,18 @@ class ServerQueue:
         """How many more sessions there is work for."""
         if self.failed or not self._waiting or now < self._next_at:
             return 0
-        limit = 1 if self.plan.probe and not self._accepted else self.limit
+        alone = (self.plan.probe and not self._accepted) or self._is_slow
+        limit = 1 if alone else self.limit
         lanes = [message.lane for _rank, _number, message in self._waiting]
         useful = min(len(lanes), limit)
         if all(lane is Lane.BULK for lane in lanes):
             useful = min(useful, sessions_for(Lane.BULK, limit))
         return max(0, useful - open_sessions)
+
+    @property
+    def _is_slow(self) -> bool:
+        """Whether messages go so seldom that a session ends before the next one."""
+        return 0 < (self.plan.rate or 0) * self.plan.allowance.idle < 60
 
     def is_idle(self) -> bool:
         """Whether nothing will come any more."""

@@ -30,25 +30,32 @@ TABLE = Path(__file__).with_name("replies.csv")
 MINUTE, HOUR, DAY = 60, 3600, 86400
 #: An answer that asks for more is not taken at its word.
 LONGEST_WAIT = DAY
+#: Nothing that comes later in an answer is read: what no server says in earnest may
+#: cost time.
+READ = 4096
 
 _ENHANCED = re.compile(r"(?:^|\s|#)([45]\.\d{1,3}\.\d{1,3})(?=\b)")
 _LINK = re.compile(r"https?://(?:www\.)?([^\s/]+)\S*", re.I)
 _REPEATED_CODE = re.compile(r"^\d{3}[- ]", re.M)
 _REPEATED_ENHANCED_CODE = re.compile(r"(?<=\n)[245]\.\d{1,3}\.\d{1,3}[- ]")
-_ADDRESS = re.compile(r"<[^<>\s]*>|[^\s<>()\[\],;:]+@[^\s<>()\[\],;:]+")
+_ADDRESS = re.compile(
+    r"<[^<>\s]*>|(?<![^\s<>()\[\],;:])[^\s<>()\[\],;:@]+@[^\s<>()\[\],;:]+"
+)
 _REFERENCE = re.compile(r"\b(?=\w*\d)[\w.:-]+")
 _UNITS = {"s": 1, "m": MINUTE, "h": HOUR, "d": DAY}
 _WAIT = re.compile(
     r"(?:again|retry|back|later|wait|listed|deferred|blocked|delayed)\W+"
-    r"(?:in|after|for|at least|another)?\W*(\d+)\s*"
+    r"(?:in|after|for|at least|another)?\W*(\d{1,9})\s*"
     r"(s|m|h|d)(?:ec|econd|in|inute|our|r|ay)?s?\b",
     re.I,
 )
 _WAIT_CLOCK = re.compile(
-    r"(?:again|retry|back|wait)\b\D{0,20}(\d+):(\d\d):(\d\d)", re.I
+    r"(?:again|retry|back|wait)\b\D{0,20}(\d{1,9}):(\d\d):(\d\d)", re.I
 )
 _WAIT_SECONDS = re.compile(
-    r"retry[-_ ]?(?:after|in)?\s*[:=]\s*(\d+)|(\d+) ?s(?:ec(?:ond)?s?)? remaining", re.I
+    r"retry[-_ ]?(?:after|in)?\s*[:=]\s*(\d{1,9})|"
+    r"(?<!\d)(\d{1,9}) ?s(?:ec(?:ond)?s?)? remaining",
+    re.I,
 )
 _WINDOWS = (
     (re.compile(r"\bdaily\b|\bdays?\b|\b24 ?h", re.I), DAY),
@@ -203,8 +210,13 @@ def flattened(text: str) -> str:
     >>> flattened("5.7.1 Blocked, see\n550 https://www.spamhaus.org/query?p=SPF")
     '5.7.1 Blocked, see spamhaus.org'
     """
-    sentences = _REPEATED_ENHANCED_CODE.sub("", _REPEATED_CODE.sub("", text))
+    sentences = _REPEATED_ENHANCED_CODE.sub("", _without_codes(text))
     return " ".join(_LINK.sub(r"\1", sentences).split())
+
+
+def _without_codes(text: str) -> str:
+    """What is read of an answer, without the codes that its lines repeat."""
+    return _REPEATED_CODE.sub("", text[:READ])
 
 
 def enhanced_code(text: str) -> str:
@@ -215,7 +227,7 @@ def enhanced_code(text: str) -> str:
     >>> enhanced_code("No such user")
     ''
     """
-    found = _ENHANCED.search(_REPEATED_CODE.sub("", text))
+    found = _ENHANCED.search(_without_codes(text))
     return found.group(1) if found else ""
 
 

@@ -21,7 +21,7 @@ JITTER = 0.1
 LATE = 4 * 3600
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_TIME = re.compile(r"(-?\d+(?:\.\d+)?)\s*(s|m|h|d|)(?:ec|in|inute|our|ay)?s?", re.I)
+_TIME = re.compile(r"(-?\d{1,9}(?:\.\d+)?)\s*(s|m|h|d|)(?:ec|in|inute|our|ay)?s?", re.I)
 _SHOWN = (("days", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 

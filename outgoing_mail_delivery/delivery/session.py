@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from .connection import CRLF, Connection, Over, Timeouts
+from .connection import CRLF, NO_REPLY, TIMED_OUT, Connection, Over, Timeouts
 from .transaction import CLOSING, Step, Transaction, verdict_of
 from .types import (
     Answer,
@@ -120,6 +120,8 @@ class Session:
         self._current: Transaction | None = None
         self._following: Transaction | None = None
         self._following_sent = False
+        self._borne: set[Phase] = set()
+        self._doubted = False
         self._trouble: Attempt | None = None
         self._left: list[Message] = []
         self._over: Answer | None = None
@@ -186,7 +188,7 @@ class Session:
 
     def _begin(self, wait: float) -> Transaction | None:
         """The next message that can be offered here, if there is one."""
-        while self._taken < self._allowance.messages and self._clock() < self._ends_at:
+        while self._may_go_on():
             message = self._carrier.take(wait)
             if message is None:
                 return None
@@ -200,6 +202,11 @@ class Session:
                 self._taken += 1
                 return self._transaction(rest)
         return None
+
+    def _may_go_on(self) -> bool:
+        """One message always: a session for nothing would be opened again at once."""
+        more = self._taken < self._allowance.messages and self._clock() < self._ends_at
+        return more or not self._taken
 
     def _transaction(self, message: Message) -> Transaction:
         return Transaction(message, self._connection.features, self._clock())
@@ -247,8 +254,13 @@ class Session:
         return replace(attempt, verdict=replace(verdict, scope=Scope.SERVER))
 
     def _misled(self, answer: Answer) -> bool:
-        """Whether the server offered PIPELINING and does not bear it."""
-        return self._pipelining and bool(_NO_PIPELINING.search(answer.text))
+        """Whether the server offered PIPELINING and does not bear it.
+
+        Some say so; some forget what was sent behind a command or a text, and wait.
+        """
+        forgot = self._doubted and answer.code is None and TIMED_OUT in answer.text
+        says_so = self._pipelining and bool(_NO_PIPELINING.search(answer.text))
+        return forgot or says_so
 
     # ------------------------------------------------------------------
     # The envelope
@@ -265,8 +277,12 @@ class Session:
                 return
             if not sent:
                 self._send_commands(transaction, group)
-            for phase, recipient in group:
+            for number, (phase, recipient) in enumerate(group):
+                behind = sent or number > 0
+                self._doubted = behind and phase not in self._borne
                 self._read_into(transaction, phase, recipient)
+                self._borne |= {phase} if behind else set()
+            self._doubted = False
 
     def _send_commands(self, transaction: Transaction, group: Sequence[Step]) -> None:
         """Send commands, behind what the last transaction left to do."""
@@ -293,7 +309,13 @@ class Session:
     def _read_into(
         self, transaction: Transaction, phase: Phase, recipient: str
     ) -> None:
-        answer = self._connection.read(phase)
+        try:
+            answer = self._connection.read(phase)
+        except Over as over:
+            if over.answer.text.startswith(NO_REPLY):
+                # answers that were not asked for: those before are of others as well
+                transaction.rcpts.clear()
+            raise
         closing = answer.code == CLOSING
         if closing and verdict_of(answer).scope is not Scope.RECIPIENT:
             raise Over(answer)
@@ -308,6 +330,9 @@ class Session:
 
     def _reset_after(self, transaction: Transaction) -> None:
         """What has to go before the next MAIL: nothing where none was accepted."""
+        if transaction.awaits_text and transaction.accepted:
+            # a dot would hand over nothing at all to who was accepted
+            raise Over(Answer(Phase.DATA, None, "354 although MAIL was refused"))
         if transaction.awaits_text:
             self._prefix = (LONE_DOT, RESET)
         elif transaction.mail is not None and transaction.mail.positive:

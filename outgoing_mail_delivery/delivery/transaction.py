@@ -6,7 +6,6 @@ Nothing here reads or writes a socket: :mod:`.session` does.
 from __future__ import annotations
 
 import re
-import smtplib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -32,6 +31,11 @@ _BARE_LINE_BREAK = re.compile(rb"(?<!\r)\n|\r(?!\n)")
 _LEADING_DOT = re.compile(rb"^\.", re.M)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+#: What ends a path or begins another parameter is in quotes (RFC 5321, 4.1.2).
+_PATH = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^\s<>"\\])*')
+#: The bytes of a command (RFC 5321, 4.5.3.1.4); no address is that long.
+LONGEST_ADDRESS = 512
+_SIZE = re.compile("[0-9]{1,20}")
 _TOO_MANY_RECIPIENTS = re.compile("too many recipients|number of recipients", re.I)
 
 
@@ -88,7 +92,7 @@ class Transaction:
         >>> Transaction(message, {"size": "1000"}).mail_command()
         'MAIL FROM:<a@x.example> SIZE=2'
         """
-        parts = [f"MAIL FROM:{_path(self.message.sender)}"]
+        parts = [f"MAIL FROM:<{self.message.sender}>"]
         if "size" in self.features:
             parts.append(f"SIZE={len(self.message.text)}")
         if "8bitmime" in self.features and not self.message.text.isascii():
@@ -104,7 +108,7 @@ class Transaction:
         >>> Transaction.rcpt_command("b@y.example")
         'RCPT TO:<b@y.example>'
         """
-        return f"RCPT TO:{_path(recipient)}"
+        return f"RCPT TO:<{recipient}>"
 
     def steps(self) -> list[Step]:
         """The phases of the envelope, those of RCPT with their recipients."""
@@ -167,8 +171,8 @@ class Transaction:
         ()
         """
         recipients = self.message.recipients
-        limit = self.features.get("size", "")
-        if limit.isdigit() and 0 < int(limit) < len(self.message.text):
+        limit = _size_limit(self.features)
+        if limit and limit < len(self.message.text):
             needed = f"SIZE {limit} is offered, {len(self.message.text)} are needed."
             return _not_offered(recipients, needed, Scope.MESSAGE, Cause.CONTENT)
         utf8 = "smtputf8" in self.features
@@ -211,9 +215,9 @@ class Transaction:
     def _rcpt_verdict(self, answer: Answer) -> Verdict:
         """Too many recipients is no fault of this one, where others were accepted."""
         verdict = verdict_of(answer)
-        if self.accepted and _TOO_MANY_RECIPIENTS.search(answer.text):
-            if verdict.scope is Scope.MESSAGE:
-                return Verdict(Outcome.DEFERRED, Scope.RECIPIENT, Cause.OTHER)
+        of_message = verdict.scope is Scope.MESSAGE and self.accepted
+        if of_message and _TOO_MANY_RECIPIENTS.search(answer.text):
+            return Verdict(Outcome.DEFERRED, Scope.RECIPIENT, Cause.OTHER)
         return verdict
 
     def _last_verdict(self, last: Answer) -> Verdict:
@@ -238,8 +242,24 @@ def verdict_of(answer: Answer) -> Verdict:
     return classify(answer.phase, answer.code, answer.text)
 
 
+def _size_limit(features: Mapping[str, str]) -> int:
+    """The largest message that a server takes, 0 where it does not say (RFC 1870).
+
+    >>> _size_limit({"size": "1000"}), _size_limit({"size": ""}), _size_limit({})
+    (1000, 0, 0)
+    """
+    limit = _SIZE.fullmatch(features.get("size", ""))
+    return int(limit.group()) if limit else 0
+
+
 def _can_be_sent(address: str, utf8: bool) -> bool:
-    """Whether an address can be written into a command; the empty one can."""
+    """Whether an address can be written into a command; the empty one can.
+
+    >>> [_can_be_sent(each, False) for each in ("a@x", "a@x> SIZE=1", '"a b>"@x', "")]
+    [True, False, True, True]
+    """
+    if len(address) > LONGEST_ADDRESS or not _PATH.fullmatch(address):
+        return False
     # half a character of UTF-16 can be in a text, and not on a wire
     if _CONTROL.search(address) or _SURROGATE.search(address):
         return False
@@ -253,7 +273,3 @@ def _not_offered(
     verdict = Verdict(Outcome.REFUSED, scope, cause)
     answer = Answer(phase, None, text)
     return tuple(Attempt(recipient, answer, verdict) for recipient in recipients)
-
-
-def _path(address: str) -> str:
-    return str(smtplib.quoteaddr(address))

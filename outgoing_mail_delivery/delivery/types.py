@@ -152,7 +152,8 @@ class Message:
     """What one SMTP transaction carries, ready to be transmitted.
 
     ``text`` is the message with lines that end in CRLF and no dot-stuffing; ``key`` is
-    the caller's name for it. ``utf8`` says that its headers need SMTPUTF8 (RFC 6531).
+    the caller's name for it. ``sender`` and ``recipients`` are addresses alone, and go
+    as they are. ``utf8`` says that its headers need SMTPUTF8 (RFC 6531).
     ``interrupted`` counts the sessions that ended under it, for reasons of their own.
     """
 

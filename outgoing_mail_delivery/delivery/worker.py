@@ -69,14 +69,14 @@ class Worker(threading.Thread):
         self._boss = boss
         self._session: Session | None = None
         self._took = 0
-        self._intended: set[object] = set()
+        self._intended: dict[object, tuple[str, ...]] = {}
 
     def run(self) -> None:
         """Open sessions as long as there is something to carry."""
         try:
             while self._is_needed() and self._one_session():
                 pass
-        except Exception as error:  # nothing may be lost with a thread
+        except BaseException as error:  # nothing may be lost with a thread
             self._lost(error)
         finally:
             with self._boss.changed:
@@ -99,7 +99,7 @@ class Worker(threading.Thread):
         try:
             smtp = plan.connect()
             smtp.ehlo_or_helo_if_needed()
-        except Exception as error:  # whatever it is, nothing was offered
+        except BaseException as error:  # whatever it is, nothing was offered
             answer = answer_of(error)
             with self._boss.changed:
                 self._boss.failed(self.queue, answer, _opening_verdict(answer))
@@ -131,7 +131,7 @@ class Worker(threading.Thread):
             self._boss.failed(self.queue, ending.answer, ending.verdict)
             return ending.verdict.scope is Scope.SESSION
 
-    def _lost(self, error: Exception) -> None:
+    def _lost(self, error: BaseException) -> None:
         """An error of our own: what was being transmitted is unknown, the rest not.
 
         A message that errors twice is put off, and holds up no other.
@@ -141,17 +141,23 @@ class Worker(threading.Thread):
         with self._boss.changed:
             self.carries = False
             for message in self.queue.held_by(id(self)):
-                if message.key in self._intended:
-                    last = replace(answer, phase=Phase.MESSAGE)
-                    self._conclude(message, message.recipients, last)
-                elif message.interrupted:
+                rest = self._left_of(message, replace(answer, phase=Phase.MESSAGE))
+                if rest is not None and rest.interrupted:
                     counted = replace(verdict, scope=Scope.MESSAGE)
-                    self._conclude(message, message.recipients, answer, counted)
-                else:
-                    again = replace(message, interrupted=1)
-                    self.queue.put_back(id(self), again)
+                    self._conclude(rest, rest.recipients, answer, counted)
+                elif rest is not None:
+                    self.queue.put_back(id(self), replace(rest, interrupted=1))
             self._boss.put_back(self.queue)
             self._boss.failed(self.queue, answer, verdict)
+
+    def _left_of(self, message: Message, last: Answer) -> Message | None:
+        """What was not being transmitted; the rest of a message is unknown."""
+        intended = self._intended.get(message.key, ())
+        if not intended:
+            return message
+        self._conclude(message, intended, last)
+        rest = tuple(name for name in message.recipients if name not in intended)
+        return replace(message, recipients=rest) if rest else None
 
     def _conclude(
         self,
@@ -164,7 +170,7 @@ class Worker(threading.Thread):
         meaning = verdict or classify(answer.phase, answer.code, answer.text)
         attempts = tuple(Attempt(name, answer, meaning) for name in recipients)
         result = Result(message, attempts, self._boss.clock())
-        self._intended.discard(message.key)
+        self._intended.pop(message.key, None)
         self.queue.release(id(self), message)
         self._boss.post(Answered(self.queue.plan.key, result))
 
@@ -194,11 +200,13 @@ class Worker(threading.Thread):
             return False
         with self._boss.changed:
             if not self._boss.is_ending():
-                self._intended.add(message.key)
+                self._intended[message.key] = recipients
                 return True
             verdict = Verdict(Outcome.RELEASED, Scope.SESSION, Cause.OTHER)
             answer = Answer(Phase.DATA, None, "The run ended before.")
             self._conclude(message, recipients, answer, verdict)
+            self.queue.put_back(id(self), message)
+            self._boss.put_back(self.queue)
             return False
 
     def answer(self, result: Result, followed: bool) -> None:
@@ -208,7 +216,7 @@ class Worker(threading.Thread):
         again = any(a.verdict.scope is Scope.SESSION for a in result.attempts)
         with self._boss.changed:
             self.queue.note(result)
-            self._intended.discard(result.message.key)
+            self._intended.pop(result.message.key, None)
             if recipients <= known and not again:
                 self.queue.release(id(self), result.message)
             self._boss.post(Answered(self.queue.plan.key, result), urgent=not followed)

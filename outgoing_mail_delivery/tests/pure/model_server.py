@@ -6,6 +6,7 @@ list of fates, one for each reply; a process that dies takes its connection with
 
 from __future__ import annotations
 
+import io
 import smtplib
 from collections import Counter, deque
 from collections.abc import Iterable
@@ -60,6 +61,7 @@ class ModelConnection:
         self.fates = deque(fates)
         self.esmtp_features = {"pipelining": ""} if pipelining else {}
         self.sock: ModelConnection | None = self
+        self.file: Any = io.BytesIO()
         self.replies: deque[tuple[Fate, int, bytes]] = deque()
         self.open = True
         self.buffer = b""

@@ -16,6 +16,7 @@ import pytest
 
 from smtp_server import Answer, Close, SmtpServer, Stage, tls
 
+from ...delivery import pool as pool_module
 from ...delivery.connection import Timeouts
 from ...delivery.events import Answered, Event, Intent, Returned, Trouble
 from ...delivery.pool import Pool
@@ -491,6 +492,48 @@ def test_rate_is_kept(places: Callable[..., Place]) -> None:
     assert len(books.sent) == 6 and took >= 0.45
 
 
+def test_run_ends_when_nothing_could_be_finished(
+    places: Callable[..., Place],
+) -> None:
+    place, books = places(), Books()
+    place.server.script.at(Stage.END_OF_DATA, Answer(delay=3), times=1)
+    took = run([plan(place, some("m", 5), connections=1)], books, seconds=5.5)
+    assert took < 4.5
+    assert len(books.sent) + len(books.returned) == 5
+
+
+def test_slow_pace_takes_one_session_at_a_time(places: Callable[..., Place]) -> None:
+    place, books = places(), Books()
+    run([plan(place, some("m", 4), rate=120.0, connections=4)], books)
+    assert (len(books.sent), place.most) == (4, 1)
+    assert place.opened <= 4
+
+
+@pytest.mark.parametrize("none", [Allowance(messages=0), Allowance(seconds=0)])
+def test_session_carries_one_message_at_least(
+    places: Callable[..., Place], none: Allowance
+) -> None:
+    place, books = places(), Books()
+    plans = [plan(place, some("m", 3), allowance=none, connections=1)]
+    run(plans, books, seconds=6)
+    assert (len(books.sent), place.opened) == (3, 3)
+
+
+def test_connecting_that_would_end_a_thread_is_tried_once(
+    places: Callable[..., Place],
+) -> None:
+    opened: list[int] = []
+
+    def connect() -> smtplib.SMTP:
+        opened.append(1)
+        raise SystemExit
+
+    books = Books()
+    plans = [replace(plan(places(), some("m", 6)), connect=connect)]
+    assert run(plans, books, seconds=4) < 2
+    assert len(opened) <= 2 and came_back(books, "m") > 0
+
+
 def test_stopped_run_ends_what_is_under_way(places: Callable[..., Place]) -> None:
     place, books = places(), Books()
     place.server.script.at(Stage.END_OF_DATA, Answer(delay=0.2))
@@ -561,3 +604,114 @@ def test_message_that_errors_holds_up_no_other(places: Callable[..., Place]) -> 
     assert books.outcomes()["m9"] == [Outcome.DEFERRED]
     assert books.returned == []
     assert all("cannot be read" in event.answer.text for event in books.of(Trouble))
+
+
+class Unsendable(bytes):
+    """A text that can be read, and fails once its intent is written down."""
+
+    def __getitem__(self, _index: object) -> bytes:  # type: ignore[override]
+        """Fail, as a bug of our own would."""
+        raise ValueError("cannot be sent")
+
+
+def test_error_amid_a_text_leaves_only_whom_it_was_for_unknown(
+    places: Callable[..., Place],
+) -> None:
+    place, books = places(), Books()
+    place.server.script.at(
+        Stage.RCPT, Answer("550 5.1.1 No such user"), matching="nobody@"
+    )
+    names = ("a@x.example", "nobody@x.example")
+    bad = replace(message("bad", *names), text=Unsendable(b"Hi\r\n"))
+    run([plan(place, [bad, *some("m", 9)], connections=1)], books)
+    told = {
+        attempt.recipient: attempt.verdict.outcome
+        for event in books.of(Answered)
+        for attempt in event.result.attempts
+        if event.result.message.key == "bad"
+    }
+    assert told == {
+        "a@x.example": Outcome.UNKNOWN,
+        "nobody@x.example": Outcome.REFUSED,
+    }
+    assert len(books.sent) == 9 and not place.counts["a@x.example"]
+
+
+class Late(bytes):
+    """A text that is ready only once it may be."""
+
+    begun = threading.Event()
+    ready = threading.Event()
+
+    def count(self, *arguments: object) -> int:
+        """Wait, as a thread that the system does not let go on."""
+        self.begun.set()
+        assert self.ready.wait(10)
+        return super().count(*arguments)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def late_run(
+    places: Callable[..., Place], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[Callable[[], None]], Books]]:
+    """Have a run end while a thread is about to tell its intent."""
+    place, books = places(), Books()
+    for event in (Late.begun, Late.ready):
+        event.clear()
+
+    def mails() -> Iterator[Message]:
+        first, *others = some("m", 4)
+        yield from (replace(first, text=Late(first.text)), *others)
+        assert Late.begun.wait(10)
+        raise ValueError("cannot be built")
+
+    def run_late(meanwhile: Callable[[], None], patience: float = 0.1) -> Books:
+        monkeypatch.setattr(pool_module, "LAST_ANSWERS", patience)
+
+        def write(events: Sequence[Event]) -> list[Intent]:
+            if not Late.ready.is_set():
+                Late.ready.set()
+                time.sleep(0.3)  # until the intent is told
+                meanwhile()
+            return books.write(events)
+
+        with pytest.raises((ValueError, RuntimeError)):
+            run_pool(write)
+        return books
+
+    def run_pool(write: Callable[[Sequence[Event]], list[Intent]]) -> None:
+        plans = [plan(place, mails(), connections=1)]
+        Pool(plans, write, deadline=time.monotonic() + 30, timeouts=PATIENT).run()
+
+    yield run_late
+    Late.ready.set()
+    for thread in threading.enumerate():
+        if thread.name == f"delivery to {id(place)}":
+            thread.join(2)
+            assert not thread.is_alive(), "a thread is left behind"
+
+
+def test_journal_that_fails_at_the_end_leaves_no_thread_behind(
+    late_run: Callable[..., Books],
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("the database is gone")
+
+    late_run(fail)
+
+
+def test_intent_that_comes_after_the_end_is_not_written(
+    late_run: Callable[..., Books],
+) -> None:
+    assert late_run(lambda: None).of(Intent) == []
+
+
+def test_intent_that_stands_at_the_end_is_released_and_comes_back(
+    late_run: Callable[..., Books],
+) -> None:
+    books = late_run(lambda: None, patience=5)
+    assert books.outcomes() == {"m0": [Outcome.RELEASED]}
+    assert sorted(books.returned) == [
+        f"m{number}" for number in range(len(books.returned))
+    ]
+    assert "m0" in books.returned

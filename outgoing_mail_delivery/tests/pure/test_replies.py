@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -248,3 +249,31 @@ def test_layout_of_an_answer_does_not_matter(row: Row, blank: str) -> None:
     assert classify(row.phase, row.code, spaced) == classify(
         row.phase, row.code, row.text
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "try again in %s seconds",
+        "retry in %s:00:00",
+        "retry-after: %s",
+        "%s seconds remaining",
+    ],
+)
+def test_number_of_any_length_is_read_or_left_alone(text: str) -> None:
+    for digits in (9, 10, 5000):
+        wait = classify(Phase.RCPT, 450, text % ("9" * digits)).wait
+        assert wait in (None, replies.LONGEST_WAIT)
+
+
+#: What a pattern may begin with time and again, and never end.
+REPEATED = ["1", "a", "a.", "x@", "@", "<", "(S123) ", "from ", "again in 1", "550-"]
+
+
+@pytest.mark.parametrize("part", REPEATED)
+def test_endless_answer_is_read_at_once(part: str) -> None:
+    text = part * (1 << 20)
+    started = time.process_time()
+    classify(Phase.RCPT, 450, text)
+    replies.same_words(text)
+    assert time.process_time() - started < 1

@@ -96,6 +96,7 @@ BAD = [
     (("5", "4 h", "4 days"), settings.NotATime),
     (("5 weeks", "4 h", "4 days"), settings.NotATime),
     (("5 min", "4", "4 days"), settings.NotATime),
+    ((f"{'9' * 400} min", "4 h", "4 days"), settings.NotATime),
     (("5 min", "1 h, 2 h", "4 days"), settings.NotATime),
     (("5 min", "4 h", ""), settings.NotATime),
     (("0 min", "4 h", "4 days"), settings.NotPositive),

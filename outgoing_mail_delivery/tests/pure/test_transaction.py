@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -42,8 +43,48 @@ def test_any_address_is_a_command_or_refused(
     commands = offered.commands(steps).encode()  # goes over the wire
     assert commands.count(b"\r\n") == commands.count(b"\n") == len(steps)
     assert commands.count(b"\r") == len(steps)
+    for address in (sender, *rest.recipients):
+        assert f":<{address}>".encode() in commands
     if "smtputf8" not in features:
         assert commands.isascii()
+
+
+#: What one would read as an address, another, or as more than one.
+NO_ADDRESS = [
+    "<<a@x.example>> NOTIFY=NEVER",
+    "b@x.example> SIZE=1",
+    "Anna <a@x.example>",
+    "a b@x.example",
+    '"a@x.example',
+    "a\u0085b@x.example",
+    f"{'a' * 600}@x.example",
+]
+
+
+@pytest.mark.parametrize("text", NO_ADDRESS)
+def test_text_that_is_more_than_an_address_is_refused(text: str) -> None:
+    features = {"smtputf8": ""}
+    message = Message(1, "a@x.example", (text, "b@x.example"), b"Hi\r\n")
+    (refused,) = Transaction(message, features).obstacles()
+    assert (refused.recipient, refused.verdict.scope) == (text, Scope.RECIPIENT)
+    message = replace(message, sender=text)
+    scopes = {a.verdict.scope for a in Transaction(message, features).obstacles()}
+    assert scopes == {Scope.MESSAGE}
+
+
+@pytest.mark.parametrize(
+    "address", ["a@x.example)b@y.example", '"a b>"@x.example', "a(b)@x", "a,b@x", "@x"]
+)
+def test_address_goes_as_it_is_or_not_at_all(address: str) -> None:
+    message = Message(1, "", (address,), b"")
+    assert Transaction(message, {}).obstacles() == ()
+    assert Transaction.rcpt_command(address) == f"RCPT TO:<{address}>"
+
+
+@pytest.mark.parametrize("told", ["", "0", "many", "-1", "1 2", "\u00b2", "9" * 5000])
+def test_size_that_is_no_size_is_no_obstacle(told: str) -> None:
+    message = Message(1, "a@x.example", ("b@x.example",), b"Hi\r\n")
+    assert Transaction(message, {"size": told}).obstacles() == ()
 
 
 @given(any_text)
