@@ -82,6 +82,8 @@ def _create_values(model, values_list):
     """
     if not values_list:
         return
+    defaults = model._add_missing_default_values({})
+    values_list = [{**defaults, **values} for values in values_list]
     given = frozenset().union(*values_list)
     names = [name for name in _get_columns(model) if name in given]
     arrays = (_as_array(model, name, values_list) for name in names)

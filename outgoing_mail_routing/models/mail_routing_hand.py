@@ -409,9 +409,12 @@ class MailRoutingHand(models.Model):
         :return: list of ``res.users`` or ``mail.routing.leaver``, OdooBot too, with an
             empty recordset for somebody who cannot be told
         """
+        made = self.filtered("made_it")
+        if makers and all(makers) and SUPERUSER_ID not in {user.id for user in makers}:
+            others = self - made.filtered("only_asked")  # those made another mail of it
+            return [*makers, *map(type(self)._get_person, others)]
         if all(makers):
             return [*makers, *map(type(self)._get_person, self)]
-        made = self.filtered("made_it")
         leavers = [hand._get_person() for hand in made]
         found = [[maker] if maker else leavers or [maker] for maker in makers]
         others = self - made.filtered("only_asked")

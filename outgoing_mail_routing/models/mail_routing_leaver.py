@@ -153,11 +153,23 @@ class MailRoutingLeaver(models.Model):
                 " SELECT id, company_id, share, id = ANY(%s) FROM res_users AS leaver"
                 " WHERE id = ANY(%s)"
                 " AND EXISTS"
-                " (SELECT 1 FROM %s AS noted WHERE noted.user_id = leaver.id)",
+                " (SELECT 1 FROM %s AS noted WHERE noted.user_id = leaver.id)"
+                # left by a deletion that was refused, and went on
+                " ON CONFLICT (id) DO UPDATE SET"
+                " (company_id, share, was_administrator)"
+                " = (EXCLUDED.company_id, EXCLUDED.share, EXCLUDED.was_administrator)",
                 SQL.identifier(self._table),
                 (users & administrators).ids,
                 users.ids,
                 SQL.identifier(self.env["mail.routing.hand"]._table),
+            )
+        )
+        self.env.cr.execute(
+            SQL(
+                "DELETE FROM %s WHERE %s = ANY(%s)",
+                SQL.identifier(of_leavers.relation),
+                SQL.identifier(of_leavers.column1),
+                users.ids,
             )
         )
         self.env.cr.execute(

@@ -250,8 +250,10 @@ class MailTemplate(models.Model):
         That server carries what is made from the template, whoever uses it.
         """
         if not self.env.su and not _GIVEN_TO_SERVER.isdisjoint(vals):
-            given = self.sudo().mail_server_id.ids
-            self.env["ir.mail_server"]._check_open_to_user(given, shared=True)
+            given = self.sudo().mail_server_id
+            if "mail_server_id" in vals:  # another one is checked as all are
+                given &= given.browse(vals["mail_server_id"] or ())
+            given._check_open_to_user(given.ids, shared=True)
         return super().write(vals)
 
     def send_mail_batch(

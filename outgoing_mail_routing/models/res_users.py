@@ -318,6 +318,7 @@ class ResUsers(models.Model):
 
         What these users had a hand in stays limited to their companies.
         """
+        self.check_access("unlink")  # before anything is noted
         Server = self.env["ir.mail_server"].sudo()
         servers = self.sudo().with_context(active_test=False).own_mail_server_ids
         Server._log_departure(["own_user_ids", "owner_user_id"], self)

@@ -29,6 +29,7 @@ from . import test_rpc
 from . import test_security_callers
 from . import test_security_choosing
 from . import test_security_delegation
+from . import test_security_found
 from . import test_security_given
 from . import test_security_headers
 from . import test_security_later

@@ -12,6 +12,12 @@ from ..import_templates import with_template
 _SYSTEM = "base.group_system"
 _POLICIES = ("from_policy", "reply_to_policy", "bounce_policy")
 _ASSIGNED_TO = ("own_user_ids", "default_company_ids")
+# Under what a transaction keeps that nothing is configured
+_NOTHING = "outgoing_mail_routing_nothing_configured"
+
+
+class _NothingConfiguredError(Exception):
+    """Nothing is configured, for now."""
 
 
 class IrMailServer(models.Model):
@@ -241,17 +247,36 @@ class IrMailServer(models.Model):
     def _renew_is_configured(self):
         """Forget whether anything is configured, where that changed."""
         if self._is_configured() != DirectorySource(self.env).is_configured():
+            self.env.cr.cache.pop(_NOTHING, None)
             forget_kept(self.env)
 
     @api.model
-    @tools.ormcache()
     def _is_configured(self):
         """Whether anything is assigned or any policy set, most often without SQL.
 
-        For what a form offers: unlike a directory, the answer misses what SQL changed.
-        Core forgets it where a transaction is rolled back, and in other processes.
+        Unlike a directory, the answer misses what SQL changed. That something is
+        configured is kept by the process: where it is not any more, more is checked
+        than need be. That nothing is, would leave out what protects mail: it is kept by
+        this transaction alone, and core forgets it where a savepoint is rolled back.
         """
-        return DirectorySource(self.env).is_configured()
+        kept = self.env.cr.cache
+        if _NOTHING not in kept:
+            try:
+                return self._ask_configured()
+            except _NothingConfiguredError:
+                kept[_NOTHING] = True
+        return False
+
+    @api.model
+    @tools.ormcache()
+    def _ask_configured(self):
+        """Tell that something is configured; core keeps no error.
+
+        :raise _NothingConfiguredError: nothing is
+        """
+        if not DirectorySource(self.env).is_configured():
+            raise _NothingConfiguredError
+        return True
 
     @api.constrains("own_user_ids")
     def _check_own_users_internal(self):

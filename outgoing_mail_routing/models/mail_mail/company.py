@@ -57,6 +57,11 @@ class MailMail(models.Model):
             vals["settled_company_id"] = False
             vals["made_in_bulk"] = bool(vals.get("mailing_id"))
         mails = super().create(vals_list)
+        by_default = mails.sudo().filtered(
+            lambda mail: mail._is_bulk() and not mail.made_in_bulk
+        )
+        if by_default:
+            super(MailMail, by_default).write({"made_in_bulk": True})
         mails.sudo()._settle_companies()
         return mails
 

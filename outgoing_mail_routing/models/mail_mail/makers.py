@@ -35,7 +35,9 @@ class MailMail(models.Model):
         """
         message = self.mail_message_id
         # what Odoo posts for a user who was deleted is theirs
-        is_leavers = any(hand.made_it for hand in self._get_hands())
+        both = self._get_both_makers()
+        is_others = all(user and user.id != SUPERUSER_ID for user in both)
+        is_leavers = not is_others and any(self._get_hands().mapped("made_it"))
         if self._is_forged() or message.changed_by_others or is_leavers:
             return message.create_uid.browse()
         makers = self._get_makers()
