@@ -14,6 +14,10 @@ _logger = logging.getLogger(__name__)
 _EVENTS = {"calendar.event": "", "calendar.attendee": "event_id"}
 
 
+# The value of ``made_in_bulk`` that this model notes itself: no client can send it
+_MADE_IN_BULK = object()
+
+
 class _SettledId(int):
     """The id of a company that this model noted itself: no client can send one."""
 
@@ -61,7 +65,7 @@ class MailMail(models.Model):
             lambda mail: mail._is_bulk() and not mail.made_in_bulk
         )
         if by_default:
-            super(MailMail, by_default).write({"made_in_bulk": True})
+            by_default.write({"made_in_bulk": _MADE_IN_BULK})
         mails.sudo()._settle_companies()
         return mails
 
@@ -69,7 +73,10 @@ class MailMail(models.Model):
         """Let nobody change afterwards what was noted."""
         noted = vals.get("settled_company_id")
         settled = ("sent_for_company_id", "settled_company_id", "made_in_bulk")
+        in_bulk = vals.get("made_in_bulk") is _MADE_IN_BULK
         vals = {name: vals[name] for name in vals if name not in settled}
+        if in_bulk:
+            vals["made_in_bulk"] = True
         if isinstance(noted, _SettledId):
             vals["settled_company_id"] = int(noted) or False
         return super().write(vals)
