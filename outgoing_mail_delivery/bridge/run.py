@@ -148,9 +148,12 @@ class Run:
         self.env.cr.commit()  # what is claimed is newer than the last snapshot
         mails = self.env["mail.mail"].browse(mail_ids)
         batches = defaultdict(list)
-        for server_id, alias_domain_id, routed, ids in (
-            mails._split_by_mail_configuration()
-        ):
+        for (
+            server_id,
+            alias_domain_id,
+            routed,
+            ids,
+        ) in mails._split_by_mail_configuration():
             server = self.env["ir.mail_server"].sudo().browse(server_id)
             ids = self._throttle_personal(server, ids)
             batch = Batch(server, alias_domain_id, routed, tuple(ids))
@@ -315,7 +318,8 @@ class Run:
             self._breakers[server] = Breaker()
             words = attempt.answer.text
             self._change(
-                server, lambda before: rules.troubled(before, verdict, words, self.now())
+                server,
+                lambda before: rules.troubled(before, verdict, words, self.now()),
             )
             self._wait_unbuilt(server)
 

@@ -355,9 +355,15 @@ class Settlement:
 
         What was accepted is never offered again; what is to be tried again stays due.
         """
-        _logger.error("Mail %s could not be settled as a whole", mail.id, exc_info=error)
-        outcomes = [last.outcome for last in self._read_journal(mail.ids)[mail.id].values()]
-        if not any(o in (Outcome.SENT, Outcome.UNKNOWN, Outcome.REFUSED) for o in outcomes):
+        _logger.error(
+            "Mail %s could not be settled as a whole", mail.id, exc_info=error
+        )
+        outcomes = [
+            last.outcome for last in self._read_journal(mail.ids)[mail.id].values()
+        ]
+        if not any(
+            o in (Outcome.SENT, Outcome.UNKNOWN, Outcome.REFUSED) for o in outcomes
+        ):
             return {}
         state = "sent" if is_sent(outcomes) else "exception"
         mark = "unknown" if Outcome.UNKNOWN in outcomes else "waiting"

@@ -48,9 +48,11 @@ class IrMailServer(models.Model):
         "arrive twice.",
     )
     delivery_health = fields.Selection(
-        selection=lambda self: self.env["mail.delivery.health"]
-        ._fields["state"]
-        ._description_selection(self.env),
+        selection=lambda self: (
+            self.env["mail.delivery.health"]
+            ._fields["state"]
+            ._description_selection(self.env)
+        ),
         string="Health",
         compute="_compute_delivery_health",
         groups=_SYSTEM,

@@ -147,9 +147,7 @@ class TestSettings(DeliveryCase):
         triggers = self.env["ir.cron.trigger"]
         triggers.search([("cron_id", "in", crons.ids)]).unlink()
         self.env["mail.mail"]._wake_queue()
-        self.assertEqual(
-            triggers.search([("cron_id", "in", crons.ids)]).cron_id, crons
-        )
+        self.assertEqual(triggers.search([("cron_id", "in", crons.ids)]).cron_id, crons)
 
     def test_the_next_try_wakes_each_of_them_once(self):
         self.save(mail_delivery_parallel_runs=3)

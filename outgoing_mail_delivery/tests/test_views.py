@@ -258,7 +258,9 @@ class TestMails(DeliveryCase):
         with Form(mail) as form:
             self.assertEqual(form.attempt_count, 1)
         action = mail.action_view_attempts()
-        self.assertEqual(self.env[action["res_model"]].search(action["domain"]), attempt)
+        self.assertEqual(
+            self.env[action["res_model"]].search(action["domain"]), attempt
+        )
 
     def test_try_now_makes_what_is_put_off_due(self):
         mail = self.mails["deferred"]
