@@ -251,9 +251,7 @@ class Claims:
         none can be written afterwards.
         """
         self._cr.execute(
-            SQL(
-                "SELECT FROM mail_delivery_claim WHERE run_id = %s FOR UPDATE", run_id
-            )
+            SQL("SELECT FROM mail_delivery_claim WHERE run_id = %s FOR UPDATE", run_id)
         )
         self._cr.execute(
             SQL(

@@ -56,9 +56,7 @@ class Healths:
 
     def now(self):
         """The database's clock, in seconds (UTC)."""
-        self._cr.execute(
-            SQL("SELECT EXTRACT(EPOCH FROM clock_timestamp())::float8")
-        )
+        self._cr.execute(SQL("SELECT EXTRACT(EPOCH FROM clock_timestamp())::float8"))
         [now] = self._cr.fetchone()
         return now
 

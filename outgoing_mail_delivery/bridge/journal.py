@@ -16,9 +16,7 @@ from ..delivery.journal import FOLLOWS
 KEPT = 4000
 
 # The outcomes that an answer may be written over
-_OPEN = tuple(
-    outcome.value for outcome in FOLLOWS if Outcome.SENT in FOLLOWS[outcome]
-)
+_OPEN = tuple(outcome.value for outcome in FOLLOWS if Outcome.SENT in FOLLOWS[outcome])
 _MESSAGE_COLUMNS = {
     "mail_mail_id_int": "integer",
     "part": "integer",
@@ -57,7 +55,8 @@ _REFERENCES = {
 
 def _types(columns):
     return SQL(", ").join(
-        SQL("%s %s", SQL.identifier(name), SQL(type_)) for name, type_ in columns.items()
+        SQL("%s %s", SQL.identifier(name), SQL(type_))
+        for name, type_ in columns.items()
     )
 
 

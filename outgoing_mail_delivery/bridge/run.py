@@ -35,7 +35,7 @@ from .connecting import connector
 from .cursors import CONCURRENT, fresh_cursor
 from .healths import Healths
 from .journal import JournalWriter
-from .settlement import Settlement
+from .settlement import Settlement, Wait
 
 _logger = logging.getLogger(__name__)
 
@@ -51,10 +51,15 @@ TRIES = 8
 
 @dataclass
 class Mail:
-    """A mail of the run: its messages that are not concluded, and for which server."""
+    """A mail of the run, and for which server.
+
+    ``open`` are the keys of its messages of which more is to come, ``handed`` those
+    that the pool has got; ``waits`` says that the server takes nothing now.
+    """
 
     server: int
     open: set = field(default_factory=set)
+    handed: set = field(default_factory=set)
     built: bool = False
     waits: bool = False
 
@@ -80,7 +85,6 @@ class Run:
         self._finished = deque()
         self._settled_at = self._renewed_at = time.monotonic()
         self._known = {}
-        self._unbuilt = defaultdict(deque)
         self._breakers = defaultdict(Breaker)
         self._accepted_at = defaultdict(lambda: deque(maxlen=1000))
         self._pool = None
@@ -120,10 +124,14 @@ class Run:
         self._pool = Pool(
             (), self.journal, feed=self.claim, deadline=time.monotonic() + _seconds()
         )
-        try:
-            self._pool.run()
-        finally:
-            self._breakers.clear()
+        self._pool.run()
+        self._breakers.clear()
+        finished = set(self._finished)
+        self._finished.extend(
+            mail_id
+            for mail_id, mail in self._mails.items()
+            if mail.built and mail_id not in finished
+        )
 
     def claim(self):
         """Take mails that are due, and tell by which servers they go.
@@ -148,9 +156,12 @@ class Run:
         self.env.cr.commit()  # what is claimed is newer than the last snapshot
         mails = self.env["mail.mail"].browse(mail_ids)
         batches = defaultdict(list)
-        for server_id, alias_domain_id, routed, ids in (
-            mails._split_by_mail_configuration()
-        ):
+        for (
+            server_id,
+            alias_domain_id,
+            routed,
+            ids,
+        ) in mails._split_by_mail_configuration():
             server = self.env["ir.mail_server"].sudo().browse(server_id)
             ids = self._throttle_personal(server, ids)
             batch = Batch(server, alias_domain_id, routed, tuple(ids))
@@ -247,8 +258,6 @@ class Run:
     def _plan(self, key, batches):
         health = self._health(key)
         server = batches[0].server
-        for batch in batches:
-            self._unbuilt[key].extend(batch.mail_ids)
         connections = max(1, server.max_connections) if server else 2
         messages = server.max_messages_per_connection if server else 100
         return ServerPlan(
@@ -265,19 +274,13 @@ class Run:
         """Build the messages of a server one group of mails after the other."""
         for batch in batches:
             mails = self.env["mail.mail"].browse(batch.mail_ids).exists()
-            gone = set(batch.mail_ids) - set(mails.ids)
-            self._finished.extend(gone)
-            for group in self._builder.groups(mails):
+            self._finished.extend(set(batch.mail_ids) - set(mails.ids))
+            for ids in self._builder.groups(mails):
                 if self._is_out(key):
                     return
-                yield from self.build(batch, group)
-                self._forget_unbuilt(key, batch.mail_ids, group.ids)
-
-    def _forget_unbuilt(self, key, _ids, built_ids):
-        built = set(built_ids)
-        self._unbuilt[key] = deque(
-            id_ for id_ in self._unbuilt[key] if id_ not in built
-        )
+                for message in self.build(batch, self.env["mail.mail"].browse(ids)):
+                    self._mails[message.key[0]].handed.add(message.key)
+                    yield message
 
     # ------------------------------------------------------------------
     # What the threads tell
@@ -315,9 +318,10 @@ class Run:
             self._breakers[server] = Breaker()
             words = attempt.answer.text
             self._change(
-                server, lambda before: rules.troubled(before, verdict, words, self.now())
+                server,
+                lambda before: rules.troubled(before, verdict, words, self.now()),
             )
-            self._wait_unbuilt(server)
+            self._wait_for(server)
 
     def _note_trouble(self, event):
         verdict, words = event.verdict, event.answer.text
@@ -325,7 +329,7 @@ class Run:
             self._change(
                 event.server, lambda before: self._after_trouble(before, event, words)
             )
-            self._wait_unbuilt(event.server)
+            self._wait_for(event.server)
         if event.partial:
             _logger.info("Mail server %s: %s", event.server, words)
 
@@ -361,8 +365,14 @@ class Run:
             self._mails[mail_id].waits = True
             self._finished.append(mail_id)
 
-    def _wait_unbuilt(self, server):
-        self._wait(self._unbuilt.pop(server, ()))
+    def _wait_for(self, server):
+        """Have all mails of a server wait that the pool has not got, nor will."""
+        of_server = [(i, m) for i, m in self._mails.items() if m.server == server]
+        for mail_id, mail in of_server:
+            if not mail.built and not mail.waits:
+                self._wait([mail_id])
+            for key in mail.open - mail.handed:
+                self._conclude(key, waits=True)
 
     # ------------------------------------------------------------------
     # Healths
@@ -391,14 +401,18 @@ class Run:
         return rules.may_offer(self._health(server), self.now()) == rules.NOTHING
 
     def _get_waits(self):
-        """What takes nothing now, and until when: ``{server id: (health id, until)}``."""
+        """The servers that take nothing now.
+
+        :return: ``{server id: Wait}``
+        """
         waits = {}
         for server, health in self._known.items():
             if rules.may_offer(health, self.now()) == rules.NOTHING or (
                 health.state is Health.SUSPENDED
             ):
                 until = max(health.until or 0, health.throttle.paused_until) or None
-                waits[server] = (self._healths.ids.get(server), until)
+                health_id = self._healths.ids.get(server)
+                waits[server] = Wait(health_id, until, health.words)
         return waits
 
     # ------------------------------------------------------------------

@@ -16,6 +16,7 @@ from odoo.tools import SQL
 from ..delivery import Lane, Outcome, Scope
 from ..delivery.schedule import next_try
 from ..delivery.settling import Fate, is_sent, split
+from .building import Told
 from .collecting import InRun
 from .plans import plans_of
 from .words import Words
@@ -39,6 +40,18 @@ class Last:
     server_id: int
 
 
+@dataclass(frozen=True)
+class Wait:
+    """A server that takes nothing now, until when, and why in its own words.
+
+    ``until`` is ``None`` where somebody has to mend it.
+    """
+
+    health_id: int
+    until: float | None
+    words: str
+
+
 class Settlement:
     """Settles mails of one run in one transaction.
 
@@ -47,7 +60,7 @@ class Settlement:
     :param told: what the run knows besides the journal, by mail id: recipients by
         part (``recipients``), parts that have no message (``unsendable``), and why the
         mail has none (``failure``)
-    :param waits: ``server id -> (health id, until)`` for servers that take nothing now
+    :param waits: a :class:`Wait` by server id for servers that take nothing now
     :param now: the database's clock, in seconds
     """
 
@@ -139,10 +152,15 @@ class Settlement:
     # Recipients
     # ------------------------------------------------------------------
 
-    def _get_told(self, mail):
-        """What is known of a mail besides the journal; built again where it is not."""
+    def _get_told(self, mail, journaled):
+        """What is known of a mail besides the journal.
+
+        Built again where another run offered some of it: who else it was for is to be
+        known. Where nothing was offered there is nothing to know.
+        """
         if mail.id not in self._told:
-            self._told[mail.id] = mail._find_recipients()
+            known = mail._find_recipients() if journaled else Told()
+            self._told[mail.id] = known
         return self._told[mail.id]
 
     def _get_last(self, mail, journaled):
@@ -151,7 +169,7 @@ class Settlement:
         :return: ``{(part, address): Last or None}``; a part that was never built has
             the address ``""``
         """
-        recipients = self._get_told(mail).recipients
+        recipients = self._get_told(mail, journaled).recipients
         found = dict(journaled)
         for part, addresses in recipients.items():
             for address in addresses:
@@ -165,7 +183,8 @@ class Settlement:
         journaled = last[mail.id]
         if any(each.outcome is not Outcome.SENT for each in journaled.values()):
             return False
-        if self._get_told(mail).unsendable or self._get_told(mail).failure:
+        told = self._get_told(mail, journaled)
+        if told.unsendable or told.failure:
             return False
         return bool(journaled) and None not in self._get_last(mail, journaled).values()
 
@@ -187,7 +206,7 @@ class Settlement:
         return {}
 
     def _settle_one(self, mail, journaled, waiting_for):
-        told = self._get_told(mail)
+        told = self._get_told(mail, journaled)
         if told.failure:
             self._fail(mail, told.failure.failure_type, told.failure.reason)
             return {}
@@ -198,6 +217,10 @@ class Settlement:
         for part in told.unsendable:
             outcomes[part, ""] = Outcome.REFUSED
         groups = split(outcomes).groups
+        if not groups:
+            missing = self.env["ir.mail_server"].NO_VALID_RECIPIENT
+            self._fail(mail, "mail_email_missing", missing)
+            return {}
         parts = mail._split_for_delivery([keys for _fate, keys in groups])
         self._split_ids += [part.id for part in parts[1:]]
         for (fate, keys), part_of_mail in zip(groups, parts, strict=True):
@@ -303,7 +326,7 @@ class Settlement:
         if wait is None or not waits:
             return wait
         left = self._plans[lane].give_up_after - age
-        latest = max(until or self._now + left for _id, until in waits) - self._now
+        latest = max(each.until or self._now + left for each in waits) - self._now
         return max(wait if own else 0.0, min(latest, max(left, 1.0)))
 
     def _write_put_off(self, mail, last, tries, wait, waits):
@@ -316,7 +339,7 @@ class Settlement:
                 "failure_reason": self._words.of_wait(last, waits),
                 "delivery_mark": "deferred",
                 "delivery_tries": tries,
-                "delivery_health_id": waits[0][0] if waits else False,
+                "delivery_health_id": waits[0].health_id if waits else False,
             }
         )
         mail._delivery_failed(self._attempts_of(mail, Outcome.DEFERRED))
@@ -355,9 +378,15 @@ class Settlement:
 
         What was accepted is never offered again; what is to be tried again stays due.
         """
-        _logger.error("Mail %s could not be settled as a whole", mail.id, exc_info=error)
-        outcomes = [last.outcome for last in self._read_journal(mail.ids)[mail.id].values()]
-        if not any(o in (Outcome.SENT, Outcome.UNKNOWN, Outcome.REFUSED) for o in outcomes):
+        _logger.error(
+            "Mail %s could not be settled as a whole", mail.id, exc_info=error
+        )
+        outcomes = [
+            last.outcome for last in self._read_journal(mail.ids)[mail.id].values()
+        ]
+        if not any(
+            o in (Outcome.SENT, Outcome.UNKNOWN, Outcome.REFUSED) for o in outcomes
+        ):
             return {}
         state = "sent" if is_sent(outcomes) else "exception"
         mark = "unknown" if Outcome.UNKNOWN in outcomes else "waiting"

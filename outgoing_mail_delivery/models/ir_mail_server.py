@@ -49,9 +49,9 @@ class IrMailServer(models.Model):
         "arrive twice.",
     )
     delivery_health = fields.Selection(
-        selection=lambda self: self.env["mail.delivery.health"]
-        ._fields["state"]
-        .selection,
+        selection=lambda self: (
+            self.env["mail.delivery.health"]._fields["state"].selection
+        ),
         string="Health",
         compute="_compute_delivery_health",
         groups=_SYSTEM,

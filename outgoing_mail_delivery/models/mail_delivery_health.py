@@ -82,8 +82,8 @@ class MailDeliveryHealth(models.Model):
     @api.depends("mail_server_id")
     def _compute_display_name(self):
         for health in self:
-            health.display_name = (
-                health.mail_server_id.sudo().name or self.env._("Odoo's configuration")
+            health.display_name = health.mail_server_id.sudo().name or self.env._(
+                "Odoo's configuration"
             )
 
     def action_resume(self):

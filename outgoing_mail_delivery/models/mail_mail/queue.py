@@ -178,9 +178,7 @@ class MailMail(models.Model):
         self.env.cr.execute(
             SQL("DELETE FROM mail_delivery_claim WHERE run_id = %s", run_id)
         )
-        self.env.cr.execute(
-            SQL("DELETE FROM mail_delivery_run WHERE id = %s", run_id)
-        )
+        self.env.cr.execute(SQL("DELETE FROM mail_delivery_run WHERE id = %s", run_id))
         return free
 
     def _refuse_taken(self):

@@ -33,9 +33,12 @@ class MailMail(models.Model):
         :rtype: Told
         """
         builder = MessageBuilder(self.env)
-        for server_id, alias_domain_id, routed, ids in (
-            self._split_by_mail_configuration()
-        ):
+        for (
+            server_id,
+            alias_domain_id,
+            routed,
+            ids,
+        ) in self._split_by_mail_configuration():
             server = self.env["ir.mail_server"].browse(server_id)
             batch = Batch(server, alias_domain_id, routed, tuple(ids))
             built = builder.build(batch, self).get(self.id, Built())
@@ -59,17 +62,21 @@ class MailMail(models.Model):
         values = [self._values_of_part(group, groups) for group in groups]
         mails = [self]
         for group, part_values in zip(groups[1:], values[1:], strict=True):
-            mail = self.with_user(self.create_uid).sudo().copy(
-                {
-                    "headers": self.headers,
-                    "mail_message_id": self.mail_message_id.id,
-                    "is_notification": self.is_notification,
-                    "scheduled_date": self.scheduled_date,
-                    "state": "outgoing",
-                    "delivery_tries": self.delivery_tries,
-                    "delivery_since": self.delivery_since,
-                    **part_values,
-                }
+            mail = (
+                self.with_user(self.create_uid)
+                .sudo()
+                .copy(
+                    {
+                        "headers": self.headers,
+                        "mail_message_id": self.mail_message_id.id,
+                        "is_notification": self.is_notification,
+                        "scheduled_date": self.scheduled_date,
+                        "state": "outgoing",
+                        "delivery_tries": self.delivery_tries,
+                        "delivery_since": self.delivery_since,
+                        **part_values,
+                    }
+                )
             )
             mail = mail.with_env(self.env)
             mail._settle_as(self)
@@ -108,7 +115,10 @@ class MailMail(models.Model):
         in_cc = set(tools.mail.email_normalize_all(self.email_cc or ""))
         to = [each for each in addresses if each.lower() not in in_cc]
         cc = [each for each in addresses if each.lower() in in_cc]
-        values = {"email_to": ", ".join(to) or False, "email_cc": ", ".join(cc) or False}
+        values = {
+            "email_to": ", ".join(to) or False,
+            "email_cc": ", ".join(cc) or False,
+        }
         if not is_split:
             return {"email_to": self.email_to, "email_cc": self.email_cc}
         if self.email_to and to:
@@ -144,8 +154,10 @@ class MailMail(models.Model):
         )
         addresses = set(tools.mail.email_normalize_all(mail.email_to or ""))
         notifications.filtered(
-            lambda each: each.res_partner_id.id in partner_ids
-            or (each.mail_email_address and each.mail_email_address in addresses)
+            lambda each: (
+                each.res_partner_id.id in partner_ids
+                or (each.mail_email_address and each.mail_email_address in addresses)
+            )
         ).mail_mail_id = mail
         if "mailing_trace_ids" in self._fields:
             mailed = addresses.union(mail.recipient_ids.mapped("email_normalized"))

@@ -103,7 +103,9 @@ class MailMail(models.Model):
         """
         model = vals.get("model")
         if not model and vals.get("mail_message_id"):
-            model = self.env["mail.message"].browse(vals["mail_message_id"]).sudo().model
+            model = (
+                self.env["mail.message"].browse(vals["mail_message_id"]).sudo().model
+            )
         if vals.get("mailing_id") or model in _BULK_MODELS:
             return Lane.BULK
         return Lane.URGENT if model in _URGENT_MODELS else Lane.NORMAL
