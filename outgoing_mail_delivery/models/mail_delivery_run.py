@@ -4,6 +4,7 @@ import logging
 
 from odoo import SUPERUSER_ID, api, fields, models, modules
 
+from ..bridge.cursors import commit
 from ..bridge.run import Run
 
 _logger = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class MailDeliveryRun(models.Model):
         :param mail_ids: the only mails to deliver, ``None`` for all that are due
         :return: how many mails were settled
         """
-        self.env.cr.commit()
+        commit(self.env.cr)
         env = self.env(user=SUPERUSER_ID)
         with Run.begin(env, mail_ids) as run:
             run.settle_what_others_left()

@@ -19,7 +19,7 @@ TIMES = 2
 def test_message_costs_one_round_trip_where_pipelining_is_offered() -> None:
     messages = [message(number) for number in range(MESSAGES)]
     with SmtpServer(None, round_trip=ROUND_TRIP) as server:
-        with smtplib.SMTP(server.host, server.port) as smtp:
+        with smtplib.SMTP(server.host, server.port, timeout=60) as smtp:
             smtp.ehlo()
             started = time.perf_counter()
             for each in messages:
