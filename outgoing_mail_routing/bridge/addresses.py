@@ -87,7 +87,7 @@ def is_clean(text):
 def _parsed(text):
     """The contacts of a text, none where Python's parser gives up on it."""
     try:
-        return tuple((name, email) for name, email in _contacts(text) if email)
+        return tuple([contact for contact in _contacts(text) if contact[1]])
     except (RecursionError, ValueError, LookupError, AttributeError, TypeError):
         return ()
 

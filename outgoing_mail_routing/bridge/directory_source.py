@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 
 from odoo import models
 from odoo.tools.lru import LRU
@@ -10,6 +11,7 @@ from ..routing import Directory, ServerProfile, domain_of, spellings
 from .addresses import email_of
 from .from_filters import read_as_core, read_usable
 from .kept_values import kept_values
+from .sender_address import login_email, propose_sender
 from .server_rows import (
     COLLECTING,
     COMPANY_FIELDS,
@@ -61,6 +63,8 @@ class DirectorySource:
         self.env = env
         self._servers = env["ir.mail_server"]
         self._rows = ServerRows(env)
+        # asked twice of each server
+        self._read_usable = cache(partial(read_usable, self._servers))
 
     def get(self):
         """The directory of all servers as this transaction sees them.
@@ -108,16 +112,19 @@ class DirectorySource:
         :rtype: ReadServers
         """
         self._rows.flush()
-        versions = (self.env.cr.dbname, self._rows.get_versions())
-        read = _read.get(versions)
+        dbname, (of_around, of_servers) = self.env.cr.dbname, self._rows.get_versions()
+        around = (dbname, of_around)
+        read = _read.get((around, of_servers))
         if read is None:
-            read = self._read_changed()
-            _read[versions] = read
+            read = self._read_changed(around)
+            _read[around, of_servers] = read
         return read
 
-    def _read_changed(self):
-        """Read the servers that have changed since some were read last."""
-        around = (self.env.cr.dbname, self._rows.get_surroundings())
+    def _read_changed(self, around):
+        """Read the servers that have changed since some were read last.
+
+        :param around: the database, and the fingerprint of what is around servers
+        """
         last = _last_read.get(around) or ReadServers(self._read_surroundings())
         rows = self._rows.get_servers()
         changed = [id_ for id_, row in rows.items() if last.rows.get(id_) != row]
@@ -134,21 +141,32 @@ class DirectorySource:
 
     def _read_rows(self, server_ids):
         """Values of servers as they stand in the database, many2one fields as ids."""
+        rows = self._rows.get_values(server_ids)
+        for server_id, values in self._read_without_column(server_ids).items():
+            rows[server_id].update(values)
+        for values in rows.values():
+            values["sender_email"] = self._find_sender(values)
+        return list(rows.values())
+
+    def _read_without_column(self, server_ids):
+        """Values that another addon keeps in no column of the servers, if any."""
+        names = self._rows.get_names_without_column()
+        if not names:
+            return {}
         servers = self.env["ir.mail_server"].sudo().with_context(active_test=False)
         servers = servers.browse(server_ids)
         self._forget_cached(servers, (*SERVER_FIELDS, *PROPOSED_FROM))
-        servers.fetch(SERVER_FIELDS)
-        # found out without the field, which would be set on each server by itself
-        names = [name for name in SERVER_FIELDS if name != "sender_email"]
-        rows = kept_values(servers, names)
-        return [
-            {
-                "id": server.id,
-                "sender_email": server._find_sender(),
-                **dict(zip(names, rows[server.id], strict=True)),
-            }
-            for server in servers
-        ]
+        return {
+            server_id: dict(zip(names, values, strict=True))
+            for server_id, values in kept_values(servers, names).items()
+        }
+
+    def _find_sender(self, values):
+        """The sender address of a server: what was typed, else what is proposed."""
+        if values["sender_email_custom"]:
+            return values["sender_email_custom"]
+        login = login_email(values["smtp_user"], values["smtp_authentication"])
+        return propose_sender(self._read_usable(values["from_filter"]), login)
 
     def _forget_cached(self, records, names):
         """Read fields anew, as SQL may have changed them behind the cache.
@@ -188,7 +206,7 @@ class DirectorySource:
         """
         if profile.owner_id or not profile.from_filter:
             return profile
-        usable = read_usable(self._servers, profile.from_filter.text)
+        usable = self._read_usable(profile.from_filter.text)
         if usable == profile.from_filter:
             return profile
         return replace(profile, from_filter=usable)
