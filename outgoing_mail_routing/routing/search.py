@@ -59,6 +59,20 @@ class Search:
         told = (("server", server), *self._known_values, *values.items())
         self.steps.append(Step(rule, taken, reason, server_id, told))
 
+    def note_each(
+        self,
+        rule: Rule,
+        reason: Reason,
+        profiles: Iterable[ServerProfile],
+        **values: str,
+    ) -> None:
+        """Write down one step for each of some servers that were passed over."""
+        told = (*self._known_values, *values.items())
+        self.steps += [
+            Step(rule, False, reason, profile.id, (("server", profile.name), *told))
+            for profile in profiles
+        ]
+
     def take(
         self, rule: Rule, reason: Reason, profile: ServerProfile, **values: str
     ) -> Taken:
@@ -99,7 +113,10 @@ class Search:
             return Reason.OUT_OF_SERVICE
         if self.bars(profile):
             return Reason.BARRED
-        if not self.may_send(profile) and not sender_address(profile, self.request):
+        # most have one
+        if profile.sender_email or self.may_send(profile):
+            return None
+        if not sender_address(profile, self.request):
             return Reason.NO_SENDER_ADDRESS
         return None
 

@@ -66,9 +66,9 @@ class FromFilter:
 
     def admits(self, email: str) -> bool:
         """Whether ``email`` passes; the empty filter admits every address."""
-        if not self:
+        if not self.text or email in self.addresses:
             return True
-        return email in self.addresses or domain_of(email) in self.domains
+        return bool(self.domains) and domain_of(email) in self.domains
 
 
 @dataclass(frozen=True, slots=True)
