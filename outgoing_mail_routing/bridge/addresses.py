@@ -18,6 +18,8 @@ _ATOMS = r"[a-z0-9]+(?:[._+-][a-z0-9]+)*@[a-z0-9]+(?:[.-][a-z0-9]+)*"
 _PLAIN = re.compile(
     rf'({_ATOMS})|"({_WORDS})" <({_ATOMS})>|({_WORDS}) <({_ATOMS})>', re.ASCII
 )
+# Those of them that core would write in the same way
+_FORMATTED = re.compile(rf'{_ATOMS}|"{_WORDS}" <{_ATOMS}>', re.ASCII)
 
 
 def email_of(header):
@@ -43,7 +45,10 @@ def formatted_of(header):
     :raise Exception: as core's ``email_split_and_format_normalize`` does, for texts
         that Python's parser gives up on
     """
-    contacts = _contacts(str(header or ""))
+    text = str(header or "")
+    if _FORMATTED.fullmatch(text):
+        return text
+    contacts = _contacts(text)
     return formataddr(contacts[0]) if contacts else ""
 
 

@@ -45,14 +45,15 @@ class ReadServers:
     """The directory of all servers, and what the next one is made of.
 
     ``rows`` are the fingerprints that :class:`ServerRows` gives, ``profiles`` the
-    servers with their FROM filters as core takes them, and ``usable`` those of which a
-    part is left out (:meth:`DirectorySource._with_usable_filter`), both by server id.
+    servers whose FROM filters have only what is an address or a domain, and ``as_core``
+    those whose filters are as core takes them, as far as they were asked for: while
+    nothing was configured. All of them are by server id.
     """
 
     surroundings: Surroundings
     rows: dict = field(default_factory=dict)
     profiles: dict = field(default_factory=dict)
-    usable: dict = field(default_factory=dict)
+    as_core: dict = field(default_factory=dict)
     directory: Directory = field(default_factory=lambda: Directory(()))
 
 
@@ -63,6 +64,7 @@ class DirectorySource:
         self.env = env
         self._servers = env["ir.mail_server"]
         self._rows = ServerRows(env)
+        self._read_as_core = partial(read_as_core, self._servers)
         # asked twice of each server
         self._read_usable = cache(partial(read_usable, self._servers))
 
@@ -185,31 +187,35 @@ class DirectorySource:
         :param dict rows: all that there are, in core's order
         :rtype: ReadServers
         """
-        profiles, usable = {**last.profiles}, {**last.usable}
+        profiles, as_core = {**last.profiles}, {**last.as_core}
         for values in changed:
             profile = self.make_profile(
-                values, last.surroundings.collector_ids, last.surroundings.domains
+                values,
+                last.surroundings.collector_ids,
+                last.surroundings.domains,
+                usable=True,
             )
             profiles[profile.id] = profile
-            usable[profile.id] = self._with_usable_filter(profile)
+            as_core.pop(profile.id, None)
         profiles = {id_: profiles[id_] for id_ in rows}
-        usable = {id_: usable[id_] for id_ in rows}
-        configured = any(profile.configured for profile in profiles.values())
-        directory = Directory((usable if configured else profiles).values())
-        return ReadServers(last.surroundings, rows, profiles, usable, directory)
+        if any(profile.configured for profile in profiles.values()):
+            directory = Directory(profiles.values())
+        else:
+            as_core = {
+                id_: as_core.get(id_) or self._with_filter_as_core(profile)
+                for id_, profile in profiles.items()
+            }
+            directory = Directory(as_core.values())
+        return ReadServers(last.surroundings, rows, profiles, as_core, directory)
 
-    def _with_usable_filter(self, profile):
-        """A profile whose filter has only what is an address or a domain.
-
-        With nothing configured a filter is taken as core takes it, whatever it says,
-        and so is that of a personal server, which core itself writes.
-        """
+    def _with_filter_as_core(self, profile):
+        """A profile whose FROM filter admits what core's would, whatever it says."""
         if profile.owner_id or not profile.from_filter:
             return profile
-        usable = self._read_usable(profile.from_filter.text)
-        if usable == profile.from_filter:
+        as_core = self._read_as_core(profile.from_filter.text)
+        if as_core == profile.from_filter:
             return profile
-        return replace(profile, from_filter=usable)
+        return replace(profile, from_filter=as_core)
 
     def get_domains_of_companies(self):
         """The e-mail domains of each company and of its branches.
@@ -257,20 +263,24 @@ class DirectorySource:
             values[name] = value
         return values
 
-    def make_profile(self, values, collector_ids, domains):
+    def make_profile(self, values, collector_ids, domains, usable=False):
         """The profile of one server from the values that ``read`` gave.
 
         :param dict values: ``SERVER_FIELDS`` and ``id``, many2one fields as ids
         :param collector_ids: the incoming servers that bring in what arrives
         :param dict domains: e-mail domains by company
+        :param bool usable: leave out parts of its FROM filter that are no address and
+            no domain. That of a personal server core itself writes, and reads.
         :rtype: routing.ServerProfile
         """
+        usable = usable and not values["owner_user_id"]
+        read_filter = self._read_usable if usable else self._read_as_core
         return ServerProfile(
             id=values["id"],
             name=values["name"] or "",
             active=values["active"],
             out_of_service=values["out_of_service"],
-            from_filter=read_as_core(self._servers, values["from_filter"]),
+            from_filter=read_filter(values["from_filter"]),
             company_ids=frozenset(values["company_ids"]),
             user_ids=frozenset(values["own_user_ids"]),
             default_company_ids=frozenset(values["default_company_ids"]),
