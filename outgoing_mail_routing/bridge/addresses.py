@@ -91,6 +91,8 @@ def is_clean(text):
 @lru_cache(maxsize=16384)
 def _parsed(text):
     """The contacts of a text, none where Python's parser gives up on it."""
+    if plain := _plain(text):
+        return plain
     try:
         return tuple([contact for contact in _contacts(text) if contact[1]])
     except (RecursionError, ValueError, LookupError, AttributeError, TypeError):
@@ -99,7 +101,15 @@ def _parsed(text):
 
 @lru_cache(maxsize=16384)
 def _contacts(text):
-    if plain := _PLAIN.fullmatch(text):
-        bare, quoted, of_quoted, name, of_name = plain.groups()
-        return ((quoted or name or "", bare or of_quoted or of_name),)
+    if plain := _plain(text):
+        return plain
     return tuple((name or "", email) for name, email in email_split_and_normalize(text))
+
+
+def _plain(text):
+    """The one contact of a text that can be read in one way, ``()`` for others."""
+    plain = _PLAIN.fullmatch(text)
+    if not plain:
+        return ()
+    bare, quoted, of_quoted, name, of_name = plain.groups()
+    return ((quoted or name or "", bare or of_quoted or of_name),)

@@ -123,6 +123,6 @@ class KnownAddresses:
     def ids_named_by(self, header):
         """The ids of the users of :meth:`named_by`, as a tuple."""
         email = email_of(header)
-        of_email = self._ids_by_email.get(email, ())
-        of_sender = self._ids_by_sender.get(email, ())
-        return tuple(dict.fromkeys((*sorted(of_email), *sorted(of_sender))))
+        of_email = self._ids_by_email.get(email, set())
+        of_sender = self._ids_by_sender.get(email, set())
+        return (*sorted(of_email), *sorted(of_sender - of_email))

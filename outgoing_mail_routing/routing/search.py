@@ -201,9 +201,10 @@ class Search:
 
 def is_address_of(person: Person, request: Request, directory: Directory) -> bool:
     """Whether F is the person's e-mail or the sender address of a server of theirs."""
-    own = [profile.sender_email for profile in directory.of_user(person.id)]
-    return bool(request.email) and same_address(request.email) in map(
-        same_address, (person.email, *own)
+    email = request.email
+    return bool(email) and (
+        same_address(email) == same_address(person.email)
+        or person.id in directory.users_sending_as(email)
     )
 
 
