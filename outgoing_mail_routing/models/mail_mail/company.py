@@ -61,6 +61,7 @@ class MailMail(models.Model):
             lambda mail: mail._is_bulk() and not mail.made_in_bulk
         )
         if by_default:
+            # pylint: disable-next=super-method-mismatch
             super(MailMail, by_default).write({"made_in_bulk": True})
         mails.sudo()._settle_companies()
         return mails
