@@ -140,7 +140,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--quick",
         action="store_true",
         help="the linters, the tests that need no Odoo, and those of the routes: "
-        "two or three minutes",
+        "a minute or two",
     )
 
 
@@ -206,7 +206,8 @@ def _run_quick(odoo: OdooServer, suite: Suite) -> None:
         tests = addon.folder / "tests"
         smoke = [str(it) for it in sorted(tests.glob("test_*.py")) if it.stem in SMOKE]
         if chosen := [*suite.chosen(tests / "pure"), *smoke]:
-            suite.run(addon.name, chosen, *QUICK, *_in_database(odoo, addon))
+            database = _ensure_database(odoo, addon)
+            suite.run(addon.name, chosen, *QUICK, *odoo_plugin(odoo, database))
 
 
 def _run_all(odoo: OdooServer, suite: Suite) -> None:
@@ -217,7 +218,8 @@ def _run_all(odoo: OdooServer, suite: Suite) -> None:
         suite.run(title, chosen, *split, apart=apart)
     if suite.is_whole:
         core = [str(odoo.source.addon(it) / "tests" / test) for it, test in CORE_TESTS]
-        plugins = ("-p", "workbench.pytest_core", *_in_database(odoo, ADDONS[-1]))
+        database = _ensure_database(odoo, ADDONS[-1])
+        plugins = ("-p", "workbench.pytest_core", *odoo_plugin(odoo, database))
         suite.run("Odoo", core, *plugins)
 
 
@@ -231,21 +233,26 @@ def _with_databases(
             folder = addon.folder / "tests" / place
             if chosen := suite.chosen(folder, *apart):
                 server = odoo.with_other_addons() if place.name else odoo
-                options = _in_database(server, addon, place.name, core_modules)
+                name = _ensure_database(server, addon, place.name, core_modules)
+                if suite.is_whole and not place.name:
+                    _ensure_assets(odoo, name)
                 title = f"{addon.name} {place.name}".strip()
-                yield bool(place.name), title, [*options, *chosen]
+                yield bool(place.name), title, [*odoo_plugin(server, name), *chosen]
             apart.append(folder)
 
 
-def _in_database(
+def _ensure_database(
     odoo: OdooServer, addon: Addon, use: str = "", core: Sequence[str] = CORE_MODULES
-) -> list[str]:
-    """Make the database of an addon's tests; return pytest's options for them."""
+) -> str:
+    """Make the database of an addon's tests; return its name."""
     name = f"test_{addon.name}{use and '_'}{use}"
     odoo.ensure_database(name, up_to(addon), core=core)
-    if not (use or odoo.databases.query(ASSETS, name)):
-        odoo.call(name, make_assets)
-    return odoo_plugin(odoo, name)
+    return name
+
+
+def _ensure_assets(odoo: OdooServer, database: str) -> None:
+    if not odoo.databases.query(ASSETS, database):
+        odoo.call(database, make_assets)
 
 
 def make_assets(env: Any) -> None:
