@@ -234,6 +234,7 @@ def test_dead_server_gives_all_back_and_holds_up_nobody(
     assert not any(event.partial for event in troubles)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "stage", [Stage.CONNECT, Stage.EHLO, Stage.MAIL, Stage.DATA, Stage.END_OF_DATA]
 )
@@ -473,6 +474,7 @@ def test_messages_are_built_as_there_is_room(places: Callable[..., Place]) -> No
     assert len(books.sent) == 30
 
 
+@pytest.mark.slow
 def test_run_is_over_at_its_deadline(places: Callable[..., Place]) -> None:
     place, books = places(), Books()
     place.server.script.at(Stage.END_OF_DATA, Answer(delay=0.6))
@@ -492,6 +494,7 @@ def test_rate_is_kept(places: Callable[..., Place]) -> None:
     assert len(books.sent) == 6 and took >= 0.45
 
 
+@pytest.mark.slow
 def test_run_ends_when_nothing_could_be_finished(
     places: Callable[..., Place],
 ) -> None:
