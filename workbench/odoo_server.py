@@ -148,7 +148,9 @@ class OdooServer:
         """
         # the files of a database's attachments are in this clone's folder
         facts = (str(paths.WORK), self.source.fingerprint, str(demo), *core)
-        template = f"workbench_{locks.fingerprint(str(demo), *core)[:8]}"
+        # another cluster's template of the same name would have the same files
+        where = self.databases.named.get("host", "")
+        template = f"workbench_{locks.fingerprint(where, str(demo), *core)[:8]}"
         sources = [addon.folder for addon in addons.ADDONS if addon.name in modules]
         self._ensure(template, "template0", core, demo, locks.fingerprint(*facts))
         wanted = "" if fresh else locks.fingerprint(*facts, *modules, *sources)
