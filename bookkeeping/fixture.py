@@ -28,6 +28,8 @@ def make_books(env: Any, plan: Mapping[str, Any]) -> dict[str, str]:
     for mails in _batches(plan["mails"]):
         records = env["mail.mail"].create(_values_of_all(env, mails, holders))
         credit_to_authors(env, records)
+        if "delivery_lane" in records._fields:
+            _set_lanes(env, mails, records)
         made.update(
             (str(mail["number"]), record.message_id)
             for mail, record in zip(mails, records, strict=True)
@@ -85,6 +87,18 @@ def _values(
         "auto_delete": False,
         "message_type": "comment",
     }
+
+
+def _set_lanes(env: Any, mails: Sequence[Mapping[str, Any]], records: Any) -> None:
+    """Make mails urgent, which only what they are about could do."""
+    lanes = [mail["lane"] for mail in mails]
+    env.cr.execute(
+        """
+        UPDATE mail_mail SET delivery_lane = new.lane
+        FROM unnest(%s, %s) AS new(id, lane) WHERE mail_mail.id = new.id
+        """,
+        [records.ids, lanes],
+    )
 
 
 def _batches(mails: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Any]]:

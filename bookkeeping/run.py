@@ -94,7 +94,8 @@ def keep_books(
     odoo.databases.query(keep, database)
     plan = make(options.mails, options.servers, options.faults, options.seed)
     chance = random.Random(options.seed)
-    stage = Stage(odoo, database, plan, chance, CLUSTER)
+    delivery = DELIVERY in names
+    stage = Stage(odoo, database, plan, chance, CLUSTER, delivery=delivery)
     with stage.servers() as ports:
         made = odoo.call(database, fixture.make_books, plan.for_odoo(ports))
         with step(f"Run the queue in {options.runs} processes at once"):
@@ -131,7 +132,7 @@ def _facts(stage: Stage, made: dict[str, str]) -> ledger.Facts:
     return ledger.Facts(
         reading.planned(stage.plan, made),
         list(reading.accepted(services)),
-        reading.said(stage.odoo.databases, stage.database),
+        reading.said(stage.odoo.databases, stage.database, stage.deaths),
         reading.forsaken(services),
         {death.name: death.sessions for death in stage.deaths},
         REPLIES,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from workbench.steps import say
 
 from . import fixture
 from .plan import Plan, Server
+from .reading import Death
 from .workers import Worker
 
 #: How often is looked for what is to be done, in seconds.
@@ -36,19 +37,17 @@ FAST_FORWARD = """
 UPDATE mail_mail SET scheduled_date = now() AT TIME ZONE 'UTC'
 WHERE state = 'outgoing' AND scheduled_date > now() AT TIME ZONE 'UTC'
 """
-
-
-@dataclass(frozen=True)
-class Death:
-    """Something that was killed while it may have been transmitting.
-
-    :param at: by the database's clock
-    :param sessions: with one server, that it may have interrupted
-    """
-
-    name: str
-    at: float
-    sessions: int
+#: The same for servers, where the delivery addon knows how they do.
+HEAL = """
+UPDATE mail_delivery_health
+SET until = least(until, now() AT TIME ZONE 'UTC'), paused_until = NULL
+"""
+#: The runs of these processes: each holds a lock by its id.
+RUNS = """
+SELECT locks.objid::bigint FROM pg_locks AS locks
+JOIN pg_stat_activity AS activity USING (pid)
+WHERE locks.locktype = 'advisory' AND activity.application_name = ANY(%s)
+"""
 
 
 @dataclass
@@ -61,6 +60,7 @@ class Stage:
     chance: random.Random
     cluster: Cluster | None = None
     connections: int = 2
+    delivery: bool = True
     workers: list[Worker] = field(default_factory=list)
     deaths: list[Death] = field(default_factory=list)
     services: dict[str, SmtpService] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class Stage:
     @contextlib.contextmanager
     def servers(self) -> Iterator[dict[str, int]]:
         """Run the SMTP servers, each a process of its own; give their ports."""
-        folder = paths.WORK / "books"
+        folder = paths.WORK / "books" / self.database
         self.services = {it.name: SmtpService(folder / it.name) for it in self._servers}
         try:
             for it in self._servers:
@@ -106,20 +106,25 @@ class Stage:
         """Kill a worker at some instant, and start it again."""
         time.sleep(self.chance.random() * POLL)
         worker = self.chance.choice(self.workers)
+        worker.hold()  # so that it may be asked what it was doing
+        run_ids = self._runs_of(worker)
         worker.kill()
-        self._died(f"kill of worker {worker.name}", self.connections)
+        self._died(f"kill of worker {worker.name}", self.connections, run_ids)
         worker.start()
 
     def kill_postgres(self) -> None:
         """Kill the whole of PostgreSQL, and start it again."""
         assert self.cluster is not None
+        run_ids = self._runs_of(*self.workers)
         self.cluster.kill()
         self.cluster.start()
-        self._died("kill of PostgreSQL", len(self.workers) * self.connections)
+        sessions = len(self.workers) * self.connections
+        self._died("kill of PostgreSQL", sessions, run_ids)
 
     def take_down(self, server: str) -> None:
         """End the process of an SMTP server for a while."""
-        self._died(f"end of {server}", len(self.workers) * self.connections)
+        sessions = len(self.workers) * self.connections
+        self._died(f"end of {server}", sessions, server=server)
         self.services[server].stop()
         self.down[server] = time.monotonic() + DOWN_SECONDS
 
@@ -134,11 +139,18 @@ class Stage:
                 del self.down[server]
                 self.services[server].start_again()
 
-    def _died(self, what: str, sessions: int) -> None:
+    def _died(
+        self, what: str, sessions: int, run_ids: Collection[int] = (), server: str = ""
+    ) -> None:
         name = f"{what} ({len(self.deaths) + 1})"
-        ((at,),) = self._ask("SELECT extract(epoch FROM clock_timestamp())")
-        self.deaths.append(Death(name, float(at), sessions))
+        at = float(self._ask("SELECT extract(epoch FROM clock_timestamp())")[0][0])
+        self.deaths.append(Death(name, at, sessions, run_ids, server))
         say(f"    {self.accepted():,} accepted: {name}")
+
+    def _runs_of(self, *workers: Worker) -> list[int]:
+        """The runs that these processes are in."""
+        names = [f"odoo-{worker.process.pid}" for worker in workers]
+        return [run_id for (run_id,) in self._ask(RUNS, [names])]
 
     def failed_runs(self) -> int:
         """How many runs of the workers ended with an error of their own."""
@@ -174,14 +186,19 @@ class Stage:
                 events.pop(0)[1]()
             elif not self._count(DUE) or stalled:
                 changed, rounds = time.monotonic(), rounds + 1
-                self._ask(FAST_FORWARD)
+                self._fast_forward()
                 if rounds > ROUNDS and not events and not self.down:
                     return True
         self._bring_back(at_once=True)
         return False
 
+    def _fast_forward(self) -> None:
+        self._ask(FAST_FORWARD)
+        if self.delivery:
+            self._ask(HEAL)
+
     def _count(self, statement: str) -> int:
         return int(self._ask(statement)[0][0])
 
-    def _ask(self, statement: str) -> list[tuple[Any, ...]]:
-        return self.odoo.databases.query(statement, self.database)
+    def _ask(self, statement: str, values: Any = None) -> list[tuple[Any, ...]]:
+        return self.odoo.databases.query(statement, self.database, values)
