@@ -19,7 +19,7 @@ from workbench import environment, locks, paths
 from workbench.addons import NAMES
 from workbench.odoo_server import OdooServer
 from workbench.postgres import Cluster
-from workbench.steps import say, step
+from workbench.steps import StepFailed, say, step
 
 from . import fixture, ledger, reading
 from .plan import REPLIES, Plan, make
@@ -31,22 +31,31 @@ CLUSTER = Cluster(paths.WORK / "books-postgres")
 DELIVERY = "outgoing_mail_delivery"
 #: Of each kind of fault.
 SHOWN = 3
+FULL = {"mails": 10000, "servers": 10, "runs": 4, "kills": 20, "postgres_kills": 1}
 SMALL = {"mails": 300, "servers": 5, "runs": 4, "kills": 3, "postgres_kills": 0}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
-    for name, count, what in (
-        ("mails", 10000, "so many mails"),
-        ("servers", 10, "so many servers"),
-        ("runs", 4, "so many processes run the queue at once"),
-        ("kills", 20, "so many times one of these processes is killed"),
-        ("postgres-kills", 1, "so many times PostgreSQL is killed"),
-        ("seed", 0, "what chance goes by"),
-        ("seconds", 3600, "how long it may take at most"),
+    for name, what in (
+        ("mails", "so many mails"),
+        ("servers", "so many servers"),
+        ("runs", "so many processes run the queue at once"),
+        ("kills", "so many times one of these processes is killed"),
+        ("postgres-kills", "so many times PostgreSQL is killed"),
     ):
-        described = f"{what} (default: {count})"
-        parser.add_argument(f"--{name}", type=int, default=count, help=described)
+        default = FULL[name.replace("-", "_")]
+        described = f"{what} (default: {default})"
+        parser.add_argument(f"--{name}", type=int, help=described)
+    parser.add_argument(
+        "--seed", type=int, default=0, help="what chance goes by (default: 0)"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=int,
+        default=3600,
+        help="how long the queue may take (default: 3600)",
+    )
     parser.add_argument(
         "--faults",
         action=argparse.BooleanOptionalAction,
@@ -61,14 +70,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--small",
         action="store_true",
-        help="300 mails, 5 servers, 4 processes, 3 kills, none of PostgreSQL",
+        help="by default 300 mails, 5 servers, 3 kills, none of PostgreSQL",
     )
 
 
 def main(options: argparse.Namespace) -> int:
     """Make the books, print them, and return 1 where they do not agree."""
-    if options.small:
-        vars(options).update(SMALL)
+    for name, default in (SMALL if options.small else FULL).items():
+        if getattr(options, name) is None:
+            setattr(options, name, default)
     if options.system_postgres:
         say("The machine's own PostgreSQL is not killed.")
         options.postgres_kills = 0
@@ -77,8 +87,11 @@ def main(options: argparse.Namespace) -> int:
         environment.prepare(options, cluster=CLUSTER) as odoo,
     ):
         report = keep_books(odoo, DATABASE, options)
+        if report is None or not report.right:
+            say(f"Database {DATABASE} is kept for looking into it.")
+            return 1
         odoo.drop_database(DATABASE)
-    return 0 if report is not None and report.right else 1
+    return 0
 
 
 def keep_books(
@@ -89,6 +102,9 @@ def keep_books(
     :return: None where it did not come to its end in time
     """
     names = [name for name in NAMES if not (options.core and name == DELIVERY)]
+    if not options.core and DELIVERY not in names:
+        what = f"{DELIVERY} has no manifest: Odoo does not know of it"
+        raise StepFailed("Deliver", what, "See Odoo's own queue instead: --core.")
     odoo.ensure_database(database, names, fresh=True)
     keep = f"ALTER DATABASE {database} SET synchronous_commit = on"
     odoo.databases.query(keep, database)

@@ -42,6 +42,7 @@ HEAL = """
 UPDATE mail_delivery_health
 SET until = least(until, now() AT TIME ZONE 'UTC'), paused_until = NULL
 """
+ALL_RUNS = "SELECT id FROM mail_delivery_run"
 #: The runs of these processes: each holds a lock by its id.
 RUNS = """
 SELECT locks.objid::bigint FROM pg_locks AS locks
@@ -118,6 +119,8 @@ class Stage:
         run_ids = self._runs_of(*self.workers)
         self.cluster.kill()
         self.cluster.start()
+        if self.delivery:  # what began meanwhile
+            run_ids += [run_id for (run_id,) in self._ask(ALL_RUNS)]
         sessions = len(self.workers) * self.connections
         self._died("kill of PostgreSQL", sessions, run_ids)
 

@@ -162,4 +162,4 @@ def test_plan_without_faults_has_servers_that_behave() -> None:
 
 def test_small_books_are_an_option() -> None:
     options = cli.parse("books", run, ["--small", "--no-faults"])
-    assert options.small and not options.faults and options.mails == 10000
+    assert options.small and not options.faults and options.kills is None
