@@ -21,6 +21,8 @@ from .worker import TICK, Worker
 MEMORY = 64 << 20
 #: How long an answer waits for the intent that comes right behind it.
 LINGER = 0.005
+#: How long after one that brought nothing more is asked for again.
+HUNGER = 1.0
 #: How long the last answers may take after all sessions were ended.
 LAST_ANSWERS = 5.0
 
@@ -31,6 +33,8 @@ class Pool:
     :param journal: called in the thread that calls :meth:`run`, with all events there
         are. Every message is answered for or returned; where it raises, nothing more is
         transmitted nor told, as if the process had died
+    :param feed: asked for more where a server has nothing left to build: plans of
+        servers, new ones or such that go on; none where there is nothing for now
     :param deadline: the instant at which :meth:`run` ends, by ``clock``
     :param memory: bytes of messages that may be ready or under way
     """
@@ -40,12 +44,15 @@ class Pool:
         plans: Iterable[ServerPlan],
         journal: Journal,
         *,
+        feed: Callable[[], Iterable[ServerPlan]] | None = None,
         deadline: float,
         memory: int = MEMORY,
         timeouts: Timeouts | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.queues = [ServerQueue(plan) for plan in plans]
+        self._feed = feed
+        self._feed_at = 0.0
         self.timeouts = timeouts or Timeouts()
         self.clock = clock
         self.changed = threading.Condition()
@@ -69,9 +76,11 @@ class Pool:
     def run(self) -> None:
         """Carry everything; return when all is answered for, or at the deadline."""
         try:
+            fed = self._ask_for_more()
             while self._goes_on() and self.clock() < self._deadline:
                 built = self._build_one()
-                self._write_down(self._next_events(0.0 if built else TICK))
+                self._write_down(self._next_events(0.0 if built or fed else TICK))
+                fed = self._ask_for_more()
         finally:
             self._end()
 
@@ -98,13 +107,40 @@ class Pool:
             self._workers.append(worker)
             worker.start()
 
+    def _ask_for_more(self) -> bool:
+        """Ask for further messages, where somebody needs some; whether any came."""
+        if self._feed is None or not self._is_hungry():
+            return False
+        plans = tuple(self._feed())
+        with self.changed:
+            self._feed_at = 0.0 if plans else self.clock() + HUNGER
+            for queue in self.queues:
+                queue.expecting = bool(plans)
+            for plan in plans:
+                self._go_on_with(plan)
+            self.changed.notify_all()
+        return bool(plans)
+
+    def _is_hungry(self) -> bool:
+        with self.changed:
+            if self._stopping or self.clock() < self._feed_at:
+                return False
+            return not self.queues or any(queue.is_dry() for queue in self.queues)
+
+    def _go_on_with(self, plan: ServerPlan) -> None:
+        for queue in self.queues:
+            if queue.plan.key == plan.key and not queue.failed:
+                queue.go_on_with(plan)
+                return
+        self.queues.append(ServerQueue(plan, expecting=True))
+
     def _build_one(self) -> bool:
         """Build one message, for the server that has least; whether one was asked."""
         with self.changed:
             queue = self._neediest()
         if queue is None:
             return False
-        message = next(queue.plan.messages, None)
+        message = queue.next_message()
         with self.changed:
             if message is None:
                 queue.built_all = True

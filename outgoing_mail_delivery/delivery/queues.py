@@ -8,6 +8,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import smtplib
+from collections import deque
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 
@@ -53,6 +54,8 @@ class ServerPlan:
 class ServerQueue:
     """The messages of one server that are built and not yet answered.
 
+    ``expecting`` says that more may come once all is built.
+
     >>> queue = ServerQueue(ServerPlan("a", smtplib.SMTP, iter(())))
     >>> for number, lane in enumerate([Lane.BULK, Lane.NORMAL, Lane.URGENT]):
     ...     queue.add(Message(number, "", (), b"", lane))
@@ -63,9 +66,11 @@ class ServerQueue:
     plan: ServerPlan
     size: int = 0
     built_all: bool = False
+    expecting: bool = False
     failed: bool = False
     pipelining: bool = True
     limit: int = field(init=False)
+    _sources: deque[Iterator[Message]] = field(default_factory=deque)
     _waiting: list[tuple[int, int, Message]] = field(default_factory=list)
     _order: Iterator[int] = field(default_factory=itertools.count)
     _held: dict[int, list[Message]] = field(default_factory=dict)
@@ -78,10 +83,26 @@ class ServerQueue:
     def __post_init__(self) -> None:
         self.limit = max(1, self.plan.connections)
         self.pipelining = self.plan.pipelining
+        self._sources.append(self.plan.messages)
 
     # ------------------------------------------------------------------
     # What comes in
     # ------------------------------------------------------------------
+
+    def go_on_with(self, plan: ServerPlan) -> None:
+        """Have further messages built, behind those that are still to be."""
+        self.plan = plan
+        self._sources.append(plan.messages)
+        self.built_all = False
+
+    def next_message(self) -> Message | None:
+        """Build the next message; ``None`` where none is left."""
+        while self._sources:
+            message = next(self._sources[0], None)
+            if message is not None:
+                return message
+            self._sources.popleft()
+        return None
 
     def add(self, message: Message) -> None:
         """Have a message wait, behind those of its lane and of higher ones."""
@@ -179,7 +200,12 @@ class ServerQueue:
 
     def is_idle(self) -> bool:
         """Whether nothing will come any more."""
-        return (self.built_all or self.failed) and not self._waiting
+        all_came = (self.built_all and not self.expecting) or self.failed
+        return all_came and not self._waiting
+
+    def is_dry(self) -> bool:
+        """Whether its sessions would have nothing to do soon."""
+        return self.built_all and not self.failed and len(self._waiting) < READY
 
     def note(self, result: Result) -> None:
         """Learn from an answer how long messages take, and that the server is well."""

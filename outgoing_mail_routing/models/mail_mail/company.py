@@ -71,15 +71,26 @@ class MailMail(models.Model):
 
     def write(self, vals):
         """Let nobody change afterwards what was noted."""
-        noted = vals.get("settled_company_id")
         settled = ("sent_for_company_id", "settled_company_id", "made_in_bulk")
-        in_bulk = vals.get("made_in_bulk") is _MADE_IN_BULK
+        noted = {name: vals[name] for name in settled if name in vals}
         vals = {name: vals[name] for name in vals if name not in settled}
-        if in_bulk:
-            vals["made_in_bulk"] = True
-        if isinstance(noted, _SettledId):
-            vals["settled_company_id"] = int(noted) or False
+        for name, value in noted.items():
+            if value is _MADE_IN_BULK:
+                vals[name] = True
+            elif isinstance(value, _SettledId):
+                vals[name] = int(value) or False
         return super().write(vals)
+
+    def _settle_as(self, other):
+        """Note for these mails what was noted for another one, which they are parts of.
+
+        A copy would be settled anew: by what became of its document since.
+        """
+        companies = ("sent_for_company_id", "settled_company_id")
+        noted = {name: _SettledId(other[name].id) for name in companies}
+        if other.made_in_bulk:
+            noted["made_in_bulk"] = _MADE_IN_BULK
+        self.write(noted)
 
     def _settle_companies(self):
         """Note the companies, where they matter: something is configured.

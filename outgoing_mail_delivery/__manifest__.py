@@ -1,0 +1,22 @@
+{
+    "name": "Outgoing Mail Delivery",
+    "summary": "Every mail once, tried again where a server is down, and seen",
+    "version": "19.0.1.0.0",
+    "category": "Productivity/Discuss",
+    "author": "Outgoing Mail Routing contributors",
+    "website": "https://www.odoo.com/documentation/19.0/",
+    "license": "LGPL-3",
+    "depends": ["outgoing_mail_routing"],
+    "data": [
+        "security/mail_delivery_groups.xml",
+        "security/ir.model.access.csv",
+        "security/mail_delivery_rules.xml",
+        "views/mail_delivery_attempt_views.xml",
+        "views/mail_delivery_health_views.xml",
+        "views/mail_mail_views.xml",
+        "views/ir_mail_server_views.xml",
+        "views/res_config_settings_views.xml",
+    ],
+    "uninstall_hook": "uninstall_hook",
+    "installable": True,
+}

@@ -1,0 +1,177 @@
+"""What became of mail that core sends itself, noted in the same transaction."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from odoo import fields
+
+from odoo.addons.outgoing_mail_routing.bridge.carrier import Carried, RoutedFrom
+
+from ..delivery import Answer, Outcome, Phase, Scope, Verdict, classify, enhanced_code
+from ..delivery.connection import answer_of
+from .settlement import Last
+from .words import Words
+
+_ACCEPTED = Answer(Phase.MESSAGE, 250, "")
+# After these a mail may well be accepted later
+_PASSING = (Outcome.DEFERRED, Outcome.THROTTLED)
+
+
+@dataclass
+class Noting:
+    """One message that core transmits, and what came of it."""
+
+    mail_id: int
+    values: dict
+    answer: Answer = _ACCEPTED
+    verdict: Verdict | None = None
+
+
+class Noted(Carried):
+    """Collects what core's ``send`` transmits, by way of the context.
+
+    :param env: of the caller
+    """
+
+    def __init__(self, env):
+        self.env = env
+        self.notings = []
+        self.refused_connection = None
+        self._mail = None
+        self._current = None
+
+    def begin(self, mail):
+        """The next messages are those of this mail."""
+        self._mail = mail.sudo()
+
+    def envelope(self, sender, recipients, session):
+        """A message is about to be transmitted."""
+        if self._mail is None:
+            return
+        routed = getattr(session, "smtp_from", None)
+        for recipient in dict.fromkeys(recipients):
+            values = {**self._values_of(routed), "recipient": recipient}
+            values["envelope_sender"] = sender
+            self.notings.append(Noting(self._mail.id, values))
+        self._current = len(recipients)
+
+    def failed(self, error):
+        """The message that was last told of was not accepted."""
+        answer = answer_of(_cause_of(error))
+        for noting in self.notings[-(self._current or 0) :] if self._current else ():
+            noting.answer = answer
+            noting.verdict = classify(answer.phase, answer.code, answer.text)
+
+    def connection_failed(self, error):
+        """No connection could be opened."""
+        self.refused_connection = answer_of(_cause_of(error))
+
+    def _values_of(self, routed):
+        mail = self._mail
+        values = {
+            "mail_mail_id_int": mail.id,
+            "message_id": mail.message_id,
+            "subject": mail.subject,
+            "model": mail.model,
+            "res_id": mail.res_id,
+            "mail_message_id": mail.mail_message_id.id,
+            "email_from": mail.email_from,
+            "lane": mail.delivery_lane,
+        }
+        if isinstance(routed, RoutedFrom):
+            decision, request = routed.decision, routed.request
+            profile = decision.profile
+            values.update(
+                email_from=str(routed),
+                rule=decision.rule.value,
+                reason=decision.steps[-1].reason.name if decision.steps else False,
+                company_id=request.company.id if request.company else False,
+                sender_id=request.sender.id if request.sender else False,
+                mail_server_id=profile.id if profile else False,
+                mail_server_name=profile.name if profile else False,
+            )
+        return values
+
+    # ------------------------------------------------------------------
+    # Writing down
+    # ------------------------------------------------------------------
+
+    def write_down(self, mails, leave_to_queue):
+        """Make the attempts, and leave to the queue what failed for a passing reason.
+
+        :param mails: ``mail.mail``, some of them deleted by now
+        :param bool leave_to_queue: where nobody was told of errors
+        """
+        now = fields.Datetime.now()
+        self.env["mail.delivery.attempt"].sudo().create(
+            [
+                {
+                    **noting.values,
+                    **_answer_values(noting),
+                    "started_at": now,
+                    "number": 1,
+                    "settled": True,
+                }
+                for noting in self.notings
+            ]
+        )
+        if leave_to_queue:
+            self._leave_to_queue(mails)
+
+    def _leave_to_queue(self, mails):
+        failures = self._get_passing_failures()
+        for mail in mails.sudo().exists():
+            last = failures.get(mail.id)
+            if not last and self.refused_connection and mail.id not in self._ids():
+                last = _last_of(self.refused_connection, Phase.CONNECT)
+            if mail.state == "exception" and last:
+                mail._put_off_by_core(Words(self.env).of(last))
+
+    def _ids(self):
+        return {noting.mail_id for noting in self.notings}
+
+    def _get_passing_failures(self):
+        """The last answer to each mail of which all messages may be accepted later.
+
+        A mail of which one message was accepted already is not sent again as a whole.
+        """
+        verdicts = defaultdict(list)
+        for noting in self.notings:
+            verdicts[noting.mail_id].append(noting)
+        return {
+            mail_id: _last_of(notings[-1].answer, notings[-1].answer.phase)
+            for mail_id, notings in verdicts.items()
+            if all(n.verdict and n.verdict.outcome in _PASSING for n in notings)
+        }
+
+
+def _last_of(answer, phase):
+    verdict = classify(phase, answer.code, answer.text)
+    return Last(
+        verdict.outcome,
+        verdict.scope.value,
+        verdict.cause.value,
+        answer.text,
+        answer.code or 0,
+        verdict.wait,
+        0,
+    )
+
+
+def _cause_of(error):
+    """The error of ``smtplib`` or a socket that core wrapped, or itself."""
+    return error.__context__ or error
+
+
+def _answer_values(noting):
+    answer = noting.answer
+    verdict = noting.verdict
+    return {
+        "outcome": verdict.outcome.value if verdict else Outcome.SENT.value,
+        "scope": verdict.scope.value if verdict else Scope.RECIPIENT.value,
+        "cause": verdict.cause.value if verdict else "other",
+        "phase": answer.phase.value,
+        "code": answer.code or 0,
+        "enhanced_code": enhanced_code(answer.text),
+        "reply": answer.text.replace("\x00", ""),
+    }

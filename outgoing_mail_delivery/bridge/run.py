@@ -1,0 +1,480 @@
+"""One run: what is due is claimed, routed, built, journaled, transmitted and settled.
+
+The thread of the run does all that touches Odoo; the threads of :class:`Pool` only talk
+to SMTP servers. It has two cursors: the environment's for building and settling, each
+piece a transaction, and a narrow one for claims, journal and healths.
+"""
+
+import logging
+import time
+from collections import defaultdict, deque
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from odoo.tools import config
+
+from odoo.addons.outgoing_mail_routing.bridge.carrier import Failures
+
+from ..delivery import (
+    Allowance,
+    Answered,
+    Breaker,
+    Health,
+    Outcome,
+    Pool,
+    Returned,
+    Scope,
+    ServerPlan,
+    Trouble,
+)
+from ..delivery import health as rules
+from .building import Batch, MessageBuilder, Told
+from .claims import LEASE, Claims
+from .collecting import InRun
+from .connecting import connector
+from .cursors import CONCURRENT, fresh_cursor
+from .healths import Healths
+from .journal import JournalWriter
+from .settlement import Settlement, Wait
+
+_logger = logging.getLogger(__name__)
+
+#: Mails claimed at once, and at most, but for those of servers that do not move.
+TAKEN_AT_ONCE, TAKEN = 250, 1000
+#: Mails settled in one transaction, and seconds after which fewer are.
+SETTLED_AT_ONCE, SETTLED_AFTER = 50, 1.0
+#: The longest a run lasts, in seconds, and the part of Odoo's own limit it uses.
+LONGEST, PART_OF_LIMIT = 300, 0.8
+#: How often what another transaction was quicker with is tried again.
+TRIES = 8
+
+
+@dataclass
+class Mail:
+    """A mail of the run, and for which server.
+
+    ``open`` are the keys of its messages of which more is to come, ``handed`` those
+    that the pool has got; ``waits`` says that the server takes nothing now.
+    """
+
+    server: int
+    open: set = field(default_factory=set)
+    handed: set = field(default_factory=set)
+    built: bool = False
+    waits: bool = False
+
+
+class Run:
+    """One pass over the queue.
+
+    :param env: of the superuser, with a cursor that the run commits
+    :param cr: of :func:`fresh_cursor`
+    """
+
+    def __init__(self, env, cr, only_ids):
+        self.env = env
+        self.settled = 0
+        self._cr = cr
+        uuid = env["ir.config_parameter"].sudo().get_param("database.uuid")
+        self._claims = Claims(cr, uuid or "", only_ids)
+        self._healths = Healths(cr)
+        self._builder = MessageBuilder(env)
+        self._facts = {}
+        self._mails = {}
+        self._told = {}
+        self._finished = deque()
+        self._settled_at = self._renewed_at = time.monotonic()
+        self._known = {}
+        self._breakers = defaultdict(Breaker)
+        self._accepted_at = defaultdict(lambda: deque(maxlen=1000))
+        self._pool = None
+
+    @classmethod
+    @contextmanager
+    def begin(cls, env, only_ids=None):
+        """Begin a run; what it still has claimed is given back at the end."""
+        with ExitStack() as stack:
+            cr = stack.enter_context(fresh_cursor(env))
+            mails = InRun().on(env["mail.mail"].sudo())._without_client_keys()
+            run = cls(Failures.off(mails).env, cr, only_ids)
+            run._claims.begin()
+            run._journal = JournalWriter(cr, run._claims.run_id, run._facts)
+            run._offset = run._healths.now() - time.monotonic()
+            cr.commit()
+            with run._claims.locked():
+                yield run
+                run._claims.end()
+
+    def now(self):
+        """The database's clock, in seconds."""
+        return time.monotonic() + self._offset
+
+    # ------------------------------------------------------------------
+    # The steps
+    # ------------------------------------------------------------------
+
+    def settle_what_others_left(self):
+        """Settle from the journal what dead runs left."""
+        left = self._claims.take_over()
+        for start in range(0, len(left), SETTLED_AT_ONCE):
+            self._settle(left[start : start + SETTLED_AT_ONCE])
+
+    def transmit(self):
+        """Carry what is due, until nothing is or the time is up."""
+        self._pool = Pool(
+            (), self.journal, feed=self.claim, deadline=time.monotonic() + _seconds()
+        )
+        self._pool.run()
+        self._breakers.clear()
+        finished = set(self._finished)
+        self._finished.extend(
+            mail_id
+            for mail_id, mail in self._mails.items()
+            if mail.built and mail_id not in finished
+        )
+
+    def claim(self):
+        """Take mails that are due, and tell by which servers they go.
+
+        :return: a plan for each server that takes any
+        """
+        if len(self._mails) - self._count_stuck() >= TAKEN:
+            return ()
+        mail_ids = self._claims.take(TAKEN_AT_ONCE)
+        if not mail_ids:
+            self._claims.start_over()
+            self.settle()
+            return ()
+        batches = self.route(mail_ids)
+        return [self._plan(key, of_server) for key, of_server in batches.items()]
+
+    def route(self, mail_ids):
+        """The batches of mails by server, as routing makes them.
+
+        :return: ``{server id: [Batch]}``, without servers that take nothing now
+        """
+        self.env.cr.commit()  # what is claimed is newer than the last snapshot
+        mails = self.env["mail.mail"].browse(mail_ids)
+        batches = defaultdict(list)
+        for (
+            server_id,
+            alias_domain_id,
+            routed,
+            ids,
+        ) in mails._split_by_mail_configuration():
+            server = self.env["ir.mail_server"].sudo().browse(server_id)
+            ids = self._throttle_personal(server, ids)
+            batch = Batch(server, alias_domain_id, routed, tuple(ids))
+            for mail_id in ids:
+                self._mails[mail_id] = Mail(batch.key)
+            if self._offers(batch.key) == rules.NOTHING:
+                self._wait(ids)
+            elif not self._is_refused(batch):
+                batches[batch.key].append(batch)
+        self.env.cr.commit()
+        self._finished.extend(id_ for id_ in mail_ids if id_ not in self._mails)
+        return batches
+
+    def build(self, batch, mails):
+        """The messages of some mails, in a transaction of their own."""
+        built = self._builder.build(batch, InRun().on(mails))
+        self.env.cr.commit()
+        messages = []
+        for mail_id in mails.ids:
+            one = built[mail_id]
+            mail = self._mails[mail_id]
+            self._told[mail_id] = Told.of(one)
+            self._facts.update(one.facts)
+            mail.open = {message.key for message in one.messages}
+            mail.built = True
+            if not one.messages:
+                self._finished.append(mail_id)
+            messages += one.messages
+        return messages
+
+    def journal(self, events):
+        """Write down what the threads tell, and what follows from it.
+
+        :return: the intents that stand: their texts are transmitted
+        """
+        standing = self._journal.write(events)
+        for event in events:
+            if isinstance(event, Answered):
+                self._note_answer(event)
+            elif isinstance(event, Trouble):
+                self._note_trouble(event)
+            elif isinstance(event, Returned):
+                for message in event.messages:
+                    self._conclude(message.key, waits=True)
+        self._cr.commit()
+        self._keep_house()
+        return standing
+
+    def settle(self):
+        """Settle all mails that are finished, but those that a breaker may put back."""
+        doubtful = {
+            mail_id
+            for breaker in self._breakers.values()
+            for mail_id, _part in breaker.keys
+        }
+        finished = [id_ for id_ in self._finished if id_ not in doubtful]
+        self._finished = deque(id_ for id_ in self._finished if id_ in doubtful)
+        for start in range(0, len(finished), SETTLED_AT_ONCE):
+            self._settle(finished[start : start + SETTLED_AT_ONCE])
+        self._settled_at = time.monotonic()
+
+    # ------------------------------------------------------------------
+    # Before the transmission
+    # ------------------------------------------------------------------
+
+    def _throttle_personal(self, server, ids):
+        """Core's throttle of personal servers; what it copies is claimed as well."""
+        if not (server and server.owner_user_id):
+            return ids
+        mails = self.env["mail.mail"].browse(ids)
+        kept = mails._split_by_delayed_batch(server)
+        if copies := kept - mails:
+            self.env.flush_all()
+            self.env.cr.commit()
+            claimed = self._claims.add(copies.ids)
+            kept -= copies.filtered(lambda mail: mail.id not in claimed)
+        return kept.ids
+
+    def _is_refused(self, batch):
+        """Whether the server may not carry these mails; then they fail, and say why."""
+        try:
+            if batch.server:
+                batch.server._check_forced_mail_server(
+                    batch.server, False, batch.routed
+                )
+        except Exception as error:
+            failure = self._builder.refusal(error)
+            for mail_id in batch.mail_ids:
+                self._told[mail_id] = failure
+                self._finished.append(mail_id)
+            return True
+        return False
+
+    def _plan(self, key, batches):
+        health = self._health(key)
+        server = batches[0].server
+        connections = max(1, server.max_connections) if server else 2
+        messages = server.max_messages_per_connection if server else 100
+        return ServerPlan(
+            key,
+            connector(self.env, batches[0]),
+            self._build_all(key, batches),
+            connections=min(connections, health.throttle.connections or connections),
+            allowance=Allowance(messages=max(1, messages)),
+            rate=health.throttle.rate,
+            probe=health.state is Health.SUSPENDED,
+        )
+
+    def _build_all(self, key, batches):
+        """Build the messages of a server one group of mails after the other."""
+        for batch in batches:
+            mails = self.env["mail.mail"].browse(batch.mail_ids).exists()
+            self._finished.extend(set(batch.mail_ids) - set(mails.ids))
+            for ids in self._builder.groups(mails):
+                if self._is_out(key):
+                    return
+                for message in self.build(batch, self.env["mail.mail"].browse(ids)):
+                    self._mails[message.key[0]].handed.add(message.key)
+                    yield message
+
+    # ------------------------------------------------------------------
+    # What the threads tell
+    # ------------------------------------------------------------------
+
+    def _note_answer(self, event):
+        key = event.result.message.key
+        again = False
+        for attempt in event.result.attempts:
+            if attempt.verdict.scope is Scope.SESSION:
+                again = True
+            elif attempt.verdict.outcome is Outcome.SENT:
+                self._note_accepted(event.server)
+            elif rules.counts_for_breaker(attempt.answer, attempt.verdict):
+                self._note_refused(event.server, attempt, key)
+        known = {attempt.recipient for attempt in event.result.attempts}
+        if not again and known >= set(event.result.message.recipients):
+            self._conclude(key)
+
+    def _note_accepted(self, server):
+        self._accepted_at[server].append(time.monotonic())
+        self._breakers[server] = Breaker()
+        health = self._health(server)
+        if rules.accepted(health, self.now()) != health:
+            self._change(server, lambda before: rules.accepted(before, self.now()))
+
+    def _note_refused(self, server, attempt, key):
+        breaker = self._breakers[server].refused(
+            attempt.recipient, attempt.answer.text, key
+        )
+        self._breakers[server] = breaker
+        if breaker.tripped:
+            verdict = breaker.verdict()
+            self._journal.put_back(breaker.keys, verdict)
+            self._breakers[server] = Breaker()
+            words = attempt.answer.text
+            self._change(
+                server,
+                lambda before: rules.troubled(before, verdict, words, self.now()),
+            )
+            self._wait_for(server)
+
+    def _note_trouble(self, event):
+        verdict, words = event.verdict, event.answer.text
+        if verdict.scope is Scope.SERVER and not event.partial:
+            self._change(
+                event.server, lambda before: self._after_trouble(before, event, words)
+            )
+            self._wait_for(event.server)
+        if event.partial:
+            _logger.info("Mail server %s: %s", event.server, words)
+
+    def _after_trouble(self, before, event, words):
+        if event.verdict.outcome is Outcome.THROTTLED:
+            recent = time.monotonic() - 60
+            rate = sum(at > recent for at in self._accepted_at[event.server])
+            return rules.throttled(
+                before,
+                event.verdict,
+                words,
+                self.now(),
+                rate=max(rate, 1),
+                connections=before.throttle.connections or 2,
+            )
+        return rules.troubled(before, event.verdict, words, self.now())
+
+    def _conclude(self, key, waits=False):
+        """Nothing more comes of a message in this run."""
+        mail = self._mails.get(key[0])
+        if mail is None or key not in mail.open:
+            return
+        mail.open.discard(key)
+        mail.waits = mail.waits or waits
+        self._facts.pop(key, None)
+        self._journal.forget(key)
+        if not mail.open:
+            self._finished.append(key[0])
+
+    def _wait(self, mail_ids):
+        """Have mails wait for their server, which takes nothing now."""
+        for mail_id in mail_ids:
+            self._mails[mail_id].waits = True
+            self._finished.append(mail_id)
+
+    def _wait_for(self, server):
+        """Have all mails of a server wait that the pool has not got, nor will."""
+        of_server = [(i, m) for i, m in self._mails.items() if m.server == server]
+        for mail_id, mail in of_server:
+            if not mail.built and not mail.waits:
+                self._wait([mail_id])
+            for key in mail.open - mail.handed:
+                self._conclude(key, waits=True)
+
+    # ------------------------------------------------------------------
+    # Healths
+    # ------------------------------------------------------------------
+
+    def _health(self, server):
+        if server not in self._known:
+            self._known[server] = self._healths.get(server)
+            self._cr.commit()
+        return self._known[server]
+
+    def _change(self, server, change):
+        """Change the health of a server, for all runs."""
+        before = self._health(server)
+        after = self._known[server] = self._healths.update(server, change)
+        if after.until and after != before:
+            self._healths.put_off(server, after.until)
+        self._cr.commit()
+
+    def _offers(self, server):
+        """How much may be offered to a server, by what every run knows of it."""
+        self._known.pop(server, None)
+        return rules.may_offer(self._health(server), self.now())
+
+    def _is_out(self, server):
+        return rules.may_offer(self._health(server), self.now()) == rules.NOTHING
+
+    def _get_waits(self):
+        """The servers that take nothing now.
+
+        :return: ``{server id: Wait}``
+        """
+        waits = {}
+        for server, health in self._known.items():
+            if rules.may_offer(health, self.now()) == rules.NOTHING or (
+                health.state is Health.SUSPENDED
+            ):
+                until = max(health.until or 0, health.throttle.paused_until) or None
+                health_id = self._healths.ids.get(server)
+                waits[server] = Wait(health_id, until, health.words)
+        return waits
+
+    # ------------------------------------------------------------------
+    # Settling
+    # ------------------------------------------------------------------
+
+    def _keep_house(self):
+        """Settle what is worth it, and stay alive."""
+        late = time.monotonic() - self._settled_at > SETTLED_AFTER
+        if len(self._finished) >= SETTLED_AT_ONCE or (self._finished and late):
+            self.settle()
+        if time.monotonic() - self._renewed_at > LEASE / 5:
+            self._renewed_at = time.monotonic()
+            if not self._claims.renew() and self._pool:
+                self._pool.stop()
+
+    def _settle(self, mail_ids):
+        """Settle some mails, again where another transaction was quicker."""
+        for tries in range(TRIES):
+            try:
+                self.env.cr.rollback()
+                waiting = {
+                    id_: self._mails[id_].server
+                    for id_ in mail_ids
+                    if id_ in self._mails and self._mails[id_].waits
+                }
+                settlement = Settlement(
+                    self.env,
+                    self._claims.run_id,
+                    dict(self._told),
+                    self._get_waits(),
+                    self.now(),
+                )
+                settled = settlement.settle(mail_ids, waiting)
+                self.env.cr.commit()
+                break
+            except CONCURRENT:
+                self.env.cr.rollback()
+                _logger.info("Settling mails %s again", mail_ids)
+                time.sleep(0.05 * 2**tries)
+        else:
+            _logger.warning("Mails %s are settled by the next run", mail_ids)
+            settled = ()
+        self.settled += len(settled)
+        for mail_id in mail_ids:
+            self._mails.pop(mail_id, None)
+            self._told.pop(mail_id, None)
+
+    def _count_stuck(self):
+        """Mails of servers that have not moved for a while hold up no other."""
+        recent = time.monotonic() - 30
+        moved = {
+            server for server, at in self._accepted_at.items() if at and at[-1] > recent
+        }
+        if not moved:
+            return 0
+        return sum(mail.server not in moved for mail in self._mails.values())
+
+
+def _seconds():
+    """How long a run may last, by Odoo's own limits of scheduled actions."""
+    limit = config["limit_time_real_cron"]
+    if limit is None or limit < 0:
+        limit = config["limit_time_real"]
+    return min(LONGEST, limit * PART_OF_LIMIT) if limit else LONGEST

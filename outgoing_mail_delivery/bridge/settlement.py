@@ -1,0 +1,417 @@
+"""Settling: what became of mails is written on them, and told to who waits for it.
+
+All is read from the journal, so that a run settles what another one left just as what
+it transmitted itself.
+"""
+
+import logging
+import random
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from odoo import fields
+from odoo.tools import SQL
+
+from ..delivery import Lane, Outcome, Scope
+from ..delivery.schedule import next_try
+from ..delivery.settling import Fate, is_sent, split
+from .building import Told
+from .collecting import InRun
+from .plans import plans_of
+from .words import Words
+
+_logger = logging.getLogger(__name__)
+
+#: Failures after which core still deletes a mail that is to be deleted.
+_LOST = "mail_smtp"
+
+
+@dataclass(frozen=True)
+class Last:
+    """The last attempt for one recipient of a mail, as the journal has it."""
+
+    outcome: Outcome
+    scope: str
+    cause: str
+    reply: str
+    code: int
+    wait: int | None
+    server_id: int
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A server that takes nothing now, until when, and why in its own words.
+
+    ``until`` is ``None`` where somebody has to mend it.
+    """
+
+    health_id: int
+    until: float | None
+    words: str
+
+
+class Settlement:
+    """Settles mails of one run in one transaction.
+
+    :param env: of the run
+    :param run_id: whose claims these are
+    :param told: what the run knows besides the journal, by mail id: recipients by
+        part (``recipients``), parts that have no message (``unsendable``), and why the
+        mail has none (``failure``)
+    :param waits: a :class:`Wait` by server id for servers that take nothing now
+    :param now: the database's clock, in seconds
+    """
+
+    def __init__(self, env, run_id, told, waits, now):
+        self.env = env
+        self._run_id = run_id
+        self._told = told
+        self._waits = waits
+        self._now = now
+        self._plans = plans_of(env)
+        self._words = Words(env)
+        self._split_ids = []
+
+    def settle(self, mail_ids, waiting_for=None):
+        """Settle mails whose claims still stand.
+
+        :param dict waiting_for: the server that a mail would have been offered to, by
+            mail id, where it was not
+        :return: the ids of those that were settled
+        """
+        mail_ids = self._give_back(mail_ids)
+        mails = InRun().on(self.env["mail.mail"].browse(mail_ids).exists())
+        last = self._read_journal(mail_ids)
+        wholly_sent = mails.filtered(lambda mail: self._is_wholly_sent(mail, last))
+        wholly_sent._ask_apart(
+            lambda some: self._settle_sent(some),
+            lambda mail, error: self._settle_plainly(mail, error),
+            configured=True,
+        )
+        for mail in mails - wholly_sent:
+            mail._ask_apart(
+                lambda one: self._settle_one(
+                    one, last[one.id], (waiting_for or {}).get(one.id)
+                ),
+                lambda one, error: self._settle_plainly(one, error),
+                configured=True,
+            )
+        self._mark_settled([*mail_ids, *self._split_ids])
+        return mail_ids
+
+    # ------------------------------------------------------------------
+    # The journal
+    # ------------------------------------------------------------------
+
+    def _give_back(self, mail_ids):
+        """End the claims; return the mails whose claims were still this run's."""
+        self.env.cr.execute(
+            SQL(
+                "DELETE FROM mail_delivery_claim WHERE run_id = %s"
+                " AND mail_mail_id_int = ANY(%s) RETURNING mail_mail_id_int",
+                self._run_id,
+                list(mail_ids),
+            )
+        )
+        kept = {mail_id for [mail_id] in self.env.cr.fetchall()}
+        return [mail_id for mail_id in mail_ids if mail_id in kept]
+
+    def _read_journal(self, mail_ids):
+        """The last attempt by mail, part and address."""
+        self.env.cr.execute(
+            SQL(
+                """
+                SELECT DISTINCT ON (mail_mail_id_int, part, recipient)
+                    mail_mail_id_int, part, recipient, outcome, scope, cause, reply,
+                    code, wait, COALESCE(mail_server_id, 0)
+                FROM mail_delivery_attempt
+                WHERE mail_mail_id_int = ANY(%s)
+                ORDER BY mail_mail_id_int, part, recipient, id DESC
+                """,
+                list(mail_ids),
+            )
+        )
+        last = defaultdict(dict)
+        for mail_id, part, recipient, outcome, *rest in self.env.cr.fetchall():
+            last[mail_id][part, recipient] = Last(Outcome(outcome), *rest)
+        return last
+
+    def _mark_settled(self, mail_ids):
+        self.env.cr.execute(
+            SQL(
+                "UPDATE mail_delivery_attempt SET settled = TRUE"
+                " WHERE mail_mail_id_int = ANY(%s) AND NOT settled"
+                " AND outcome != 'sending'",
+                list(mail_ids),
+            )
+        )
+
+    # ------------------------------------------------------------------
+    # Recipients
+    # ------------------------------------------------------------------
+
+    def _get_told(self, mail, journaled):
+        """What is known of a mail besides the journal.
+
+        Built again where another run offered some of it: who else it was for is to be
+        known. Where nothing was offered there is nothing to know.
+        """
+        if mail.id not in self._told:
+            known = mail._find_recipients() if journaled else Told()
+            self._told[mail.id] = known
+        return self._told[mail.id]
+
+    def _get_last(self, mail, journaled):
+        """The last attempt of each recipient, ``None`` where there was none.
+
+        :return: ``{(part, address): Last or None}``; a part that was never built has
+            the address ``""``
+        """
+        recipients = self._get_told(mail, journaled).recipients
+        found = dict(journaled)
+        for part, addresses in recipients.items():
+            for address in addresses:
+                found.setdefault((part, address), None)
+        for part in mail._get_parts():
+            if not any(part == known for known, _address in found):
+                found[part, ""] = None
+        return found
+
+    def _is_wholly_sent(self, mail, last):
+        journaled = last[mail.id]
+        if any(each.outcome is not Outcome.SENT for each in journaled.values()):
+            return False
+        told = self._get_told(mail, journaled)
+        if told.unsendable or told.failure:
+            return False
+        return bool(journaled) and None not in self._get_last(mail, journaled).values()
+
+    # ------------------------------------------------------------------
+    # What becomes of them
+    # ------------------------------------------------------------------
+
+    def _settle_sent(self, mails):
+        """What core writes on mails that were sent, for all of them together."""
+        if not mails:
+            return {}
+        mails._delivery_accepted(self._attempts_of(mails))
+        mails.write({"state": "sent", "failure_type": False, "failure_reason": False})
+        emails = [each for mail in mails for each in mail._get_success_emails()]
+        mails._postprocess_sent_message(
+            success_pids=list(mails.recipient_ids), success_emails=emails
+        )
+        self.env.flush_all()
+        return {}
+
+    def _settle_one(self, mail, journaled, waiting_for):
+        told = self._get_told(mail, journaled)
+        if told.failure:
+            self._fail(mail, told.failure.failure_type, told.failure.reason)
+            return {}
+        last = self._get_last(mail, journaled)
+        for part in told.unsendable:
+            last.pop((part, ""), None)
+        outcomes = {key: self._outcome(each) for key, each in last.items()}
+        for part in told.unsendable:
+            outcomes[part, ""] = Outcome.REFUSED
+        groups = split(outcomes).groups
+        if not groups:
+            missing = self.env["ir.mail_server"].NO_VALID_RECIPIENT
+            self._fail(mail, "mail_email_missing", missing)
+            return {}
+        parts = mail._split_for_delivery([keys for _fate, keys in groups])
+        self._split_ids += [part.id for part in parts[1:]]
+        for (fate, keys), part_of_mail in zip(groups, parts, strict=True):
+            known = {key: last[key] for key in keys if last.get(key)}
+            if fate is Fate.DONE:
+                self._settle_done(part_of_mail, known, told.unsendable)
+            elif fate is Fate.UNKNOWN:
+                self._settle_unknown(part_of_mail, known)
+            else:
+                self._put_off(part_of_mail, known, waiting_for)
+        self.env.flush_all()
+        return {}
+
+    def _outcome(self, last):
+        """What counts as the outcome: what may have arrived is sent again if so set."""
+        if last is None:
+            return None
+        if last.outcome is Outcome.UNKNOWN:
+            server = self.env["ir.mail_server"].browse(last.server_id)
+            if server.exists().when_unknown == "send_again":
+                return Outcome.DEFERRED
+        return last.outcome
+
+    def _settle_done(self, mail, known, unsendable):
+        """Everybody was sent it or refused, for good."""
+        sent = {key for key, last in known.items() if is_sent([last.outcome])}
+        refused = [last for key, last in known.items() if key not in sent]
+        if sent:
+            mail._delivery_accepted(self._attempts_of(mail, Outcome.SENT))
+        failure_type = reason = False
+        if refused or unsendable:
+            failure_type, reason = self._failure(refused, unsendable)
+            mail._delivery_failed(self._attempts_of(mail, Outcome.REFUSED))
+        state = "sent" if sent else "exception"
+        mail.write(
+            {
+                "state": state,
+                "failure_type": failure_type if not sent else False,
+                "failure_reason": reason if not sent else False,
+                "delivery_mark": "waiting",
+                "delivery_health_id": False,
+            }
+        )
+        partner_ids = {part for part, _address in sent if part}
+        emails = mail._get_success_emails() if any(not key[0] for key in sent) else []
+        mail._postprocess_sent_message(
+            success_pids=list(self.env["res.partner"].browse(partner_ids)),
+            success_emails=emails,
+            failure_type=failure_type or None,
+            failure_reason=reason,
+        )
+
+    def _failure(self, refused, unsendable):
+        """Core's type of a failure, and the reason as administrators read it."""
+        if refused:
+            return self._words.failure_type(refused[-1]), self._words.of(refused[-1])
+        first = next(iter(unsendable.values()))
+        return first.failure_type, first.reason
+
+    def _settle_unknown(self, mail, known):
+        """It may have arrived: somebody decides."""
+        reason = self._words.of_unknown(next(iter(known.values())))
+        mail._delivery_failed(self._attempts_of(mail, Outcome.UNKNOWN))
+        self._fail(mail, "unknown", reason, mark="unknown")
+
+    def _put_off(self, mail, known, waiting_for):
+        """It is tried again, as long as it is not too old."""
+        own = [
+            last
+            for last in known.values()
+            if last.outcome in (Outcome.DEFERRED, Outcome.THROTTLED)
+            and last.scope in (Scope.RECIPIENT.value, Scope.MESSAGE.value)
+        ]
+        server_ids = {
+            last.server_id
+            for last in known.values()
+            if last.scope == Scope.SERVER.value
+        }
+        if waiting_for is not None:
+            server_ids.add(waiting_for)
+        waits = [self._waits[id_] for id_ in server_ids if id_ in self._waits]
+        if not (own or waits or server_ids):
+            return  # nothing is known against it: it is due as before
+        tries = mail.delivery_tries + bool(own)
+        wait = self._seconds_until_next(mail, own, waits, tries)
+        last = (own or list(known.values()) or [None])[-1]
+        if wait is None:
+            self._give_up(mail, last)
+            return
+        self._write_put_off(mail, last, tries, wait, waits)
+
+    def _seconds_until_next(self, mail, own, waits, tries):
+        """The seconds until the next try, ``None`` where it is given up."""
+        lane = Lane(mail.delivery_lane or Lane.NORMAL.value)
+        age = self._now - _epoch(mail._get_due_since())
+        asked = [last.wait for last in own if last.wait]
+        if own:
+            wait = next_try(
+                self._plans[lane], tries, age, random.random(), max(asked, default=None)
+            )
+        else:
+            wait = 60.0 if age < self._plans[lane].give_up_after else None
+        if wait is None or not waits:
+            return wait
+        left = self._plans[lane].give_up_after - age
+        latest = max(each.until or self._now + left for each in waits) - self._now
+        return max(wait if own else 0.0, min(latest, max(left, 1.0)))
+
+    def _write_put_off(self, mail, last, tries, wait, waits):
+        moment = datetime.fromtimestamp(self._now + wait, UTC)
+        next_at = moment.replace(tzinfo=None, microsecond=0)
+        mail.write(
+            {
+                "delivery_since": mail._get_due_since(),
+                "scheduled_date": next_at,
+                "failure_reason": self._words.of_wait(last, waits),
+                "delivery_mark": "deferred",
+                "delivery_tries": tries,
+                "delivery_health_id": waits[0].health_id if waits else False,
+            }
+        )
+        mail._delivery_failed(self._attempts_of(mail, Outcome.DEFERRED))
+        self.env.cr.execute(
+            SQL(
+                "UPDATE mail_delivery_attempt SET next_attempt_at = %s"
+                " WHERE mail_mail_id_int = %s AND NOT settled",
+                next_at,
+                mail.id,
+            )
+        )
+
+    def _give_up(self, mail, last):
+        mail._delivery_failed(self._attempts_of(mail, Outcome.DEFERRED))
+        self._fail(mail, _LOST, self._words.of_given_up(last))
+
+    def _fail(self, mail, failure_type, reason, mark="waiting"):
+        mail.write(
+            {
+                "state": "exception",
+                "failure_type": failure_type,
+                "failure_reason": reason,
+                "delivery_mark": mark,
+                "delivery_health_id": False,
+            }
+        )
+        mail._postprocess_sent_message(
+            success_pids=[],
+            success_emails=[],
+            failure_type=failure_type,
+            failure_reason=reason,
+        )
+
+    def _settle_plainly(self, mail, error):
+        """Keep a mail in its true state although an addon fails on that.
+
+        What was accepted is never offered again; what is to be tried again stays due.
+        """
+        _logger.error(
+            "Mail %s could not be settled as a whole", mail.id, exc_info=error
+        )
+        outcomes = [
+            last.outcome for last in self._read_journal(mail.ids)[mail.id].values()
+        ]
+        if not any(
+            o in (Outcome.SENT, Outcome.UNKNOWN, Outcome.REFUSED) for o in outcomes
+        ):
+            return {}
+        state = "sent" if is_sent(outcomes) else "exception"
+        mark = "unknown" if Outcome.UNKNOWN in outcomes else "waiting"
+        self.env.cr.execute(
+            SQL(
+                "UPDATE mail_mail SET state = %s, delivery_mark = %s,"
+                " failure_reason = %s WHERE id = %s",
+                state,
+                mark,
+                str(error),
+                mail.id,
+            )
+        )
+        mail.invalidate_recordset(flush=False)
+        return {}
+
+    def _attempts_of(self, mails, outcome=None):
+        """The attempts that these mails are settled by."""
+        domain = [("mail_mail_id_int", "in", mails.ids), ("settled", "=", False)]
+        if outcome is Outcome.DEFERRED:
+            domain.append(("outcome", "in", ("deferred", "throttled", "released")))
+        elif outcome:
+            domain.append(("outcome", "=", outcome.value))
+        return self.env["mail.delivery.attempt"].search(domain, order="id")
+
+
+def _epoch(moment):
+    return fields.Datetime.to_datetime(moment).replace(tzinfo=UTC).timestamp()

@@ -1,0 +1,11 @@
+"""What is left behind when the addon goes: core's queue goes on where it stopped."""
+
+
+def uninstall_hook(env):
+    """Leave each mail in a state that core's queue goes on from.
+
+    What waits is due at its next try, what may have arrived or is held stays failed, and
+    nothing is sent twice: what was accepted is settled first, and what a run was
+    transmitting counts as failed.
+    """
+    env["mail.delivery.run"]._settle_for_good()

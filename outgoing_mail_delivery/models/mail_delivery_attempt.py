@@ -1,0 +1,150 @@
+"""The journal, and for as long as it is kept, the log."""
+
+from odoo import api, fields, models
+
+from ..delivery import Cause, Lane, Outcome, Phase, Scope
+from .words import (
+    CAUSES,
+    LANES,
+    OUTCOMES,
+    PHASES,
+    SCOPES,
+    selection_of,
+)
+
+
+class MailDeliveryAttempt(models.Model):
+    """One message offered once to one server, for one recipient.
+
+    Runs write it by SQL (``bridge/journal.py``); nobody changes it by hand.
+    """
+
+    _name = "mail.delivery.attempt"
+    _description = "Delivery Attempt"
+    _log_access = False
+    _order = "id desc"
+    _rec_name = "recipient"
+
+    mail_mail_id_int = fields.Integer(
+        string="Mail",
+        index=True,
+        help="The mail in the queue, even after Odoo has deleted it.",
+    )
+    part = fields.Integer(
+        help="The contact of the mail that the message was for, 0 for its To and Cc."
+    )
+    run_id_int = fields.Integer(string="Run", help="The run that made the attempt.")
+    mail_message_id = fields.Many2one(
+        comodel_name="mail.message",
+        string="Message",
+        ondelete="set null",
+        index="btree_not_null",
+        help="The message in the chatter.",
+    )
+    message_id = fields.Char(
+        string="Message-ID", index="btree_not_null", help="The same for every attempt."
+    )
+    subject = fields.Char(help="What the mail was about.")
+    model = fields.Char(
+        string="Document Model", help="The kind of document that the mail is about."
+    )
+    res_id = fields.Many2oneReference(
+        string="Document", model_field="model", help="The document it is about."
+    )
+    company_id = fields.Many2one(
+        comodel_name="res.company",
+        ondelete="set null",
+        index="btree_not_null",
+        help="The company that the mail was sent for.",
+    )
+    sender_id = fields.Many2one(
+        comodel_name="res.users",
+        string="Sender",
+        ondelete="set null",
+        index="btree_not_null",
+        help="The user whose mail it was.",
+    )
+    mail_server_id = fields.Many2one(
+        comodel_name="ir.mail_server",
+        string="Mail Server",
+        ondelete="set null",
+        index="btree_not_null",
+        help="The outgoing mail server that the message was offered to.",
+    )
+    mail_server_name = fields.Char(
+        string="Name of the Server", help="Its name then, even after it was deleted."
+    )
+    rule = fields.Char(help="The rule that chose the server.")
+    reason = fields.Char(help="Why that rule chose it.")
+    email_from = fields.Char(string="From", help="The From that the message left with.")
+    envelope_sender = fields.Char(help="The address that reports of failures go to.")
+    recipient = fields.Char(index=True, help="The address it was offered for.")
+    partner_id = fields.Many2one(
+        comodel_name="res.partner",
+        string="Contact",
+        ondelete="set null",
+        index="btree_not_null",
+        help="The contact whose address it is.",
+    )
+    lane = fields.Selection(
+        selection=selection_of(Lane, LANES), help="How urgent the mail was."
+    )
+    started_at = fields.Datetime(index=True, help="When it was offered.")
+    duration = fields.Float(
+        string="Seconds", digits=(12, 3), aggregator="avg", help="How long it took."
+    )
+    outcome = fields.Selection(
+        selection=selection_of(Outcome, OUTCOMES),
+        required=True,
+        index=True,
+        help="What became of it.",
+    )
+    scope = fields.Selection(
+        selection=selection_of(Scope, SCOPES), help="Whose trouble the answer tells of."
+    )
+    cause = fields.Selection(
+        selection=selection_of(Cause, CAUSES), help="What kind of trouble it is."
+    )
+    phase = fields.Selection(
+        selection=selection_of(Phase, PHASES),
+        help="The moment of the SMTP session that the answer came at.",
+    )
+    code = fields.Integer(aggregator=None, help="The server's answer, as a number.")
+    enhanced_code = fields.Char(help="The same in detail (RFC 3463).")
+    reply = fields.Text(help="The answer in the server's own words.")
+    wait = fields.Integer(
+        string="Asked to Wait", aggregator=None, help="Seconds the answer asked for."
+    )
+    number = fields.Integer(
+        string="Attempt", aggregator=None, help="The how manieth for this recipient."
+    )
+    next_attempt_at = fields.Datetime(
+        string="Next Try", help="When the mail was to be tried again after it."
+    )
+    bounced_at = fields.Datetime(
+        string="Bounced", help="When a report of its failure came back."
+    )
+    settled = fields.Boolean(
+        help="Whether the mail says already what became of the attempt."
+    )
+
+    _unsettled = models.Index("(mail_mail_id_int) WHERE NOT settled")
+    _sending = models.Index("(run_id_int) WHERE outcome = 'sending'")
+
+    def init(self):
+        """Have the table vacuumed often: its newest rows change with each message."""
+        self.env.cr.execute(
+            "ALTER TABLE mail_delivery_attempt SET (fillfactor = 70, "
+            "autovacuum_vacuum_scale_factor = 0.02, "
+            "autovacuum_analyze_scale_factor = 0.05)"
+        )
+
+    @api.model
+    def _log_columns(self):
+        """The columns that runs write of a message, besides those of its answers."""
+        return (
+            *("mail_mail_id_int", "part", "message_id", "subject", "model", "res_id"),
+            *("mail_message_id", "company_id", "sender_id", "mail_server_id"),
+            *("mail_server_name", "rule", "reason", "email_from", "envelope_sender"),
+            *("partner_id", "lane"),
+        )

@@ -1,0 +1,4 @@
+from . import state
+from . import queue
+from . import splitting
+from . import direct
