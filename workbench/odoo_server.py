@@ -149,11 +149,13 @@ class OdooServer:
         :param core: the modules of Odoo that the template holds
         """
         # the files of a database's attachments are in this clone's folder
+        # another cluster's template of the same name would have the same files
+        where = self.databases.named.get("host", "")
         facts = (str(paths.WORK), self.source.fingerprint, str(demo))
         template = "template0"
         for held, others in {BASE: "", tuple(core): self.others}.items():
             below = template
-            template = f"workbench_{locks.fingerprint(str(demo), *held)[:8]}"
+            template = f"workbench_{locks.fingerprint(where, str(demo), *held)[:8]}"
             wanted = locks.fingerprint(*facts, others, *held)
             self._ensure(template, below, held, demo, wanted)
         sources = [addon.folder for addon in addons.ADDONS if addon.name in modules]

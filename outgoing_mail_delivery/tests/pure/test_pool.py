@@ -138,7 +138,7 @@ def run(
     """Run a pool; return the seconds that it took."""
     started = time.monotonic()
     deadline = started + seconds
-    pool = Pool(plans, books.write, deadline=deadline, timeouts=timeouts, memory=memory)
+    pool = Pool(plans, books.note, deadline=deadline, timeouts=timeouts, memory=memory)
     pool.run()
     return time.monotonic() - started
 
@@ -541,7 +541,7 @@ def test_stopped_run_ends_what_is_under_way(places: Callable[..., Place]) -> Non
     place, books = places(), Books()
     place.server.script.at(Stage.END_OF_DATA, Answer(delay=0.2))
     plans = [plan(place, some("m", 50))]
-    pool = Pool(plans, books.write, deadline=time.monotonic() + 60, timeouts=PATIENT)
+    pool = Pool(plans, books.note, deadline=time.monotonic() + 60, timeouts=PATIENT)
     threading.Timer(1.0, pool.stop).start()
     started = time.monotonic()
     pool.run()
