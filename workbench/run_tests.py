@@ -53,7 +53,6 @@ CORE_TESTS = (
     ("test_mail", "test_mail_mail.py::TestMailMailServer"),
 )
 PASSED, NO_TESTS = 0, 5
-ASSETS = "SELECT 1 FROM ir_attachment WHERE url LIKE '/web/assets/%' LIMIT 1"
 LINTERS, TESTS_OF = "the linters", "the tests of "
 #: Options of pytest whose value comes after them, and may be called as a file is.
 TAKE_A_VALUE = ("-k", "-m", "-o", "-p", "-r", "-W", "--deselect", "--ignore")
@@ -206,8 +205,7 @@ def _run_quick(odoo: OdooServer, suite: Suite) -> None:
         tests = addon.folder / "tests"
         smoke = [str(it) for it in sorted(tests.glob("test_*.py")) if it.stem in SMOKE]
         if chosen := [*suite.chosen(tests / "pure"), *smoke]:
-            database = _ensure_database(odoo, addon)
-            suite.run(addon.name, chosen, *QUICK, *odoo_plugin(odoo, database))
+            suite.run(addon.name, chosen, *QUICK, *_in_database(odoo, addon))
 
 
 def _run_all(odoo: OdooServer, suite: Suite) -> None:
@@ -218,8 +216,7 @@ def _run_all(odoo: OdooServer, suite: Suite) -> None:
         suite.run(title, chosen, *split, apart=apart)
     if suite.is_whole:
         core = [str(odoo.source.addon(it) / "tests" / test) for it, test in CORE_TESTS]
-        database = _ensure_database(odoo, ADDONS[-1])
-        plugins = ("-p", "workbench.pytest_core", *odoo_plugin(odoo, database))
+        plugins = ("-p", "workbench.pytest_core", *_in_database(odoo, ADDONS[-1]))
         suite.run("Odoo", core, *plugins)
 
 
@@ -233,26 +230,21 @@ def _with_databases(
             folder = addon.folder / "tests" / place
             if chosen := suite.chosen(folder, *apart):
                 server = odoo.with_other_addons() if place.name else odoo
-                name = _ensure_database(server, addon, place.name, core_modules)
+                options = _in_database(server, addon, place.name, core_modules)
                 if suite.is_whole and not place.name:
-                    _ensure_assets(odoo, name)
+                    odoo.call(f"test_{addon.name}", make_assets)
                 title = f"{addon.name} {place.name}".strip()
-                yield bool(place.name), title, [*odoo_plugin(server, name), *chosen]
+                yield bool(place.name), title, [*options, *chosen]
             apart.append(folder)
 
 
-def _ensure_database(
+def _in_database(
     odoo: OdooServer, addon: Addon, use: str = "", core: Sequence[str] = CORE_MODULES
-) -> str:
-    """Make the database of an addon's tests; return its name."""
-    name = f"test_{addon.name}{use and '_'}{use}"
+) -> list[str]:
+    """Make the database of an addon's tests; return pytest's options for them."""
+    name = "_".join(filter(None, ["test", addon.name, use]))
     odoo.ensure_database(name, up_to(addon), core=core)
-    return name
-
-
-def _ensure_assets(odoo: OdooServer, database: str) -> None:
-    if not odoo.databases.query(ASSETS, database):
-        odoo.call(database, make_assets)
+    return odoo_plugin(odoo, name)
 
 
 def make_assets(env: Any) -> None:
