@@ -117,6 +117,7 @@ def keep_books(
         with step(f"Run the queue in {options.runs} processes at once"):
             with stage.working(options.runs):
                 ended = stage.play(_events(stage, plan, options), options.seconds)
+            stage.settle()
     report = ledger.compare(_facts(stage, made))
     _say(report, stage, ended)
     return report if ended else None
@@ -131,7 +132,7 @@ def _events(
         return int(stage.chance.uniform(0.02, before) * options.mails)
 
     events: list[tuple[int, Callable[[], None]]] = [
-        *((sometime(0.9), stage.kill_worker) for _ in range(options.kills)),
+        *((sometime(0.75), stage.kill_worker) for _ in range(options.kills)),
         *((sometime(0.7), stage.kill_postgres) for _ in range(options.postgres_kills)),
     ]
     for server in plan.servers:

@@ -25,8 +25,10 @@ POLL = 0.1
 DOWN_SECONDS = 6.0
 #: Nothing was accepted for so long: what was meant for later is done now.
 STALLED_SECONDS = 5.0
-#: So many times nothing changes although all that waits was made due.
-ROUNDS = 3
+#: So many times as long, although all that waits was made due: it would stay so.
+ROUNDS = 4
+#: Waits are cut short so often while there is other work.
+FORWARD_SECONDS = 15.0
 DUE = """
 SELECT count(*) FROM mail_mail WHERE state = 'outgoing'
 AND (scheduled_date IS NULL OR scheduled_date <= now() AT TIME ZONE 'UTC')
@@ -39,9 +41,10 @@ WHERE state = 'outgoing' AND scheduled_date > now() AT TIME ZONE 'UTC'
 """
 #: The same for servers, where the delivery addon knows how they do.
 HEAL = """
-UPDATE mail_delivery_health
-SET until = least(until, now() AT TIME ZONE 'UTC'), paused_until = NULL
+UPDATE mail_delivery_health SET until = least(until, now() AT TIME ZONE 'UTC'),
+paused_until = NULL, rate = NULL, connections = NULL, asked_at = NULL
 """
+UNDER_WAY = "SELECT count(*) FROM mail_delivery_claim"
 ALL_RUNS = "SELECT id FROM mail_delivery_run"
 #: The runs of these processes: each holds a lock by its id.
 RUNS = """
@@ -49,6 +52,39 @@ SELECT locks.objid::bigint FROM pg_locks AS locks
 JOIN pg_stat_activity AS activity USING (pid)
 WHERE locks.locktype = 'advisory' AND activity.application_name = ANY(%s)
 """
+
+
+@dataclass
+class Pulse:
+    """How the work goes on: what changed when, and when waits were cut short."""
+
+    now: float
+    accepted: int = 0
+    waiting: int = -1
+    rounds: int = 0
+    changed: float = 0.0
+    forwarded: float = 0.0
+
+    def beat(self, accepted: int, waiting: int, now: float) -> None:
+        """Take down how far it is."""
+        if (accepted, waiting) != (self.accepted, self.waiting):
+            self.changed, self.rounds = now, 0
+        self.accepted, self.waiting, self.now = accepted, waiting, now
+        self.rounds = int((now - self.changed) / STALLED_SECONDS)
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether nothing has changed for a while."""
+        return self.rounds > 0
+
+    def wants_forward(self, idle: bool, now: float) -> bool:
+        """Whether waits are to be cut short now.
+
+        :param idle: whether nothing is due
+        """
+        wants = now - self.forwarded > (1.0 if idle else FORWARD_SECONDS)
+        self.forwarded = now if wants else self.forwarded
+        return wants
 
 
 @dataclass
@@ -94,6 +130,11 @@ class Stage:
         finally:
             for worker in self.workers:
                 worker.close()
+
+    def settle(self) -> None:
+        """Run the queue once more, for what was left by those that were killed."""
+        last = Worker(self.odoo, self.database, "last", "--once")
+        last.wait_until_done()
 
     @property
     def _servers(self) -> list[Server]:
@@ -172,28 +213,32 @@ class Stage:
     def play(
         self, events: list[tuple[int, Callable[[], None]]], seconds: float
     ) -> bool:
-        """Do each event once so many messages are accepted, until nothing is due.
+        """Do each event once so many messages are accepted, until nothing goes on.
 
         :return: whether it came to an end within these seconds
         """
         events = sorted(events, key=lambda event: event[0])
-        ends, changed, progress, rounds = time.monotonic() + seconds, 0.0, (-1, -1), 0
+        pulse = Pulse(time.monotonic())
+        ends = time.monotonic() + seconds
         while time.monotonic() < ends:
             time.sleep(POLL)
             self._bring_back()
-            now = (self.accepted(), self._count(WAITING))
-            if now != progress:
-                progress, changed, rounds = now, time.monotonic(), 0
-            stalled = time.monotonic() - changed > STALLED_SECONDS
-            if events and (now[0] >= events[0][0] or stalled):
+            waiting = self._count(WAITING)
+            pulse.beat(self.accepted(), waiting, time.monotonic())
+            if events and (pulse.accepted >= events[0][0] or pulse.stands_still):
                 events.pop(0)[1]()
-            elif not self._count(DUE) or stalled:
-                changed, rounds = time.monotonic(), rounds + 1
+            elif not (events or self.down or waiting) or self._stays(pulse):
+                return True
+            elif pulse.wants_forward(not self._count(DUE), time.monotonic()):
                 self._fast_forward()
-                if rounds > ROUNDS and not events and not self.down:
-                    return True
         self._bring_back(at_once=True)
         return False
+
+    def _stays(self, pulse: Pulse) -> bool:
+        """Whether what waits would wait for ever."""
+        if self.down or pulse.rounds < ROUNDS:
+            return False
+        return not (self.delivery and self._count(UNDER_WAY))
 
     def _fast_forward(self) -> None:
         self._ask(FAST_FORWARD)

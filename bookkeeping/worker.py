@@ -24,7 +24,7 @@ from bookkeeping.hold import hold
 from workbench.odoo_process import boot
 
 #: Seconds between two runs, as Odoo's workers would not begin the next at once.
-PAUSE = 0.2
+PAUSE = 0.5
 
 
 def main() -> None:
