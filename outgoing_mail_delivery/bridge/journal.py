@@ -28,6 +28,7 @@ _MESSAGE_COLUMNS = {
     "mail_server_name": "varchar",
     "rule": "varchar",
     "reason": "varchar",
+    "email_from_before": "varchar",
     "email_from": "varchar",
     "envelope_sender": "varchar",
     "lane": "varchar",
