@@ -2,9 +2,9 @@
 
 Makes a database with the addon and its demonstration data, starts SMTP servers that
 demand logins, starts Odoo, and then, as the users themselves, posts chatter messages
-and sends templates. Prints one table of what the SMTP servers received. Then it takes the
-servers down, posts, brings them back and waits; kills a worker amid a run, prints the
-books, and leaves Odoo running. Every start begins with a new database.
+and sends templates. Prints one table of what the SMTP servers received. Then it takes
+the servers down, posts, brings them back and waits; kills a worker amid a run, prints
+the books, and leaves Odoo running. Every start begins with a new database.
 """
 
 import argparse
