@@ -12,6 +12,7 @@ import psycopg2
 from odoo.tools import SQL
 
 from ..delivery import Lane
+from .cursors import commit
 
 #: Seconds for which a run counts as alive without renewing its lease.
 LEASE = 300
@@ -52,7 +53,7 @@ class Claims:
         )
         [self.run_id] = self._cr.fetchone()
         self._cr.execute(SQL("SELECT pg_advisory_lock(%s, %s)", RUNS, self.run_id))
-        self._cr.commit()
+        commit(self._cr)
 
     @contextmanager
     def locked(self):
@@ -68,7 +69,7 @@ class Claims:
                 self._cr.execute(
                     SQL("SELECT pg_advisory_unlock(%s, %s)", RUNS, self.run_id)
                 )
-                self._cr.commit()
+                commit(self._cr)
 
     def add(self, mail_ids):
         """Claim mails that this run has made of others of its own.
@@ -85,7 +86,7 @@ class Claims:
             )
         )
         claimed = {mail_id for [mail_id] in self._cr.fetchall()}
-        self._cr.commit()
+        commit(self._cr)
         return claimed
 
     def renew(self):
@@ -103,7 +104,7 @@ class Claims:
             )
         )
         alive = bool(self._cr.rowcount)
-        self._cr.commit()
+        commit(self._cr)
         return alive
 
     def end(self):
@@ -114,7 +115,7 @@ class Claims:
         self._cr.execute(
             SQL("DELETE FROM mail_delivery_run WHERE id = %s", self.run_id)
         )
-        self._cr.commit()
+        commit(self._cr)
 
     # ------------------------------------------------------------------
     # Mails that are due
@@ -132,7 +133,7 @@ class Claims:
         for lane in Lane:
             if len(ids) < most:
                 ids += self._take_of_lane(lane.value, most - len(ids))
-        self._cr.commit()
+        commit(self._cr)
         return ids
 
     def start_over(self):
@@ -219,7 +220,7 @@ class Claims:
             )
         )
         mail_ids = [mail_id for [mail_id] in self._cr.fetchall()]
-        self._cr.commit()
+        commit(self._cr)
         return mail_ids
 
     def _find_dead(self):
@@ -241,7 +242,7 @@ class Claims:
             )
         )
         dead_ids = [run_id for [run_id] in self._cr.fetchall()]
-        self._cr.commit()
+        commit(self._cr)
         return dead_ids
 
     def _bury(self, run_id):
@@ -265,4 +266,4 @@ class Claims:
             SQL("DELETE FROM mail_delivery_claim WHERE run_id = %s", run_id)
         )
         self._cr.execute(SQL("DELETE FROM mail_delivery_run WHERE id = %s", run_id))
-        self._cr.commit()
+        commit(self._cr)

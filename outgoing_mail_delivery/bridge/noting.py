@@ -75,6 +75,7 @@ class Noted(Carried):
             "model": mail.model,
             "res_id": mail.res_id,
             "mail_message_id": mail.mail_message_id.id,
+            "email_from_before": mail.email_from,
             "email_from": mail.email_from,
             "lane": mail.delivery_lane,
         }

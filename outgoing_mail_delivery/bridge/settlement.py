@@ -7,7 +7,7 @@ it transmitted itself.
 import logging
 import random
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from odoo import fields
@@ -210,10 +210,13 @@ class Settlement:
         if told.failure:
             self._fail(mail, told.failure.failure_type, told.failure.reason)
             return {}
-        last = self._get_last(mail, journaled)
+        last = {
+            key: self._as_decided(each)
+            for key, each in self._get_last(mail, journaled).items()
+        }
         for part in told.unsendable:
             last.pop((part, ""), None)
-        outcomes = {key: self._outcome(each) for key, each in last.items()}
+        outcomes = {key: each and each.outcome for key, each in last.items()}
         for part in told.unsendable:
             outcomes[part, ""] = Outcome.REFUSED
         groups = split(outcomes).groups
@@ -234,15 +237,15 @@ class Settlement:
         self.env.flush_all()
         return {}
 
-    def _outcome(self, last):
-        """What counts as the outcome: what may have arrived is sent again if so set."""
-        if last is None:
-            return None
-        if last.outcome is Outcome.UNKNOWN:
-            server = self.env["ir.mail_server"].browse(last.server_id)
-            if server.exists().when_unknown == "send_again":
-                return Outcome.DEFERRED
-        return last.outcome
+    def _as_decided(self, last):
+        """An attempt as its server's form has it: what may have arrived is put off."""
+        if last is None or last.outcome is not Outcome.UNKNOWN:
+            return last
+        server = self.env["ir.mail_server"].browse(last.server_id).exists()
+        if server.when_unknown != "send_again":
+            return last
+        scope = Scope.MESSAGE.value
+        return replace(last, outcome=Outcome.DEFERRED, scope=scope)
 
     def _settle_done(self, mail, known, unsendable):
         """Everybody was sent it or refused, for good."""

@@ -148,7 +148,7 @@ class Connection:
         except (smtplib.SMTPException, OSError) as error:
             raise Over(Answer(phase, None, words_of(error))) from error
 
-    def read(self, phase: Phase, timeout: float | None = None) -> Answer:
+    def read_answer(self, phase: Phase, timeout: float | None = None) -> Answer:
         """The next reply with all its lines; one that is no reply of SMTP is none."""
         try:
             self._sock(seconds := timeout or self._timeouts.of(phase))
@@ -191,7 +191,7 @@ class Connection:
         """What a server said before it closed; where that is nothing, what happened."""
         if phase is Phase.DATA:
             with contextlib.suppress(Over):
-                answer = self.read(Phase.MESSAGE, self._timeouts.quit)
+                answer = self.read_answer(Phase.MESSAGE, self._timeouts.quit)
                 if not answer.positive:
                     return answer
         return Answer(phase, None, words_of(error))
@@ -200,7 +200,7 @@ class Connection:
         """Say goodbye (RFC 5321, 4.1.1.10), and wait a little for the answer."""
         with contextlib.suppress(Over):
             self.send(f"QUIT{CRLF}", Phase.MAIL)
-            self.read(Phase.MAIL, self._timeouts.quit)
+            self.read_answer(Phase.MAIL, self._timeouts.quit)
 
     def close(self) -> None:
         """Close it, whatever its state."""

@@ -1,1 +1,6 @@
 """Tests of the addon."""
+
+from . import test_crashes
+from . import test_security
+from . import test_settings
+from . import test_views
