@@ -76,9 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Make the books, print them, and return 1 where they do not agree."""
-    for name, default in (SMALL if options.small else FULL).items():
-        if getattr(options, name) is None:
-            setattr(options, name, default)
+    fill_in(options)
     if options.system_postgres:
         say("The machine's own PostgreSQL is not killed.")
         options.postgres_kills = 0
@@ -86,7 +84,7 @@ def main(options: argparse.Namespace) -> int:
         locks.exclusive(DATABASE),
         environment.prepare(options, cluster=CLUSTER) as odoo,
     ):
-        report = keep_books(odoo, DATABASE, options)
+        report = keep_books(odoo, DATABASE, options, CLUSTER)
         if report is None or not report.right:
             say(f"Database {DATABASE} is kept for looking into it.")
             return 1
@@ -94,11 +92,22 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
+def fill_in(options: argparse.Namespace) -> None:
+    """Give the options that nobody named what they are by default."""
+    for name, default in (SMALL if options.small else FULL).items():
+        if getattr(options, name) is None:
+            setattr(options, name, default)
+
+
 def keep_books(
-    odoo: OdooServer, database: str, options: argparse.Namespace
+    odoo: OdooServer,
+    database: str,
+    options: argparse.Namespace,
+    cluster: Cluster | None = None,
 ) -> ledger.Report | None:
     """Make a database and the books in it; print and return what came of them.
 
+    :param cluster: the PostgreSQL that may be killed
     :return: None where it did not come to its end in time
     """
     names = [name for name in NAMES if not (options.core and name == DELIVERY)]
@@ -111,7 +120,7 @@ def keep_books(
     plan = make(options.mails, options.servers, options.faults, options.seed)
     chance = random.Random(options.seed)
     delivery = DELIVERY in names
-    stage = Stage(odoo, database, plan, chance, CLUSTER, delivery=delivery)
+    stage = Stage(odoo, database, plan, chance, cluster, delivery=delivery)
     with stage.servers() as ports:
         made = odoo.call(database, fixture.make_books, plan.for_odoo(ports))
         with step(f"Run the queue in {options.runs} processes at once"):

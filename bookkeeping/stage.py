@@ -23,9 +23,9 @@ from .workers import Worker
 #: How often is looked for what is to be done, in seconds.
 POLL = 0.1
 DOWN_SECONDS = 6.0
-#: Nothing was accepted for so long: what was meant for later is done now.
+#: Nothing has changed for so many times so long, although all that waits was made due:
+#: it would stay so, and what was meant for later is done now.
 STALLED_SECONDS = 5.0
-#: So many times as long, although all that waits was made due: it would stay so.
 ROUNDS = 4
 #: Waits are cut short so often while there is other work.
 FORWARD_SECONDS = 15.0
@@ -68,14 +68,9 @@ class Pulse:
     def beat(self, accepted: int, waiting: int, now: float) -> None:
         """Take down how far it is."""
         if (accepted, waiting) != (self.accepted, self.waiting):
-            self.changed, self.rounds = now, 0
+            self.changed = now
         self.accepted, self.waiting, self.now = accepted, waiting, now
         self.rounds = int((now - self.changed) / STALLED_SECONDS)
-
-    @property
-    def stands_still(self) -> bool:
-        """Whether nothing has changed for a while."""
-        return self.rounds > 0
 
     def wants_forward(self, idle: bool, now: float) -> bool:
         """Whether waits are to be cut short now.
@@ -147,7 +142,8 @@ class Stage:
     def kill_worker(self) -> None:
         """Kill a worker at some instant, and start it again."""
         time.sleep(self.chance.random() * POLL)
-        worker = self.chance.choice(self.workers)
+        ready = [worker for worker in self.workers if worker.is_ready]
+        worker = self.chance.choice(ready or self.workers)
         worker.hold()  # so that it may be asked what it was doing
         run_ids = self._runs_of(worker)
         worker.kill()
@@ -225,7 +221,7 @@ class Stage:
             self._bring_back()
             waiting = self._count(WAITING)
             pulse.beat(self.accepted(), waiting, time.monotonic())
-            if events and (pulse.accepted >= events[0][0] or pulse.stands_still):
+            if events and (pulse.accepted >= events[0][0] or pulse.rounds >= ROUNDS):
                 events.pop(0)[1]()
             elif not (events or self.down or waiting) or self._stays(pulse):
                 return True

@@ -45,6 +45,7 @@ class Worker:
 
     def start(self) -> None:
         """Start the process, again where it was killed; its files are gone on with."""
+        self.before = len(self.lines)
         with open(self.log, "ab") as log, open(self.output, "ab") as output:
             self.process = subprocess.Popen(
                 self.command,
@@ -57,7 +58,12 @@ class Worker:
     @property
     def lines(self) -> list[str]:
         """What it said so far of its runs, those of the killed processes as well."""
-        return self.output.read_text().splitlines()
+        return self.output.read_text().splitlines() if self.output.exists() else []
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the process has begun its first run."""
+        return "ready" in self.lines[self.before :]
 
     @property
     def runs(self) -> bool:
@@ -75,7 +81,7 @@ class Worker:
 
         :raise StepFailed: it ended, or took longer
         """
-        self._wait_for(lambda: "ready" in self.lines, seconds)
+        self._wait_for(lambda: self.is_ready, seconds)
 
     def wait_until_held(self, seconds: float = READY_SECONDS) -> None:
         """Wait until the process has stopped at its step.
