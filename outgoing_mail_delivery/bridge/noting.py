@@ -9,8 +9,8 @@ from odoo.addons.outgoing_mail_routing.bridge.carrier import Carried, RoutedFrom
 
 from ..delivery import Answer, Outcome, Phase, Scope, Verdict, classify, enhanced_code
 from ..delivery.connection import answer_of
-from .settlement import Last
-from .words import Words
+from .healths import Healths
+from .settlement import Last, Settlement
 
 _ACCEPTED = Answer(Phase.MESSAGE, 250, "")
 # After these a mail may well be accepted later
@@ -101,31 +101,41 @@ class Noted(Carried):
 
         :param mails: ``mail.mail``, some of them deleted by now
         :param bool leave_to_queue: where nobody was told of errors
+        :return: whether any was left to the queue
         """
         now = fields.Datetime.now()
-        self.env["mail.delivery.attempt"].sudo().create(
-            [
-                {
-                    **noting.values,
-                    **_answer_values(noting),
-                    "started_at": now,
-                    "number": 1,
-                    "settled": True,
-                }
-                for noting in self.notings
-            ]
+        attempts = (
+            self.env["mail.delivery.attempt"]
+            .sudo()
+            .create(
+                [
+                    {
+                        **noting.values,
+                        **_answer_values(noting),
+                        "started_at": now,
+                        "number": 1,
+                    }
+                    for noting in self.notings
+                ]
+            )
         )
-        if leave_to_queue:
-            self._leave_to_queue(mails)
+        left = leave_to_queue and self._leave_to_queue(mails.sudo())
+        attempts.settled = True
+        return left
 
     def _leave_to_queue(self, mails):
         failures = self._get_passing_failures()
-        for mail in mails.sudo().exists():
+        settlement = Settlement(mails.env, 0, {}, {}, Healths(self.env.cr).now())
+        left = False
+        for mail in mails.exists():
             last = failures.get(mail.id)
             if not last and self.refused_connection and mail.id not in self._ids():
                 last = _last_of(self.refused_connection, Phase.CONNECT)
             if mail.state == "exception" and last:
-                mail._put_off_by_core(Words(self.env).of(last))
+                mail._take_back_failure()
+                settlement.put_off(mail, {(0, ""): last})
+                left = True
+        return left
 
     def _ids(self):
         return {noting.mail_id for noting in self.notings}
