@@ -1,1 +1,3 @@
 """Tests of the addon."""
+
+from . import test_crashes
