@@ -1,3 +1,5 @@
 """Tests of the addon."""
 
 from . import test_crashes
+from . import test_direct
+from . import test_mailings
