@@ -266,8 +266,11 @@ class Run:
                 if self._watch.is_out(key):
                     return
                 for message in self.build(batch, self.env["mail.mail"].browse(ids)):
-                    self._mails[message.key[0]].handed.add(message.key)
-                    yield message
+                    mail = self._mails.get(message.key[0])
+                    # its server may have got into trouble since it was built
+                    if mail and message.key in mail.open:
+                        mail.handed.add(message.key)
+                        yield message
 
     # ------------------------------------------------------------------
     # What the threads tell

@@ -233,7 +233,7 @@ class Settlement:
             elif fate is Fate.UNKNOWN:
                 self._settle_unknown(part_of_mail, known)
             else:
-                self._put_off(part_of_mail, known, waiting_for)
+                self.put_off(part_of_mail, known, waiting_for)
         self.env.flush_all()
         return {}
 
@@ -289,8 +289,12 @@ class Settlement:
         mail._delivery_failed(self._attempts_of(mail, Outcome.UNKNOWN))
         self._fail(mail, "unknown", reason, mark="unknown")
 
-    def _put_off(self, mail, known, waiting_for):
-        """It is tried again, as long as it is not too old."""
+    def put_off(self, mail, known, waiting_for=None):
+        """Have a mail tried again, as long as it is not too old.
+
+        :param dict known: the last attempt by recipient, as far as there was one
+        :param waiting_for: the server that it would have been offered to
+        """
         own = [
             last
             for last in known.values()

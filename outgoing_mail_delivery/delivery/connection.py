@@ -276,3 +276,32 @@ _PHASES: tuple[tuple[type[BaseException], Phase], ...] = (
     (ssl.SSLError, Phase.STARTTLS),
     (smtplib.SMTPResponseException, Phase.STARTTLS),
 )
+
+
+def answer_to_message(error: Exception, recipient: str) -> Answer | None:
+    """The answer that ``smtplib`` failed with on transmitting a message.
+
+    :return: ``None`` where the message got to no server, because of what is in it
+
+    >>> refused = {"a@x.example": (550, b"5.1.1 No"), "b@x.example": (450, b"Later")}
+    >>> answer_to_message(smtplib.SMTPRecipientsRefused(refused), "b@x.example")
+    Answer(phase=<Phase.RCPT: 'rcpt'>, code=450, text='Later')
+    >>> answer_to_message(smtplib.SMTPSenderRefused(553, b"No", "x"), "b@x.example")
+    Answer(phase=<Phase.MAIL: 'mail'>, code=553, text='No')
+    >>> answer_to_message(TimeoutError(), "b@x.example")
+    Answer(phase=<Phase.MESSAGE: 'message'>, code=None, text='timed out')
+    >>> answer_to_message(UnicodeError("no"), "b@x.example")
+    """
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        known = next(iter(error.recipients.values()))
+        code, text = error.recipients.get(recipient, known)
+        return Answer(Phase.RCPT, code, decoded(text))
+    if isinstance(error, smtplib.SMTPResponseException):
+        refused = isinstance(error, smtplib.SMTPSenderRefused)
+        phase = Phase.MAIL if refused else Phase.MESSAGE
+        return Answer(phase, error.smtp_code, decoded(error.smtp_error))
+    if isinstance(error, (OSError, smtplib.SMTPServerDisconnected)) and not isinstance(
+        error, smtplib.SMTPNotSupportedError
+    ):
+        return Answer(Phase.MESSAGE, None, words_of(error))
+    return None
