@@ -1,3 +1,4 @@
 """Tests of the addon."""
 
 from . import test_crashes
+from . import test_parallel

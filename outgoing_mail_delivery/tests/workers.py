@@ -50,8 +50,11 @@ class Worker:
 
     def wait_until_done(self):
         """Wait until the process has ended well."""
-        self._ended = self._wait(0)
-        self._case.assertEqual(self._ended, 0)
+        self._case.assertEqual(self.wait(), 0)
+
+    def wait(self):
+        """Wait until the process has ended; return its status."""
+        return self._wait(0)
 
     def go_on(self):
         """Let a process go on that was stopped."""
