@@ -102,12 +102,16 @@ def after(owner, name, when=lambda *_args: True):
 def _hold(owner, name, when, is_before):
     original = getattr(owner, name)
 
+    def stop():
+        setattr(owner, name, original)  # once is enough
+        os.kill(os.getpid(), signal.SIGSTOP)
+
     def held(*args, **kwargs):
         if is_before and when(*args):
-            os.kill(os.getpid(), signal.SIGSTOP)
+            stop()
         answer = original(*args, **kwargs)
         if not is_before and when(*args, answer):
-            os.kill(os.getpid(), signal.SIGSTOP)
+            stop()
         return answer
 
     setattr(owner, name, held)
