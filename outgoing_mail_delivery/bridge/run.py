@@ -103,9 +103,12 @@ class Run:
     # The steps
     # ------------------------------------------------------------------
 
-    def settle_what_others_left(self):
-        """Settle from the journal what dead runs left."""
-        left = self._claims.take_over()
+    def settle_what_others_left(self, everybody=False):
+        """Settle from the journal what dead runs left.
+
+        :param bool everybody: whether runs that are alive are ended, too
+        """
+        left = self._claims.take_over(everybody)
         for start in range(0, len(left), SETTLED_AT_ONCE):
             self._settle(left[start : start + SETTLED_AT_ONCE])
 
@@ -115,6 +118,7 @@ class Run:
             (), self.journal, feed=self.claim, deadline=time.monotonic() + _seconds()
         )
         self._pool.run()
+        self._claims.give_up()
         self._watch.end()
         finished = set(self._finished)
         self._finished.extend(
@@ -128,6 +132,7 @@ class Run:
 
         :return: a plan for each server that takes any
         """
+        self._renew()
         if len(self._mails) - self._count_stuck() >= TAKEN:
             return ()
         mail_ids = self._claims.take(TAKEN_AT_ONCE)
@@ -337,9 +342,13 @@ class Run:
         late = time.monotonic() - self._settled_at > SETTLED_AFTER
         if len(self._finished) >= SETTLED_AT_ONCE or (self._finished and late):
             self.settle()
+        self._renew()
+
+    def _renew(self):
+        """Live on; a run that somebody took for dead begins nothing any more."""
         if time.monotonic() - self._renewed_at > LEASE / 5:
             self._renewed_at = time.monotonic()
-            if not self._claims.renew() and self._pool:
+            if not self._claims.renew():
                 self._pool.stop()
 
     def _settle(self, mail_ids):

@@ -25,6 +25,8 @@ _logger = logging.getLogger(__name__)
 
 #: Failures after which core still deletes a mail that is to be deleted.
 _LOST = "mail_smtp"
+# After these a recipient is tried again
+_PASSING = (Outcome.DEFERRED, Outcome.THROTTLED)
 
 
 @dataclass(frozen=True)
@@ -298,7 +300,7 @@ class Settlement:
         own = [
             last
             for last in known.values()
-            if last.outcome in (Outcome.DEFERRED, Outcome.THROTTLED)
+            if last.outcome in (*_PASSING, Outcome.UNKNOWN)
             and last.scope in (Scope.RECIPIENT.value, Scope.MESSAGE.value)
         ]
         server_ids = {

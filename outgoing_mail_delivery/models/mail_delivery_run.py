@@ -56,10 +56,13 @@ class MailDeliveryRun(models.Model):
 
     @api.model
     def _settle_for_good(self):
-        """Settle what runs have left, and let go of what is waiting for a server."""
+        """End all runs, settle what they left, and let go of what waits for a server.
+
+        One that is alive transmits nothing any more then: its claims are gone.
+        """
         env = self.env(user=SUPERUSER_ID)
         with Run.begin(env, ()) as run:
-            run.settle_what_others_left()
+            run.settle_what_others_left(everybody=True)
         waiting = env["mail.mail"].search(
             [("state", "=", "outgoing"), ("delivery_mark", "=", "deferred")]
         )

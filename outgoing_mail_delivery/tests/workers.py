@@ -50,8 +50,11 @@ class Worker:
 
     def wait_until_done(self):
         """Wait until the process has ended well."""
-        self._ended = self._wait(0)
-        self._case.assertEqual(self._ended, 0)
+        self._case.assertEqual(self.wait(), 0)
+
+    def wait(self):
+        """Wait until the process has ended; return its status."""
+        return self._wait(0)
 
     def go_on(self):
         """Let a process go on that was stopped."""
@@ -99,12 +102,16 @@ def after(owner, name, when=lambda *_args: True):
 def _hold(owner, name, when, is_before):
     original = getattr(owner, name)
 
+    def stop():
+        setattr(owner, name, original)  # once is enough
+        os.kill(os.getpid(), signal.SIGSTOP)
+
     def held(*args, **kwargs):
         if is_before and when(*args):
-            os.kill(os.getpid(), signal.SIGSTOP)
+            stop()
         answer = original(*args, **kwargs)
         if not is_before and when(*args, answer):
-            os.kill(os.getpid(), signal.SIGSTOP)
+            stop()
         return answer
 
     setattr(owner, name, held)
