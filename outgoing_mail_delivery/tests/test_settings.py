@@ -33,8 +33,7 @@ REFUSED = (
     (
         "mail_delivery_normal_give_up_after",
         "-4 days",
-        '"-4 days" in Normal Mail is no time. Write numbers with s, min, h or days, as '
-        'in "5, 15, 30 min, 1 h".',
+        "Normal Mail is -4 days. Write more than zero.",
     ),
     (
         "mail_delivery_parallel_runs",
