@@ -88,16 +88,20 @@ class MessageBuilder:
         self._servers = env["ir.mail_server"]
 
     def groups(self, mails):
-        """Mails in groups whose messages fit into memory together."""
-        group, size = mails.browse(), 0
+        """Mails in groups whose messages fit into memory together.
+
+        :return: list of lists of ids, in the order of the mails
+        """
+        groups, size = [[]], 0
         for mail in mails.sudo():
             bytes_ = sum(mail.attachment_ids.mapped("file_size"))
-            if group and (len(group) >= MAILS_AT_ONCE or size + bytes_ > BYTES_AT_ONCE):
-                yield group
-                group, size = mails.browse(), 0
-            group, size = group + mail, size + bytes_
-        if group:
-            yield group
+            many = len(groups[-1]) >= MAILS_AT_ONCE or size + bytes_ > BYTES_AT_ONCE
+            if groups[-1] and many:
+                groups.append([])
+                size = 0
+            groups[-1].append(mail.id)
+            size += bytes_
+        return groups
 
     def build(self, batch, mails):
         """The messages of some mails of a batch.

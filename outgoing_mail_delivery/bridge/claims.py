@@ -8,10 +8,12 @@ over, and what it was transmitting is *unknown*.
 from contextlib import contextmanager, suppress
 
 import psycopg2
+from psycopg2.errors import LockNotAvailable
 
 from odoo.tools import SQL
 
 from ..delivery import Lane
+from .cursors import commit
 
 #: Seconds for which a run counts as alive without renewing its lease.
 LEASE = 300
@@ -52,7 +54,7 @@ class Claims:
         )
         [self.run_id] = self._cr.fetchone()
         self._cr.execute(SQL("SELECT pg_advisory_lock(%s, %s)", RUNS, self.run_id))
-        self._cr.commit()
+        commit(self._cr)
 
     @contextmanager
     def locked(self):
@@ -68,7 +70,7 @@ class Claims:
                 self._cr.execute(
                     SQL("SELECT pg_advisory_unlock(%s, %s)", RUNS, self.run_id)
                 )
-                self._cr.commit()
+                commit(self._cr)
 
     def add(self, mail_ids):
         """Claim mails that this run has made of others of its own.
@@ -85,7 +87,7 @@ class Claims:
             )
         )
         claimed = {mail_id for [mail_id] in self._cr.fetchall()}
-        self._cr.commit()
+        commit(self._cr)
         return claimed
 
     def renew(self):
@@ -103,8 +105,20 @@ class Claims:
             )
         )
         alive = bool(self._cr.rowcount)
-        self._cr.commit()
+        commit(self._cr)
         return alive
+
+    def give_up(self):
+        """Take for unknown what this run was transmitting: no answer is waited for."""
+        self._cr.execute(
+            SQL(
+                "UPDATE mail_delivery_attempt SET outcome = 'unknown',"
+                " scope = 'message', cause = 'connection'"
+                " WHERE run_id_int = %s AND outcome = 'sending'",
+                self.run_id,
+            )
+        )
+        commit(self._cr)
 
     def end(self):
         """Give back what is still claimed, and be gone."""
@@ -114,7 +128,7 @@ class Claims:
         self._cr.execute(
             SQL("DELETE FROM mail_delivery_run WHERE id = %s", self.run_id)
         )
-        self._cr.commit()
+        commit(self._cr)
 
     # ------------------------------------------------------------------
     # Mails that are due
@@ -123,6 +137,7 @@ class Claims:
     def take(self, most):
         """Claim mails that are due, in the order of lane, time and id.
 
+        What has an answer that is not settled yet is not due: it may have been sent.
         What was passed in this run is not looked at again, until :meth:`start_over`:
         the rows of sent mails would be read over and over where vacuum is held back.
 
@@ -132,7 +147,7 @@ class Claims:
         for lane in Lane:
             if len(ids) < most:
                 ids += self._take_of_lane(lane.value, most - len(ids))
-        self._cr.commit()
+        commit(self._cr)
         return ids
 
     def start_over(self):
@@ -160,6 +175,11 @@ class Claims:
                         AND NOT EXISTS (
                             SELECT FROM mail_delivery_claim claim
                             WHERE claim.mail_mail_id_int = mail.id
+                        )
+                        AND NOT EXISTS (
+                            SELECT FROM mail_delivery_attempt attempt
+                            WHERE attempt.mail_mail_id_int = mail.id
+                                AND NOT attempt.settled
                         )
                         %(only)s
                     ORDER BY %(due_at)s, mail.id
@@ -195,74 +215,141 @@ class Claims:
     # What others left
     # ------------------------------------------------------------------
 
-    def take_over(self):
+    def take_over(self, everybody=False):
         """Claim what has to be settled although nobody will: of dead runs, and late.
 
         What a dead run was transmitting is unknown from then on. What it had only
         claimed is due again.
 
+        :param bool everybody: whether the runs that are alive are ended as well
         :return: ids of mails to settle
         """
-        for run_id in self._find_dead():
-            self._bury(run_id)
+        for run_id in self._find_dead(everybody):
+            with suppress(LockNotAvailable):
+                self._bury(run_id)
+            self._cr.rollback()
+        # a mail that somebody is editing is not waited for, nor one that is deleted
         self._cr.execute(
             SQL(
                 """
+                WITH late AS (
+                    SELECT DISTINCT mail_mail_id_int AS id
+                    FROM mail_delivery_attempt attempt
+                    WHERE NOT settled AND outcome != 'sending' AND NOT EXISTS (
+                        SELECT FROM mail_delivery_claim claim
+                        WHERE claim.mail_mail_id_int = attempt.mail_mail_id_int
+                    )
+                ), free AS (
+                    SELECT mail.id FROM mail_mail mail JOIN late ON late.id = mail.id
+                    FOR UPDATE OF mail SKIP LOCKED
+                )
                 INSERT INTO mail_delivery_claim (mail_mail_id_int, run_id)
-                SELECT DISTINCT attempt.mail_mail_id_int, %s
-                FROM mail_delivery_attempt attempt
-                WHERE NOT attempt.settled AND attempt.outcome != 'sending'
+                SELECT id, %s FROM late WHERE id IN (SELECT id FROM free)
+                    OR NOT EXISTS (SELECT FROM mail_mail WHERE mail_mail.id = late.id)
                 ON CONFLICT (mail_mail_id_int) DO NOTHING
-                RETURNING mail_mail_id_int
                 """,
                 self.run_id,
             )
         )
+        self._cr.execute(
+            SQL(
+                "SELECT mail_mail_id_int FROM mail_delivery_claim"
+                " WHERE run_id = %s ORDER BY mail_mail_id_int",
+                self.run_id,
+            )
+        )
         mail_ids = [mail_id for [mail_id] in self._cr.fetchall()]
-        self._cr.commit()
+        commit(self._cr)
         return mail_ids
 
-    def _find_dead(self):
+    def _find_dead(self, everybody):
         """The runs whose lease is over, whose connection is gone, or of a copy."""
         self._cr.execute(
             SQL(
                 """
                 SELECT id FROM mail_delivery_run
                 WHERE id != %s AND (
-                    until < %s OR database_uuid != %s
+                    %s OR until < %s OR database_uuid != %s
                     OR pg_try_advisory_xact_lock(%s, id)
                 )
                 ORDER BY id
                 """,
                 self.run_id,
+                everybody,
                 _NOW,
                 self._uuid,
                 RUNS,
             )
         )
         dead_ids = [run_id for [run_id] in self._cr.fetchall()]
-        self._cr.commit()
+        commit(self._cr)
         return dead_ids
 
     def _bury(self, run_id):
         """End a run that is dead, or at least not let it transmit any more.
 
-        Its claims are locked first: an intent that is being written is waited for, and
-        none can be written afterwards.
+        Its claims are locked first: none of its intents can be written afterwards. What
+        has to be settled is ours from then on, so that nobody else takes it before.
+        What is locked by a transaction that is still open, maybe of a process that was
+        stopped amid it, is left to a later run.
+
+        :raise LockNotAvailable: more was locked than its claims
         """
-        self._cr.execute(
-            SQL("SELECT FROM mail_delivery_claim WHERE run_id = %s FOR UPDATE", run_id)
-        )
+        self._cr.execute("SET LOCAL lock_timeout = '2s'")
         self._cr.execute(
             SQL(
-                "UPDATE mail_delivery_attempt SET outcome = 'unknown',"
-                " scope = 'message', cause = 'connection'"
-                " WHERE run_id_int = %s AND outcome = 'sending'",
+                "SELECT mail_mail_id_int FROM mail_delivery_claim WHERE run_id = %s"
+                " FOR UPDATE SKIP LOCKED",
                 run_id,
             )
         )
+        mail_ids = [mail_id for [mail_id] in self._cr.fetchall()]
+        self._give_up(run_id, mail_ids)
         self._cr.execute(
-            SQL("DELETE FROM mail_delivery_claim WHERE run_id = %s", run_id)
+            SQL(
+                "UPDATE mail_delivery_claim claim SET run_id = %s"
+                " WHERE mail_mail_id_int = ANY(%s) AND EXISTS ("
+                "SELECT FROM mail_delivery_attempt attempt WHERE NOT attempt.settled"
+                " AND attempt.mail_mail_id_int = claim.mail_mail_id_int)",
+                self.run_id,
+                mail_ids,
+            )
         )
-        self._cr.execute(SQL("DELETE FROM mail_delivery_run WHERE id = %s", run_id))
-        self._cr.commit()
+        self._cr.execute(
+            SQL(
+                "DELETE FROM mail_delivery_claim"
+                " WHERE run_id = %s AND mail_mail_id_int = ANY(%s)",
+                run_id,
+                mail_ids,
+            )
+        )
+        commit(self._cr)
+        self._cr.execute("SET LOCAL lock_timeout = '2s'")
+        self._cr.execute(
+            SQL(
+                "DELETE FROM mail_delivery_run run WHERE id = %s AND NOT EXISTS ("
+                "SELECT FROM mail_delivery_claim claim WHERE claim.run_id = run.id)",
+                run_id,
+            )
+        )
+        commit(self._cr)
+
+    def _give_up(self, run_id, mail_ids):
+        """Take for unknown what a run was transmitting of mails, or of none it has."""
+        self._cr.execute(
+            SQL(
+                """
+                UPDATE mail_delivery_attempt attempt SET outcome = 'unknown',
+                    scope = 'message', cause = 'connection'
+                WHERE run_id_int = %(run_id)s AND outcome = 'sending' AND (
+                    mail_mail_id_int = ANY(%(mail_ids)s) OR NOT EXISTS (
+                        SELECT FROM mail_delivery_claim claim
+                        WHERE claim.run_id = %(run_id)s
+                            AND claim.mail_mail_id_int = attempt.mail_mail_id_int
+                    )
+                )
+                """,
+                run_id=run_id,
+                mail_ids=mail_ids,
+            )
+        )

@@ -1,4 +1,4 @@
-"""When mails are tried again, and for how long that is kept, as the settings have it."""
+"""When mails are tried again, and how long that is kept, as the settings have it."""
 
 import logging
 

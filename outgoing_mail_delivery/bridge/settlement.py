@@ -7,7 +7,7 @@ it transmitted itself.
 import logging
 import random
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from odoo import fields
@@ -16,6 +16,7 @@ from odoo.tools import SQL
 from ..delivery import Lane, Outcome, Scope
 from ..delivery.schedule import next_try
 from ..delivery.settling import Fate, is_sent, split
+from .building import Told
 from .collecting import InRun
 from .plans import plans_of
 from .words import Words
@@ -24,6 +25,8 @@ _logger = logging.getLogger(__name__)
 
 #: Failures after which core still deletes a mail that is to be deleted.
 _LOST = "mail_smtp"
+# After these a recipient is tried again
+_PASSING = (Outcome.DEFERRED, Outcome.THROTTLED)
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,18 @@ class Last:
     server_id: int
 
 
+@dataclass(frozen=True)
+class Wait:
+    """A server that takes nothing now, until when, and why in its own words.
+
+    ``until`` is ``None`` where somebody has to mend it.
+    """
+
+    health_id: int
+    until: float | None
+    words: str
+
+
 class Settlement:
     """Settles mails of one run in one transaction.
 
@@ -47,7 +62,7 @@ class Settlement:
     :param told: what the run knows besides the journal, by mail id: recipients by
         part (``recipients``), parts that have no message (``unsendable``), and why the
         mail has none (``failure``)
-    :param waits: ``server id -> (health id, until)`` for servers that take nothing now
+    :param waits: a :class:`Wait` by server id for servers that take nothing now
     :param now: the database's clock, in seconds
     """
 
@@ -139,10 +154,15 @@ class Settlement:
     # Recipients
     # ------------------------------------------------------------------
 
-    def _get_told(self, mail):
-        """What is known of a mail besides the journal; built again where it is not."""
+    def _get_told(self, mail, journaled):
+        """What is known of a mail besides the journal.
+
+        Built again where another run offered some of it: who else it was for is to be
+        known. Where nothing was offered there is nothing to know.
+        """
         if mail.id not in self._told:
-            self._told[mail.id] = mail._find_recipients()
+            known = mail._find_recipients() if journaled else Told()
+            self._told[mail.id] = known
         return self._told[mail.id]
 
     def _get_last(self, mail, journaled):
@@ -151,7 +171,7 @@ class Settlement:
         :return: ``{(part, address): Last or None}``; a part that was never built has
             the address ``""``
         """
-        recipients = self._get_told(mail).recipients
+        recipients = self._get_told(mail, journaled).recipients
         found = dict(journaled)
         for part, addresses in recipients.items():
             for address in addresses:
@@ -165,7 +185,8 @@ class Settlement:
         journaled = last[mail.id]
         if any(each.outcome is not Outcome.SENT for each in journaled.values()):
             return False
-        if self._get_told(mail).unsendable or self._get_told(mail).failure:
+        told = self._get_told(mail, journaled)
+        if told.unsendable or told.failure:
             return False
         return bool(journaled) and None not in self._get_last(mail, journaled).values()
 
@@ -187,17 +208,24 @@ class Settlement:
         return {}
 
     def _settle_one(self, mail, journaled, waiting_for):
-        told = self._get_told(mail)
+        told = self._get_told(mail, journaled)
         if told.failure:
             self._fail(mail, told.failure.failure_type, told.failure.reason)
             return {}
-        last = self._get_last(mail, journaled)
+        last = {
+            key: self._as_decided(each)
+            for key, each in self._get_last(mail, journaled).items()
+        }
         for part in told.unsendable:
             last.pop((part, ""), None)
-        outcomes = {key: self._outcome(each) for key, each in last.items()}
+        outcomes = {key: each and each.outcome for key, each in last.items()}
         for part in told.unsendable:
             outcomes[part, ""] = Outcome.REFUSED
         groups = split(outcomes).groups
+        if not groups:
+            missing = self.env["ir.mail_server"].NO_VALID_RECIPIENT
+            self._fail(mail, "mail_email_missing", missing)
+            return {}
         parts = mail._split_for_delivery([keys for _fate, keys in groups])
         self._split_ids += [part.id for part in parts[1:]]
         for (fate, keys), part_of_mail in zip(groups, parts, strict=True):
@@ -207,19 +235,19 @@ class Settlement:
             elif fate is Fate.UNKNOWN:
                 self._settle_unknown(part_of_mail, known)
             else:
-                self._put_off(part_of_mail, known, waiting_for)
+                self.put_off(part_of_mail, known, waiting_for)
         self.env.flush_all()
         return {}
 
-    def _outcome(self, last):
-        """What counts as the outcome: what may have arrived is sent again if so set."""
-        if last is None:
-            return None
-        if last.outcome is Outcome.UNKNOWN:
-            server = self.env["ir.mail_server"].browse(last.server_id)
-            if server.exists().when_unknown == "send_again":
-                return Outcome.DEFERRED
-        return last.outcome
+    def _as_decided(self, last):
+        """An attempt as its server's form has it: what may have arrived is put off."""
+        if last is None or last.outcome is not Outcome.UNKNOWN:
+            return last
+        server = self.env["ir.mail_server"].browse(last.server_id).exists()
+        if server.when_unknown != "send_again":
+            return last
+        scope = Scope.MESSAGE.value
+        return replace(last, outcome=Outcome.DEFERRED, scope=scope)
 
     def _settle_done(self, mail, known, unsendable):
         """Everybody was sent it or refused, for good."""
@@ -263,12 +291,16 @@ class Settlement:
         mail._delivery_failed(self._attempts_of(mail, Outcome.UNKNOWN))
         self._fail(mail, "unknown", reason, mark="unknown")
 
-    def _put_off(self, mail, known, waiting_for):
-        """It is tried again, as long as it is not too old."""
+    def put_off(self, mail, known, waiting_for=None):
+        """Have a mail tried again, as long as it is not too old.
+
+        :param dict known: the last attempt by recipient, as far as there was one
+        :param waiting_for: the server that it would have been offered to
+        """
         own = [
             last
             for last in known.values()
-            if last.outcome in (Outcome.DEFERRED, Outcome.THROTTLED)
+            if last.outcome in (*_PASSING, Outcome.UNKNOWN)
             and last.scope in (Scope.RECIPIENT.value, Scope.MESSAGE.value)
         ]
         server_ids = {
@@ -303,7 +335,7 @@ class Settlement:
         if wait is None or not waits:
             return wait
         left = self._plans[lane].give_up_after - age
-        latest = max(until or self._now + left for _id, until in waits) - self._now
+        latest = max(each.until or self._now + left for each in waits) - self._now
         return max(wait if own else 0.0, min(latest, max(left, 1.0)))
 
     def _write_put_off(self, mail, last, tries, wait, waits):
@@ -316,7 +348,7 @@ class Settlement:
                 "failure_reason": self._words.of_wait(last, waits),
                 "delivery_mark": "deferred",
                 "delivery_tries": tries,
-                "delivery_health_id": waits[0][0] if waits else False,
+                "delivery_health_id": waits[0].health_id if waits else False,
             }
         )
         mail._delivery_failed(self._attempts_of(mail, Outcome.DEFERRED))

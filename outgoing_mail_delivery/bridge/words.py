@@ -45,12 +45,14 @@ class Words:
         ).strip()
 
     def of_wait(self, last, waits):
-        """Why a mail waits."""
-        if last is None or (waits and last.scope == "server"):
-            words = self.of(last) if last is not None else ""
+        """Why a mail waits.
+
+        :param waits: of the servers that take nothing now
+        """
+        if waits and (last is None or last.scope == "server"):
             return self.env._(
-                "Its mail server takes no mail now. %(words)s", words=words
-            ).strip()
+                "Its mail server takes no mail now: %(words)s", words=waits[0].words
+            )
         return self.of(last)
 
     def of_given_up(self, last):

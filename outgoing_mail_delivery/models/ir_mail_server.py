@@ -157,9 +157,12 @@ class IrMailServer(models.Model):
     @api.model
     def send_email(self, message, *args, **kwargs):
         """Note that a message was not accepted, where attempts are noted."""
+        noted = Noted.of(self.env)
+        if noted:
+            noted.next_message()
         try:
             return super().send_email(message, *args, **kwargs)
         except Exception as error:
-            if noted := Noted.of(self.env):
+            if noted:
                 noted.failed(error)
             raise

@@ -4,6 +4,7 @@ import logging
 
 from odoo import SUPERUSER_ID, api, fields, models, modules
 
+from ..bridge.cursors import commit
 from ..bridge.plans import MOST_RUNS, parallel_runs_of
 from ..bridge.run import Run
 
@@ -45,7 +46,7 @@ class MailDeliveryRun(models.Model):
         :param mail_ids: the only mails to deliver, ``None`` for all that are due
         :return: how many mails were settled
         """
-        self.env.cr.commit()
+        commit(self.env.cr)
         env = self.env(user=SUPERUSER_ID)
         with Run.begin(env, mail_ids) as run:
             run.settle_what_others_left()
@@ -55,10 +56,13 @@ class MailDeliveryRun(models.Model):
 
     @api.model
     def _settle_for_good(self):
-        """Settle what runs have left, and let go of what is waiting for a server."""
+        """End all runs, settle what they left, and let go of what waits for a server.
+
+        One that is alive transmits nothing any more then: its claims are gone.
+        """
         env = self.env(user=SUPERUSER_ID)
         with Run.begin(env, ()) as run:
-            run.settle_what_others_left()
+            run.settle_what_others_left(everybody=True)
         waiting = env["mail.mail"].search(
             [("state", "=", "outgoing"), ("delivery_mark", "=", "deferred")]
         )

@@ -4,7 +4,7 @@ from odoo.tests import tagged
 
 from odoo.addons.outgoing_mail_routing.tests.common import RpcCase, RpcError
 
-from .common import DeliveryCase
+from .log_case import LogCase
 
 MODELS = (
     "mail.delivery.attempt",
@@ -34,7 +34,7 @@ VALUES = {
 SECRETS = ("smtp_user", "smtp_pass", "smtp_host", "name", "from_filter")
 
 
-class SecurityCase(DeliveryCase):
+class SecurityCase(LogCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()

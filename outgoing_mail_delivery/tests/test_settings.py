@@ -4,7 +4,7 @@ from odoo import fields
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
-from .common import DeliveryCase
+from .log_case import LogCase
 
 #: A setting, what somebody writes into it, and the sentence that refuses it
 REFUSED = (
@@ -69,7 +69,7 @@ REFUSED_LIMITS = (
 
 
 @tagged("post_install", "-at_install")
-class TestSettings(DeliveryCase):
+class TestSettings(LogCase):
     def save(self, **values):
         self.env["res.config.settings"].create(values).execute()
 

@@ -1,13 +1,13 @@
 from odoo.fields import Domain
 from odoo.tests import Form, tagged
 
-from .common import DeliveryCase
+from .log_case import LogCase
 
 ACTIONS = ("mail_delivery_attempt_action", "mail_delivery_health_action")
 
 
 @tagged("post_install", "-at_install")
-class TestLog(DeliveryCase):
+class TestLog(LogCase):
     """What the log shows of an attempt."""
 
     def groups(self, groupby, domain=()):
@@ -164,7 +164,7 @@ class TestLog(DeliveryCase):
 
 
 @tagged("post_install", "-at_install")
-class TestMails(DeliveryCase):
+class TestMails(LogCase):
     """What the list and the form of mails show of their delivery."""
 
     @classmethod
@@ -284,7 +284,7 @@ class TestMails(DeliveryCase):
 
 
 @tagged("post_install", "-at_install")
-class TestServerForm(DeliveryCase):
+class TestServerForm(LogCase):
     def test_the_form_of_a_server_shows_how_it_is_doing_and_mends_it(self):
         self.assertEqual(self.relay_a.delivery_health, "ok")
         self.relay_a.action_suspend_delivery()

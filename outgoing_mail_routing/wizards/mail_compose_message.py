@@ -56,7 +56,7 @@ class MailComposeMessage(models.TransientModel):
         :return: list of ``[sender_choice, label]``, empty where there is no choice
         """
         self.ensure_one()
-        if not self.env["ir.mail_server"]._seems_configured():
+        if not self.env["ir.mail_server"]._is_configured():
             return []
         companies = self._get_sender_companies()
         preview = self._get_preview()

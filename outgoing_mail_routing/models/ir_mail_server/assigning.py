@@ -1,7 +1,5 @@
 """To whom a server is assigned, for whom it is open, and by which policies it sends."""
 
-import time
-
 from odoo import api, fields, models, tools
 from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
@@ -14,8 +12,6 @@ from ..import_templates import with_template
 _SYSTEM = "base.group_system"
 _POLICIES = ("from_policy", "reply_to_policy", "bounce_policy")
 _ASSIGNED_TO = ("own_user_ids", "default_company_ids")
-# How long a process keeps what seems to be configured
-_SEEN_SECONDS = 600
 # Under what a transaction keeps that nothing is configured
 _NOTHING = "outgoing_mail_routing_nothing_configured"
 
@@ -250,8 +246,7 @@ class IrMailServer(models.Model):
     @api.constrains(*SERVER_FIELDS)
     def _renew_is_configured(self):
         """Forget whether anything is configured, where that changed."""
-        known = {self._is_configured(), self._seems_configured()}
-        if known != {DirectorySource(self.env).is_configured()}:
+        if self._is_configured() != DirectorySource(self.env).is_configured():
             self.env.cr.cache.pop(_NOTHING, None)
             forget_kept(self.env)
 
@@ -282,19 +277,6 @@ class IrMailServer(models.Model):
         if not DirectorySource(self.env).is_configured():
             raise _NothingConfiguredError
         return True
-
-    @api.model
-    def _seems_configured(self):
-        """The same for what is only shown, without SQL where nothing is, too.
-
-        Where another process configures something first, it is not seen at once.
-        """
-        return self._ask_seems_configured(int(time.time()) // _SEEN_SECONDS)
-
-    @api.model
-    @tools.ormcache("_period")
-    def _ask_seems_configured(self, _period):
-        return self._is_configured()
 
     @api.constrains("own_user_ids")
     def _check_own_users_internal(self):
