@@ -2,6 +2,7 @@
 
 from . import test_crashes
 from . import test_direct
+from . import test_documentation
 from . import test_mailings
 from . import test_parallel
 from . import test_security
