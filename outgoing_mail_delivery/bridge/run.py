@@ -26,6 +26,7 @@ from ..delivery import (
     Scope,
     ServerPlan,
     Trouble,
+    same_words,
 )
 from ..delivery import health as rules
 from .building import Batch, MessageBuilder, Told
@@ -86,6 +87,7 @@ class Run:
         self._settled_at = self._renewed_at = time.monotonic()
         self._known = {}
         self._breakers = defaultdict(Breaker)
+        self._tripped = {}
         self._accepted_at = defaultdict(lambda: deque(maxlen=1000))
         self._pool = None
 
@@ -313,19 +315,24 @@ class Run:
             self._change(server, lambda before: rules.accepted(before, self.now()))
 
     def _note_refused(self, server, attempt, key):
+        words = attempt.answer.text
+        if same_words(words) == self._tripped.get(server):
+            self._journal.put_back([key], self._breakers[server].verdict())
+            return
         breaker = self._breakers[server].refused(
-            attempt.recipient, attempt.answer.text, key
+            attempt.recipient, words, key
         )
         self._breakers[server] = breaker
         if breaker.tripped:
             verdict = breaker.verdict()
             self._journal.put_back(breaker.keys, verdict)
             self._breakers[server] = Breaker()
-            words = attempt.answer.text
+            self._tripped[server] = breaker.words
             self._change(
                 server,
                 lambda before: rules.troubled(before, verdict, words, self.now()),
             )
+            self._pool.give_up(server)
             self._wait_for(server)
 
     def _note_trouble(self, event):

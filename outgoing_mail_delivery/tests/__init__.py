@@ -2,3 +2,4 @@
 
 from . import test_crashes
 from . import test_parallel
+from . import test_outcomes
