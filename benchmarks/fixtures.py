@@ -88,7 +88,7 @@ def make_mails(
         values.append(_mail_values(number, sender, writer, owner, customer))
     mails = env["mail.mail"].create(values)
     if users:
-        _credit_to_authors(env, mails)
+        credit_to_authors(env, mails)
 
 
 def _mail_values(
@@ -109,7 +109,7 @@ def _mail_values(
     }
 
 
-def _credit_to_authors(env: Any, mails: Any) -> None:
+def credit_to_authors(env: Any, mails: Any) -> None:
     """Make the authors' users those who wrote the mails, as in the chatter."""
     env.flush_all()
     env.cr.execute(

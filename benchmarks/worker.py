@@ -18,14 +18,13 @@ import traceback
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-import odoo
 from odoo import api
 from odoo.modules.registry import Registry
-from odoo.tools import config
 from odoo.tools.lru import LRU
 
 from benchmarks import fixtures, large_fixture, large_tasks
 from workbench.addons import NAMES
+from workbench.odoo_process import boot
 
 ADDONS = tuple(f"odoo.addons.{name}" for name in NAMES)
 
@@ -33,8 +32,8 @@ ADDONS = tuple(f"odoo.addons.{name}" for name in NAMES)
 class Worker:
     """Carries out what the benchmark asks; times are in seconds."""
 
-    def __init__(self, database: str, requests: TextIO, answers: TextIO) -> None:
-        self.registry = Registry(database)
+    def __init__(self, registry: Registry, requests: TextIO, answers: TextIO) -> None:
+        self.registry = registry
         self.requests = requests
         self.answers = answers
 
@@ -187,9 +186,7 @@ def main(config_file: str, database: str) -> None:
     """Load Odoo and serve; whatever Odoo prints goes to standard error."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    config.parse_config(["-c", config_file, "-d", database], setup_logging=True)
-    odoo.modules.module.initialize_sys_path()
-    Worker(database, sys.stdin, answers).serve()
+    Worker(boot(config_file, database), sys.stdin, answers).serve()
 
 
 if __name__ == "__main__":

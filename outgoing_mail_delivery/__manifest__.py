@@ -16,6 +16,7 @@
         "views/mail_mail_views.xml",
         "views/ir_mail_server_views.xml",
         "views/res_config_settings_views.xml",
+        "views/mail_delivery_menus.xml",
     ],
     "uninstall_hook": "uninstall_hook",
     "installable": True,

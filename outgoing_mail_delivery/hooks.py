@@ -4,7 +4,7 @@
 def uninstall_hook(env):
     """Leave each mail in a state that core's queue goes on from.
 
-    What waits is due at its next try, what may have arrived or is held stays failed, and
+    What waits is due at once, what may have arrived or is held stays failed, and
     nothing is sent twice: what was accepted is settled first, and what a run was
     transmitting counts as failed.
     """

@@ -18,6 +18,7 @@ COMMANDS = {
     "test": "workbench.run_tests",
     "demo": "workbench.demo",
     "benchmark": "benchmarks.run",
+    "books": "bookkeeping.run",
     "compare": "workbench.compare",
     "screenshots": "workbench.screenshots",
     "readme": "workbench.readme",

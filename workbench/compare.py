@@ -9,19 +9,16 @@ in .workbench/compare.txt.
 import argparse
 import contextlib
 import json
-import os
-import signal
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 from . import environment, locks, paths
 from .addons import NAMES
 from .odoo_server import OdooServer
 from .pytest_endings import FAILED, PASSED, Ending
 from .run_tests import odoo_plugin, pytest_command
-from .steps import CORRECT, StepFailed, say, step, tail
+from .steps import CORRECT, StepFailed, beside, say, step, tail
 
 NEEDS = ("browser", "openssl")
 #: Their dependencies are all the modules whose suites are run.
@@ -91,7 +88,9 @@ def _run_again(odoo: OdooServer, first: Sequence[Endings]) -> list[Endings]:
 def _run_both(odoo: OdooServer, tests: Sequence[str], title: str) -> list[Endings]:
     """Run tests on both databases at the same time; return how they ended."""
     with step(title), contextlib.ExitStack() as stack:
-        reports = [stack.enter_context(_running(odoo, it, tests)) for it in SIDES]
+        for side in [stack.enter_context(_running(odoo, it, tests)) for it in SIDES]:
+            side.wait()
+    reports = [paths.LOGS / f"{database}.json" for database in SIDES]
     for database, report in zip(SIDES, reports, strict=True):
         if not report.is_file():
             log = tail(paths.LOGS / f"{database}.log")
@@ -99,24 +98,15 @@ def _run_both(odoo: OdooServer, tests: Sequence[str], title: str) -> list[Ending
     return [json.loads(report.read_text()) for report in reports]
 
 
-@contextlib.contextmanager
-def _running(odoo: OdooServer, database: str, tests: Sequence[str]) -> Iterator[Path]:
-    """Run tests in a process, and wait for its end; give the file of their endings."""
+def _running(
+    odoo: OdooServer, database: str, tests: Sequence[str]
+) -> contextlib.AbstractContextManager["subprocess.Popen[bytes]"]:
+    """Run tests in a process; they leave a file that tells how they ended."""
     report = paths.LOGS / f"{database}.json"
     report.unlink(missing_ok=True)
     plugins = ["-p", "workbench.pytest_core", *odoo_plugin(odoo, database)]
     command = pytest_command(f"--endings={report}", *plugins, *tests)
-    with open(paths.LOGS / f"{database}.log", "ab") as log:
-        process = subprocess.Popen(
-            command, stdout=log, stderr=log, cwd=paths.REPO, start_new_session=True
-        )
-    try:
-        yield report
-        process.wait()
-    finally:
-        # with its browser, and at once: Odoo would first go on to the end of its test
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+    return beside(command, database, mode="ab")
 
 
 def _outcome(endings: Endings, name: str) -> str:

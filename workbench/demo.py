@@ -2,13 +2,16 @@
 
 Makes a database with the addon and its demonstration data, starts SMTP servers that
 demand logins, starts Odoo, and then, as the users themselves, posts chatter messages
-and sends templates. Prints one table of what the SMTP servers received, and leaves
-Odoo running. Every start begins with a new database.
+and sends templates. Prints one table of what the SMTP servers received. Then it takes
+the servers down, posts, brings them back and waits; kills a worker amid a run, prints
+the books, and leaves Odoo running. Every start begins with a new database.
 """
 
 import argparse
 import contextlib
 import shutil
+
+from bookkeeping import demonstration
 
 from . import demo_table, environment, locks, odoo_server, paths
 from .addons import NAMES
@@ -58,6 +61,8 @@ def main(options: argparse.Namespace) -> int:
     ):
         player = start(odoo, database, running)
         right = _play(odoo, player, database)
+        smtp = smtp_of(database)
+        right = demonstration.play(odoo, player, smtp, database) and right
         if not options.check:
             running.pop_all()
             _say_how_to_go_on(player.url)

@@ -86,6 +86,22 @@ class Player:
             for row in ROWS:
                 self._write(row)
 
+    def post(self, login: str, subject: str) -> None:
+        """Post a message as a user, to the first customer of the scenario."""
+        row = next(row for row in ROWS if row["sender"] == login)
+        self.sessions[login].call(
+            "res.partner",
+            "message_post",
+            [self.ids[row["record"]]],
+            subject=subject,
+            body="Hello",
+            message_type="comment",
+            subtype_xmlid="mail.mt_comment",
+            mail_auto_delete=False,
+            partner_ids=[self._partner(row["to"])],
+            context={"mail_post_autofollow_author_skip": True},
+        )
+
     def run_queue(self) -> None:
         """Have the administrator start the job that sends what is queued.
 

@@ -10,11 +10,15 @@ from .odoo_server import OdooServer
 
 #: Tells the tests that the machine's own PostgreSQL is used.
 SYSTEM_VARIABLE = "WORKBENCH_SYSTEM_POSTGRES"
+#: What all commands use that do not harm it.
+SHARED = postgres.Cluster()
 
 
 @contextlib.contextmanager
 def prepare(
-    options: argparse.Namespace, needs: Sequence[str] = ()
+    options: argparse.Namespace,
+    needs: Sequence[str] = (),
+    cluster: postgres.Cluster = SHARED,
 ) -> Iterator[OdooServer]:
     """Get Odoo and start PostgreSQL; at the end stop it, unless others use it.
 
@@ -24,16 +28,18 @@ def prepare(
         system_packages.ensure(needs)
         source = odoo_source.obtain(options.odoo)
         python_env.make_importable(source.root)
-    with databases(options.system_postgres) as found:
+    with databases(options.system_postgres, cluster) as found:
         yield OdooServer(source, found)
 
 
 @contextlib.contextmanager
-def databases(system: bool) -> Iterator[postgres.Databases]:
-    """Use the machine's own PostgreSQL server, or the private one."""
+def databases(
+    system: bool, cluster: postgres.Cluster = SHARED
+) -> Iterator[postgres.Databases]:
+    """Use the machine's own PostgreSQL server, or a private one."""
     os.environ[SYSTEM_VARIABLE] = "1" if system else ""
     if system:
         yield postgres.Databases()
     else:
-        with postgres.private_server() as found:
+        with postgres.private_server(cluster) as found:
             yield found

@@ -31,10 +31,9 @@ def run_linters() -> bool:
             "GIT_CONFIG_VALUE_0": str(paths.REPO),
         }
         _ensure_node_packages(variables)
-        color = f"--color={'always' if sys.stdout.isatty() else 'never'}"
         with step("Run the linters"):
             done = subprocess.run(
-                ["pre-commit", "run", "--all-files", "--show-diff-on-failure", color],
+                ["pre-commit", "run", "--all-files", "--show-diff-on-failure"],
                 cwd=paths.REPO,
                 env={**os.environ, **variables},
                 stdin=subprocess.DEVNULL,
@@ -61,3 +60,7 @@ def _ensure_node_packages(variables: dict[str, str]) -> None:
         cwd=NODE,
     )
     shutil.copy(wanted, installed)
+
+
+if __name__ == "__main__":
+    sys.exit(not run_linters())

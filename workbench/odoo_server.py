@@ -19,6 +19,8 @@ from .steps import CORRECT, StepFailed, run, say, step, tail
 
 WITHOUT_SERVER = ("--stop-after-init", "--no-http", "--max-cron-threads=0")
 DATA = paths.ODOO_RUN / "data"
+#: What every database has of core.
+BASE = ("mail",)
 #: Addons of others, from the package index, that ours have to get on with.
 OTHER_ADDONS = paths.WORK / "other-addons"
 #: What is run by Odoo's shell: a function of a module, whose answer goes to a file.
@@ -38,6 +40,8 @@ class OdooServer:
 
     source: OdooSource
     databases: Databases
+    #: What is pinned of addons of others, where they are on the addons path.
+    others: str = ""
     python = sys.executable
 
     def with_other_addons(self) -> "OdooServer":
@@ -51,12 +55,9 @@ class OdooServer:
             python_env.install(options, "other-addons")
         more = OTHER_ADDONS / "odoo" / "addons"
         pinned = (paths.REQUIREMENTS / "other-addons.txt").read_text()
-        source = dataclasses.replace(
-            self.source,
-            addons_paths=(*self.source.addons_paths, more),
-            fingerprint=locks.fingerprint(self.source.fingerprint, pinned),
-        )
-        return OdooServer(source, self.databases)
+        places = (*self.source.addons_paths, more)
+        source = dataclasses.replace(self.source, addons_paths=places)
+        return OdooServer(source, self.databases, pinned)
 
     def write_config(self, database: str) -> Path:
         """Write the configuration file for a database; return its path."""
@@ -133,25 +134,32 @@ class OdooServer:
         name: str,
         modules: Sequence[str],
         *,
-        core: Sequence[str] = ("mail",),
+        core: Sequence[str] = BASE,
         demo: bool = False,
         fresh: bool = False,
     ) -> None:
         """Make a database in which modules are installed, unless it fits already.
 
-        Core's modules come from a template that is kept, so that a new database
-        takes seconds. A database whose Odoo, modules and sources are what they were
-        is used again, with whatever earlier runs left in it, unless ``fresh``.
+        Core's modules come from a template that is kept, which grows from one that has
+        ``mail`` alone, so that a new database takes seconds. A database whose Odoo,
+        modules and sources are what they were is used again, with whatever earlier
+        runs left in it, unless ``fresh``.
 
         :param modules: the modules of this repository
         :param core: the modules of Odoo that the template holds
         """
         # the files of a database's attachments are in this clone's folder
-        facts = (str(paths.WORK), self.source.fingerprint, str(demo), *core)
-        template = f"workbench_{locks.fingerprint(str(demo), *core)[:8]}"
+        # another cluster's template of the same name would have the same files
+        where = self.databases.named.get("host", "")
+        facts = (str(paths.WORK), self.source.fingerprint, str(demo))
+        template = "template0"
+        for held, others in {BASE: "", tuple(core): self.others}.items():
+            below = template
+            template = f"workbench_{locks.fingerprint(where, str(demo), *held)[:8]}"
+            wanted = locks.fingerprint(*facts, others, *held)
+            self._ensure(template, below, held, demo, wanted)
         sources = [addon.folder for addon in addons.ADDONS if addon.name in modules]
-        self._ensure(template, "template0", core, demo, locks.fingerprint(*facts))
-        wanted = "" if fresh else locks.fingerprint(*facts, *modules, *sources)
+        wanted = "" if fresh else locks.fingerprint(wanted, *modules, *sources)
         self._ensure(name, template, modules, demo, wanted)
 
     def _ensure(

@@ -13,9 +13,11 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg2
 
 from . import background, locks, paths
@@ -76,7 +78,7 @@ class Databases:
         named = {f"PG{name.upper()}": value for name, value in self.named.items()}
         if not named:
             return {}
-        folders = (str(_program("")), os.environ["PATH"])
+        folders = (str(program("")), os.environ["PATH"])
         return {**named, "PATH": os.pathsep.join(folders)}
 
     def query(
@@ -124,84 +126,111 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """A private cluster, in its folder, which is a link where its owner needs it."""
+
+    place: Path = PLACE
+
+    @property
+    def databases(self) -> Databases:
+        """Its databases, while it runs."""
+        return Databases(host=str(self.place.resolve()), port="5432", user="odoo")
+
+    def start(self) -> None:
+        """Start the cluster unless it runs, made first if need be."""
+        wanted = locks.fingerprint(importlib.metadata.version(PACKAGE), SETTINGS)
+        stamp = self.place / "made-with"
+        if not stamp.is_file() or stamp.read_text() != wanted:
+            self.stop()
+            self._make()
+            stamp.write_text(wanted)
+        if not background.find(*self._marks):
+            pid_file = self._data / "postmaster.pid"
+            # of one that crashed; the number in it may be another program's now
+            pid_file.unlink(missing_ok=True)
+            background.start(
+                [program("postgres", self.place), *self._marks],
+                *self._marks,
+                title="Start the private PostgreSQL cluster",
+                ready=lambda: _says_ready(pid_file),
+                **OWNER,
+            )
+
+    def stop(self) -> bool:
+        """Stop the cluster; return whether it ran."""
+        return background.stop(*self._marks)
+
+    def kill(self) -> None:
+        """End all its processes as a crash would, so that none outlives another."""
+        for server in background.find(*self._marks):
+            server.suspend()  # it makes no new ones
+            processes = [*server.children(recursive=True), server]
+            for process in processes:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(processes)
+
+    @property
+    def _data(self) -> Path:
+        return self.place.resolve() / "data"
+
+    @property
+    def _marks(self) -> tuple[str, Path]:
+        return "-D", self._data
+
+    def _make(self) -> None:
+        """Make the cluster in our folder, or where its owner can get at it."""
+        place = self.place
+        shutil.rmtree(place.resolve(), ignore_errors=True)
+        place.unlink(missing_ok=True)
+        enter = ["test", "-x", str(paths.WORK)]
+        may_enter = subprocess.run(enter, check=False, **OWNER).returncode == 0
+        # the name of a socket may have 107 characters
+        if may_enter and len(f"{place}/.s.PGSQL.5432") <= 107:
+            place.mkdir(mode=0o700)
+        else:
+            place.symlink_to(tempfile.mkdtemp(prefix="workbench-postgres-"))
+        for name in PROGRAMS:
+            origin = importlib.metadata.distribution(PACKAGE).locate_file(name)
+            shutil.copytree(str(origin), place / name, symlinks=True)
+        if "user" in OWNER:
+            subprocess.run(["chown", "-R", "nobody", place.resolve()], check=True)
+        options = "--locale=C.UTF-8 --encoding=UTF8 --auth=trust --no-sync -U odoo"
+        run(
+            [program("initdb", place), *self._marks, *options.split()],
+            title="Create the private PostgreSQL cluster",
+            log="initdb",
+            remedy=REMEDY,
+            **OWNER,
+        )
+        with open(self._data / "postgresql.conf", "a") as settings:
+            settings.write(SETTINGS.format(folder=place.resolve()))
+
+
 @contextlib.contextmanager
-def private_server() -> Iterator[Databases]:
-    """Use the private cluster, which is stopped at the end unless others use it.
+def private_server(cluster: Cluster) -> Iterator[Databases]:
+    """Use a private cluster, which is stopped at the end unless others use it.
 
     Whoever uses it is connected to it, an Odoo that was left running as well.
     """
-    with locks.exclusive("postgres"):
-        databases = _started()
-        connection = databases.connect()
+    lock = cluster.place.name
+    with locks.exclusive(lock):
+        cluster.start()
+        connection = cluster.databases.connect()
     try:
-        yield databases
+        yield cluster.databases
     finally:
-        with locks.exclusive("postgres"):
-            cursor = connection.cursor()
-            cursor.execute(IN_USE)
-            in_use = cursor.fetchone()
+        with locks.exclusive(lock):
             connection.close()
-            if not in_use:
-                background.stop("-D", _data())
+            if not cluster.databases.query(IN_USE):
+                cluster.stop()
 
 
-def _data() -> Path:
-    return PLACE.resolve() / "data"
-
-
-def _program(name: str) -> Path:
-    return PLACE.resolve() / PROGRAMS[0] / "bin" / name
-
-
-def _started() -> Databases:
-    """Start the cluster unless it runs, made first if need be."""
-    wanted = locks.fingerprint(importlib.metadata.version(PACKAGE), SETTINGS)
-    stamp = PLACE / "made-with"
-    if not stamp.is_file() or stamp.read_text() != wanted:
-        background.stop("-D", _data())
-        _make()
-        stamp.write_text(wanted)
-    if not background.find("-D", _data()):
-        pid_file = _data() / "postmaster.pid"
-        # of one that crashed; the number in it may be another program's now
-        pid_file.unlink(missing_ok=True)
-        background.start(
-            [_program("postgres"), "-D", _data()],
-            *("-D", _data()),
-            title="Start the private PostgreSQL cluster",
-            ready=lambda: _says_ready(pid_file),
-            **OWNER,
-        )
-    return Databases(host=str(PLACE.resolve()), port="5432", user="odoo")
+def program(name: str, place: Path = PLACE) -> Path:
+    """Return the path of one of PostgreSQL's programs, in the folder of a cluster."""
+    return place.resolve() / PROGRAMS[0] / "bin" / name
 
 
 def _says_ready(pid_file: Path) -> bool:
     return pid_file.is_file() and pid_file.read_text().rstrip().endswith("ready")
-
-
-def _make() -> None:
-    """Make the cluster in our folder, or where its owner can get at it."""
-    shutil.rmtree(PLACE.resolve(), ignore_errors=True)
-    PLACE.unlink(missing_ok=True)
-    enter = ["test", "-x", str(paths.WORK)]
-    may_enter = subprocess.run(enter, check=False, **OWNER).returncode == 0
-    # the name of a socket may have 107 characters
-    if may_enter and len(f"{PLACE}/.s.PGSQL.5432") <= 107:
-        PLACE.mkdir(mode=0o700)
-    else:
-        PLACE.symlink_to(tempfile.mkdtemp(prefix="workbench-postgres-"))
-    for name in PROGRAMS:
-        origin = importlib.metadata.distribution(PACKAGE).locate_file(name)
-        shutil.copytree(str(origin), PLACE / name, symlinks=True)
-    if "user" in OWNER:
-        subprocess.run(["chown", "-R", "nobody", PLACE.resolve()], check=True)
-    options = "--locale=C.UTF-8 --encoding=UTF8 --auth=trust --no-sync -U odoo"
-    run(
-        [_program("initdb"), "-D", _data(), *options.split()],
-        title="Create the private PostgreSQL cluster",
-        log="initdb",
-        remedy=REMEDY,
-        **OWNER,
-    )
-    with open(_data() / "postgresql.conf", "a") as settings:
-        settings.write(SETTINGS.format(folder=PLACE.resolve()))

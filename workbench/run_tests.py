@@ -5,17 +5,19 @@ linters and without Odoo's own tests:  ./test -k reply_to
 """
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from . import environment, linters, locks, paths
+from . import environment, locks, paths
 from .addons import ADDONS, NAMES, Addon, up_to
 from .odoo_server import OdooServer
-from .steps import say, step
+from .steps import Command, beside, say, step
 
 NEEDS = ("browser", "openssl", "git", "dovecot")
 ACCEPTS_MORE = True
@@ -26,11 +28,12 @@ CORE_MODULES = tuple(
     "mass_mailing microsoft_outlook payment_demo portal sale_management".split()
 )
 OTHER_MODULES = ("mail_multicompany", "mail_outbound_static")
-#: What is installed for an addon's tests that need other addons, by their folder; the
-#: inner folders come first. Mail Environment takes logins out of the database.
-COMPATIBILITY = {
+#: What is installed for an addon's tests, by their folder; the inner folders come
+#: first. Mail Environment takes logins out of the database.
+INSTALLED = {
     Path("compatibility", "environment"): ("mail_environment",),
     Path("compatibility"): ("google_gmail", "microsoft_outlook", *OTHER_MODULES),
+    Path(): CORE_MODULES,
 }
 #: Tests of what needs no Odoo, in folders that are no addons yet.
 PURE = tuple(
@@ -50,10 +53,12 @@ CORE_TESTS = (
     ("test_mail", "test_mail_mail.py::TestMailMailServer"),
 )
 PASSED, NO_TESTS = 0, 5
+LINTERS, TESTS_OF = "the linters", "the tests of "
 #: Options of pytest whose value comes after them, and may be called as a file is.
 TAKE_A_VALUE = ("-k", "-m", "-o", "-p", "-r", "-W", "--deselect", "--ignore")
 #: As many processes as the machine has processors, each with a copy of the database.
 SIDE_BY_SIDE = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadscope")
+QUICK = ("-m", "not slow")
 WITHOUT_ODOO = ("-p", "no:odoo", "--doctest-modules")
 
 
@@ -64,6 +69,13 @@ class Suite:
     options: list[str] = field(default_factory=list)
     named: list[str] = field(default_factory=list)
     ended: dict[str, int] = field(default_factory=dict)
+    started: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether nobody waits for certain tests."""
+        return not (self.options or self.named)
 
     def chosen(self, folder: Path, *apart: Path) -> list[str]:
         """Return what to run of a folder, without what is apart: all, or the named."""
@@ -79,22 +91,45 @@ class Suite:
                     chosen.append(name)
         return chosen and [*chosen, *(f"--ignore={path}" for path in apart)]
 
-    def run(self, title: str, chosen: Sequence[str], *arguments: str) -> None:
-        """Run pytest in a process of its own; its output is shown as it comes."""
-        if chosen:
-            command = pytest_command(*arguments, *self.options, *chosen)
-            with step(f"Run the tests of {title}"):
-                done = subprocess.run(
-                    command, cwd=paths.REPO, stdin=subprocess.DEVNULL, check=False
-                )
-            self.ended[title] = done.returncode
+    def run(
+        self, title: str, chosen: Sequence[str], *arguments: str, apart: bool = False
+    ) -> None:
+        """Run pytest in a process; its output is shown as it comes, or later if apart.
+
+        What somebody asked for is never apart: they want to see it at once.
+        """
+        title, command = f"{TESTS_OF}{title}", pytest_command(*arguments, *self.options)
+        if chosen and apart and self.is_whole:
+            self.start(title, [*command, *chosen])
+        elif chosen:
+            with step(f"Run {title}"):
+                self.ended[title] = subprocess.run(
+                    [*command, *chosen],
+                    cwd=paths.REPO,
+                    stdin=subprocess.DEVNULL,
+                    check=False,
+                ).returncode
+        self.end(*(it for it in self.started if self.started[it].poll() is not None))
+
+    def start(self, title: str, command: Command) -> None:
+        """Start a program; what it prints is shown as a whole, when it has ended."""
+        say(f"==> Start {title}")
+        self.started[title] = self.stack.enter_context(beside(command, title))
+
+    def end(self, *titles: str) -> None:
+        """Wait for programs that were started, and show what they printed."""
+        for title in titles:
+            self.ended[title] = self.started.pop(title).wait()
+            say(f"==> Ended: {title}")
+            say((paths.LOGS / f"{title}.log").read_text(errors="replace").strip())
 
     def is_fine(self) -> bool:
         """Tell whether all is well, and some test was run at all."""
         failed = [it for it in self.ended if self.ended[it] not in (PASSED, NO_TESTS)]
         for title in failed:
-            say(f"Failed, see above: the tests of {title}")
-        return not failed and PASSED in self.ended.values()
+            say(f"Failed, see above: {title}")
+        tests = [self.ended[title] for title in self.ended if title != LINTERS]
+        return not failed and PASSED in tests
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -104,26 +139,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--quick",
         action="store_true",
         help="the linters, the tests that need no Odoo, and those of the routes: "
-        "two or three minutes",
+        "a minute or two",
     )
 
 
 def main(options: argparse.Namespace) -> int:
     """Run what the options ask for; return the exit status."""
-    suite, clean = suite_of(options.more), True
-    if not (options.no_lint or options.more):
-        clean = linters.run_linters()
+    suite = suite_of(options.more)
     os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(paths.WORK / "hypothesis")
-    with environment.prepare(options, NEEDS) as odoo, locks.exclusive("tests"):
+    with suite.stack as stack:
+        if suite.is_whole and not options.no_lint:
+            suite.start(LINTERS, [sys.executable, "-m", "workbench.linters"])
+        odoo = stack.enter_context(environment.prepare(options, NEEDS))
+        stack.enter_context(locks.exclusive("tests"))
         os.environ.update(odoo.databases.environment())
         if options.quick:
             _run_quick(odoo, suite)
         else:
             _run_all(odoo, suite)
+        suite.end(*suite.started)
     fine = suite.is_fine()
-    say("" if clean else "The linters found something: see above.")
-    say("All is well." if fine and clean else "Not all is well.")
-    return 0 if fine and clean else 1
+    say("All is well." if fine else "Not all is well.")
+    return 0 if fine else 1
 
 
 def suite_of(arguments: Sequence[str]) -> Suite:
@@ -153,43 +190,51 @@ def pytest_command(*arguments: str | Path) -> list[str]:
     ]
 
 
-def _run_without_odoo(suite: Suite, *options: str) -> None:
-    suite.run("workbench", suite.chosen(WORKBENCH), *options, *WITHOUT_ODOO)
-    for folder in PURE:
-        title = folder.parents[1].name
-        suite.run(title, suite.chosen(folder), *options, *WITHOUT_ODOO)
+def _start_without_odoo(suite: Suite, *options: str) -> None:
+    for folder in (WORKBENCH, *PURE):
+        title = folder.relative_to(paths.REPO).parts[0]
+        chosen = suite.chosen(folder)
+        suite.run(title, chosen, *options, *WITHOUT_ODOO, apart=True)
 
 
 def _run_quick(odoo: OdooServer, suite: Suite) -> None:
     # of random cases of a property a few will do
     os.environ.setdefault("ROUTING_EXAMPLES", "15")
-    _run_without_odoo(suite, "-m", "not slow")
+    _start_without_odoo(suite, *QUICK)
     for addon in ADDONS:
         tests = addon.folder / "tests"
         smoke = [str(it) for it in sorted(tests.glob("test_*.py")) if it.stem in SMOKE]
         if chosen := [*suite.chosen(tests / "pure"), *smoke]:
-            suite.run(addon.name, chosen, *_in_database(odoo, addon))
+            suite.run(addon.name, chosen, *QUICK, *_in_database(odoo, addon))
 
 
 def _run_all(odoo: OdooServer, suite: Suite) -> None:
-    split = () if suite.options or suite.named else SIDE_BY_SIDE
-    _run_without_odoo(suite, *split)
-    for addon in ADDONS:
-        tests = addon.folder / "tests"
-        if chosen := suite.chosen(tests, tests / "compatibility"):
-            suite.run(addon.name, chosen, *split, *_in_database(odoo, addon))
-    if not (suite.options or suite.named):
+    """Run the longest on all processors; before that, make the databases on one."""
+    _start_without_odoo(suite)
+    for apart, title, chosen in sorted(_with_databases(odoo, suite)):
+        split = SIDE_BY_SIDE if suite.is_whole and not apart else ()
+        suite.run(title, chosen, *split, apart=apart)
+    if suite.is_whole:
         core = [str(odoo.source.addon(it) / "tests" / test) for it, test in CORE_TESTS]
         plugins = ("-p", "workbench.pytest_core", *_in_database(odoo, ADDONS[-1]))
         suite.run("Odoo", core, *plugins)
+
+
+def _with_databases(
+    odoo: OdooServer, suite: Suite
+) -> Iterator[tuple[bool, str, list[str]]]:
+    """Make the databases of what is chosen; return who is apart, title, arguments."""
     for addon in ADDONS:
         apart: list[Path] = []
-        for place, core_modules in COMPATIBILITY.items():
+        for place, core_modules in INSTALLED.items():
             folder = addon.folder / "tests" / place
             if chosen := suite.chosen(folder, *apart):
-                others = odoo.with_other_addons()
-                options = _in_database(others, addon, f"_{place.name}", core_modules)
-                suite.run(f"{addon.name}, {place.name}", chosen, *options)
+                server = odoo.with_other_addons() if place.name else odoo
+                options = _in_database(server, addon, place.name, core_modules)
+                if suite.is_whole and not place.name:
+                    odoo.call(f"test_{addon.name}", make_assets)
+                title = f"{addon.name} {place.name}".strip()
+                yield bool(place.name), title, [*options, *chosen]
             apart.append(folder)
 
 
@@ -197,9 +242,14 @@ def _in_database(
     odoo: OdooServer, addon: Addon, use: str = "", core: Sequence[str] = CORE_MODULES
 ) -> list[str]:
     """Make the database of an addon's tests; return pytest's options for them."""
-    name = f"test_{addon.name}{use}"
+    name = "_".join(filter(None, ["test", addon.name, use]))
     odoo.ensure_database(name, up_to(addon), core=core)
     return odoo_plugin(odoo, name)
+
+
+def make_assets(env: Any) -> None:
+    """Make what browsers load: a test with a browser rolls back what it makes."""
+    env["ir.qweb"]._pregenerate_assets_bundles()
 
 
 def odoo_plugin(odoo: OdooServer, database: str) -> list[str]:

@@ -3,12 +3,12 @@
 import json
 import shutil
 import sys
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from smtp_server import ReceivedMail
+from smtp_server import ReceivedMail, Rule
 
 from . import background
 
@@ -30,8 +30,6 @@ class SmtpService:
 
     def received(self) -> list[ReceivedMail]:
         """Return all mails received since the start, in their order."""
-        journal = self.folder / "received.jsonl"
-        lines = journal.read_text().splitlines() if journal.is_file() else []
         return [
             ReceivedMail(
                 noted["login"],
@@ -39,31 +37,67 @@ class SmtpService:
                 tuple(noted["rcpt_tos"]),
                 (self.folder / noted["file"]).read_bytes(),
             )
-            for noted in map(json.loads, lines)
+            for noted in self.noted("received.jsonl")
         ]
 
-    def start(self, accounts: Accounts) -> None:
+    def noted(self, name: str) -> list[dict[str, Any]]:
+        """Return what the lines of a file say of mails: see :mod:`smtp_server`."""
+        file = self.folder / name
+        lines = file.read_text().splitlines() if file.is_file() else []
+        return [json.loads(line) for line in lines]
+
+    def start(
+        self,
+        accounts: Accounts,
+        rules: Mapping[str, Sequence[Rule]] | None = None,
+        tls: bool = False,
+    ) -> None:
         """Start the servers in a process of their own; what the folder held is removed.
 
         They go on running when the workbench ends, until :meth:`stop`.
+
+        :param rules: the scripts of those that misbehave
+        :param tls: whether they offer STARTTLS
         """
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        with tempfile.TemporaryFile() as given:
-            given.write(json.dumps(accounts).encode())
-            given.seek(0)
+        setups = {
+            name: {
+                "accounts": logins,
+                "rules": [rule.as_json() for rule in (rules or {}).get(name, ())],
+                "tls": tls,
+            }
+            for name, logins in accounts.items()
+        }
+        self._setups.write_text(json.dumps(setups))
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Start servers that were stopped, on the same ports; their mails are kept."""
+        count = len(json.loads(self._setups.read_text()))
+        with open(self._setups) as given:
             background.start(
                 [sys.executable, "-m", "smtp_server", self.folder],
                 *self._marks,
-                title=f"Start {len(accounts)} SMTP servers",
-                ready=(self.folder / "ports.json").is_file,
+                title=f"Start {count} SMTP servers",
+                ready=self._ready.is_file,
                 stdin=given,
             )
 
     def stop(self) -> bool:
         """End the servers; return whether they ran. The mails are kept."""
+        self._ready.unlink(missing_ok=True)
         return background.stop(*self._marks)
+
+    @property
+    def _ready(self) -> Path:
+        """A file that is there while the servers listen."""
+        return self.folder / "listening"
+
+    @property
+    def _setups(self) -> Path:
+        return self.folder / "setups.json"
 
     @property
     def _marks(self) -> tuple[str, Path]:

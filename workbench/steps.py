@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -74,6 +75,29 @@ def run(
             what = f"{command[0]} ended with status {error.returncode}"
             raise StepFailed(title, f"{what}\n{tail(log_file)}", remedy) from error
     return log_file
+
+
+@contextlib.contextmanager
+def beside(
+    command: Command, log: str, mode: str = "wb"
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a program beside others; it is killed where the block ends."""
+    with open(paths.LOGS / f"{log}.log", mode) as output:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=paths.REPO,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        # with its browser, and at once: Odoo would first go on to the end of its test
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def tail(log_file: Path) -> str:

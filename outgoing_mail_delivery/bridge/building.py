@@ -216,6 +216,7 @@ class MessageBuilder:
             "mail_server_name": batch.server.name or None,
             "rule": decision.rule.value,
             "reason": decision.steps[-1].reason.name if decision.steps else None,
+            "email_from_before": _clean(request.email_from),
             "email_from": _clean(str(batch.routed)),
             "envelope_sender": found.sender,
             "partner_id": key[1] or None,

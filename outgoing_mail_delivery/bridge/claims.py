@@ -13,6 +13,7 @@ from psycopg2.errors import LockNotAvailable
 from odoo.tools import SQL
 
 from ..delivery import Lane
+from .cursors import commit
 
 #: Seconds for which a run counts as alive without renewing its lease.
 LEASE = 300
@@ -53,7 +54,7 @@ class Claims:
         )
         [self.run_id] = self._cr.fetchone()
         self._cr.execute(SQL("SELECT pg_advisory_lock(%s, %s)", RUNS, self.run_id))
-        self._cr.commit()
+        commit(self._cr)
 
     @contextmanager
     def locked(self):
@@ -69,7 +70,7 @@ class Claims:
                 self._cr.execute(
                     SQL("SELECT pg_advisory_unlock(%s, %s)", RUNS, self.run_id)
                 )
-                self._cr.commit()
+                commit(self._cr)
 
     def add(self, mail_ids):
         """Claim mails that this run has made of others of its own.
@@ -86,7 +87,7 @@ class Claims:
             )
         )
         claimed = {mail_id for [mail_id] in self._cr.fetchall()}
-        self._cr.commit()
+        commit(self._cr)
         return claimed
 
     def renew(self):
@@ -104,7 +105,7 @@ class Claims:
             )
         )
         alive = bool(self._cr.rowcount)
-        self._cr.commit()
+        commit(self._cr)
         return alive
 
     def give_up(self):
@@ -117,7 +118,7 @@ class Claims:
                 self.run_id,
             )
         )
-        self._cr.commit()
+        commit(self._cr)
 
     def end(self):
         """Give back what is still claimed, and be gone."""
@@ -127,7 +128,7 @@ class Claims:
         self._cr.execute(
             SQL("DELETE FROM mail_delivery_run WHERE id = %s", self.run_id)
         )
-        self._cr.commit()
+        commit(self._cr)
 
     # ------------------------------------------------------------------
     # Mails that are due
@@ -146,7 +147,7 @@ class Claims:
         for lane in Lane:
             if len(ids) < most:
                 ids += self._take_of_lane(lane.value, most - len(ids))
-        self._cr.commit()
+        commit(self._cr)
         return ids
 
     def start_over(self):
@@ -258,7 +259,7 @@ class Claims:
             )
         )
         mail_ids = [mail_id for [mail_id] in self._cr.fetchall()]
-        self._cr.commit()
+        commit(self._cr)
         return mail_ids
 
     def _find_dead(self, everybody):
@@ -281,7 +282,7 @@ class Claims:
             )
         )
         dead_ids = [run_id for [run_id] in self._cr.fetchall()]
-        self._cr.commit()
+        commit(self._cr)
         return dead_ids
 
     def _bury(self, run_id):
@@ -322,7 +323,7 @@ class Claims:
                 mail_ids,
             )
         )
-        self._cr.commit()
+        commit(self._cr)
         self._cr.execute("SET LOCAL lock_timeout = '2s'")
         self._cr.execute(
             SQL(
@@ -331,7 +332,7 @@ class Claims:
                 run_id,
             )
         )
-        self._cr.commit()
+        commit(self._cr)
 
     def _give_up(self, run_id, mail_ids):
         """Take for unknown what a run was transmitting of mails, or of none it has."""

@@ -21,3 +21,12 @@ def fresh_cursor(env):
     with env.registry.cursor() as cr:
         cr.connection.set_isolation_level(ISOLATION_LEVEL_READ_COMMITTED)
         yield cr
+
+
+def commit(cr):
+    """Commit what a run has done so far.
+
+    A run is no part of its caller's transaction: what it has told a server cannot be
+    taken back, and is written down for good at once.
+    """
+    cr.commit()  # pylint: disable=invalid-commit

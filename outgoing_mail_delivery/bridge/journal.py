@@ -11,6 +11,7 @@ from odoo.tools import SQL
 
 from ..delivery import Answered, Intent, Outcome, enhanced_code
 from ..delivery.journal import FOLLOWS
+from .cursors import commit
 
 #: As much of an answer is kept.
 KEPT = 4000
@@ -27,6 +28,7 @@ _MESSAGE_COLUMNS = {
     "mail_server_name": "varchar",
     "rule": "varchar",
     "reason": "varchar",
+    "email_from_before": "varchar",
     "email_from": "varchar",
     "envelope_sender": "varchar",
     "lane": "varchar",
@@ -134,7 +136,7 @@ class JournalWriter:
         self._facts = facts
         self._attempt_ids = {}
 
-    def write(self, events):
+    def note(self, events):
         """Write events down for good.
 
         :return: the intents that stand
@@ -210,7 +212,7 @@ class JournalWriter:
                 known = ((mail_id, part), recipient)
                 self._attempt_ids[known] = attempt_id
                 written.add(known)
-        self._cr.commit()
+        commit(self._cr)
         return written
 
     def _stands(self, intent, written):

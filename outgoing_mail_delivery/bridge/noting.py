@@ -7,12 +7,23 @@ from odoo import fields
 
 from odoo.addons.outgoing_mail_routing.bridge.carrier import Carried, RoutedFrom
 
-from ..delivery import Answer, Outcome, Phase, Scope, Verdict, classify, enhanced_code
-from ..delivery.connection import answer_of
-from .settlement import Last
-from .words import Words
+from ..delivery import (
+    Answer,
+    Cause,
+    Outcome,
+    Phase,
+    Scope,
+    Verdict,
+    classify,
+    enhanced_code,
+)
+from ..delivery.connection import answer_of, answer_to_message
+from .healths import Healths
+from .settlement import Last, Settlement
 
 _ACCEPTED = Answer(Phase.MESSAGE, 250, "")
+# What cannot be transmitted at all is no trouble that passes
+_UNSENDABLE = Verdict(Outcome.REFUSED, Scope.MESSAGE, Cause.CONTENT)
 # After these a mail may well be accepted later
 _PASSING = (Outcome.DEFERRED, Outcome.THROTTLED)
 
@@ -38,7 +49,7 @@ class Noted(Carried):
         self.notings = []
         self.refused_connection = None
         self._mail = None
-        self._current = None
+        self._current = 0
 
     def begin(self, mail):
         """The next messages are those of this mail."""
@@ -53,14 +64,23 @@ class Noted(Carried):
             values = {**self._values_of(routed), "recipient": recipient}
             values["envelope_sender"] = sender
             self.notings.append(Noting(self._mail.id, values))
-        self._current = len(recipients)
+            self._current += 1
+
+    def next_message(self):
+        """What fails from now on is about no message that was told of before."""
+        self._current = 0
 
     def failed(self, error):
         """The message that was last told of was not accepted."""
-        answer = answer_of(_cause_of(error))
-        for noting in self.notings[-(self._current or 0) :] if self._current else ():
-            noting.answer = answer
-            noting.verdict = classify(answer.phase, answer.code, answer.text)
+        cause = _cause_of(error)
+        for noting in self.notings[len(self.notings) - self._current :]:
+            answer = answer_to_message(cause, noting.values["recipient"])
+            if answer is None:
+                noting.answer = Answer(Phase.MAIL, None, str(cause))
+                noting.verdict = _UNSENDABLE
+            else:
+                noting.answer = answer
+                noting.verdict = classify(answer.phase, answer.code, answer.text)
 
     def connection_failed(self, error):
         """No connection could be opened."""
@@ -75,6 +95,7 @@ class Noted(Carried):
             "model": mail.model,
             "res_id": mail.res_id,
             "mail_message_id": mail.mail_message_id.id,
+            "email_from_before": mail.email_from,
             "email_from": mail.email_from,
             "lane": mail.delivery_lane,
         }
@@ -101,31 +122,42 @@ class Noted(Carried):
 
         :param mails: ``mail.mail``, some of them deleted by now
         :param bool leave_to_queue: where nobody was told of errors
+        :return: whether any was left to the queue
         """
         now = fields.Datetime.now()
-        self.env["mail.delivery.attempt"].sudo().create(
-            [
-                {
-                    **noting.values,
-                    **_answer_values(noting),
-                    "started_at": now,
-                    "number": 1,
-                    "settled": True,
-                }
-                for noting in self.notings
-            ]
+        attempts = (
+            self.env["mail.delivery.attempt"]
+            .sudo()
+            .create(
+                [
+                    {
+                        **noting.values,
+                        **_answer_values(noting),
+                        "started_at": now,
+                        "number": 1,
+                        "settled": False,
+                    }
+                    for noting in self.notings
+                ]
+            )
         )
-        if leave_to_queue:
-            self._leave_to_queue(mails)
+        left = leave_to_queue and self._leave_to_queue(mails.sudo())
+        attempts.settled = True
+        return left
 
     def _leave_to_queue(self, mails):
         failures = self._get_passing_failures()
-        for mail in mails.sudo().exists():
+        settlement = Settlement(mails.env, 0, {}, {}, Healths(self.env.cr).now())
+        left = False
+        for mail in mails.exists():
             last = failures.get(mail.id)
             if not last and self.refused_connection and mail.id not in self._ids():
                 last = _last_of(self.refused_connection, Phase.CONNECT)
             if mail.state == "exception" and last:
-                mail._put_off_by_core(Words(self.env).of(last))
+                mail._take_back_failure()
+                settlement.put_off(mail, {(0, ""): last})
+                left = True
+        return left
 
     def _ids(self):
         return {noting.mail_id for noting in self.notings}

@@ -18,7 +18,6 @@ from odoo.addons.outgoing_mail_routing.bridge.carrier import Failures
 from ..delivery import (
     Allowance,
     Answered,
-    Breaker,
     Health,
     Outcome,
     Pool,
@@ -26,17 +25,16 @@ from ..delivery import (
     Scope,
     ServerPlan,
     Trouble,
-    same_words,
 )
 from ..delivery import health as rules
 from .building import Batch, MessageBuilder, Told
 from .claims import LEASE, Claims
 from .collecting import InRun
 from .connecting import connector
-from .cursors import CONCURRENT, fresh_cursor
-from .healths import Healths
+from .cursors import CONCURRENT, commit, fresh_cursor
 from .journal import JournalWriter
-from .settlement import Settlement, Wait
+from .settlement import Settlement
+from .watch import ServerWatch
 
 _logger = logging.getLogger(__name__)
 
@@ -78,17 +76,13 @@ class Run:
         self._cr = cr
         uuid = env["ir.config_parameter"].sudo().get_param("database.uuid")
         self._claims = Claims(cr, uuid or "", only_ids)
-        self._healths = Healths(cr)
+        self._watch = ServerWatch(cr)
         self._builder = MessageBuilder(env)
         self._facts = {}
         self._mails = {}
         self._told = {}
         self._finished = deque()
         self._settled_at = self._renewed_at = time.monotonic()
-        self._known = {}
-        self._breakers = defaultdict(Breaker)
-        self._tripped = {}
-        self._accepted_at = defaultdict(lambda: deque(maxlen=1000))
         self._pool = None
 
     @classmethod
@@ -101,15 +95,9 @@ class Run:
             run = cls(Failures.off(mails).env, cr, only_ids)
             run._claims.begin()
             run._journal = JournalWriter(cr, run._claims.run_id, run._facts)
-            run._offset = run._healths.now() - time.monotonic()
-            cr.commit()
             with run._claims.locked():
                 yield run
                 run._claims.end()
-
-    def now(self):
-        """The database's clock, in seconds."""
-        return time.monotonic() + self._offset
 
     # ------------------------------------------------------------------
     # The steps
@@ -131,7 +119,7 @@ class Run:
         )
         self._pool.run()
         self._claims.give_up()
-        self._breakers.clear()
+        self._watch.end()
         finished = set(self._finished)
         self._finished.extend(
             mail_id
@@ -160,7 +148,7 @@ class Run:
 
         :return: ``{server id: [Batch]}``, without servers that take nothing now
         """
-        self.env.cr.commit()  # what is claimed is newer than the last snapshot
+        commit(self.env.cr)  # what is claimed is newer than the last snapshot
         mails = self.env["mail.mail"].browse(mail_ids)
         batches = defaultdict(list)
         for (
@@ -174,18 +162,19 @@ class Run:
             batch = Batch(server, alias_domain_id, routed, tuple(ids))
             for mail_id in ids:
                 self._mails[mail_id] = Mail(batch.key)
-            if self._offers(batch.key) == rules.NOTHING:
+            self._watch.refresh(batch.key)
+            if self._watch.is_out(batch.key):
                 self._wait(ids)
             elif not self._is_refused(batch):
                 batches[batch.key].append(batch)
-        self.env.cr.commit()
+        commit(self.env.cr)
         self._finished.extend(id_ for id_ in mail_ids if id_ not in self._mails)
         return batches
 
     def build(self, batch, mails):
         """The messages of some mails, in a transaction of their own."""
         built = self._builder.build(batch, InRun().on(mails))
-        self.env.cr.commit()
+        commit(self.env.cr)
         messages = []
         for mail_id in mails.ids:
             one = built[mail_id]
@@ -204,7 +193,7 @@ class Run:
 
         :return: the intents that stand: their texts are transmitted
         """
-        standing = self._journal.write(events)
+        standing = self._journal.note(events)
         for event in events:
             if isinstance(event, Answered):
                 self._note_answer(event)
@@ -213,17 +202,13 @@ class Run:
             elif isinstance(event, Returned):
                 for message in event.messages:
                     self._conclude(message.key, waits=True)
-        self._cr.commit()
+        commit(self._cr)
         self._keep_house()
         return standing
 
     def settle(self):
         """Settle all mails that are finished, but those that a breaker may put back."""
-        doubtful = {
-            mail_id
-            for breaker in self._breakers.values()
-            for mail_id, _part in breaker.keys
-        }
+        doubtful = {mail_id for mail_id, _part in self._watch.get_doubtful()}
         finished = [id_ for id_ in self._finished if id_ not in doubtful]
         self._finished = deque(id_ for id_ in self._finished if id_ in doubtful)
         for start in range(0, len(finished), SETTLED_AT_ONCE):
@@ -242,7 +227,7 @@ class Run:
         kept = mails._split_by_delayed_batch(server)
         if copies := kept - mails:
             self.env.flush_all()
-            self.env.cr.commit()
+            commit(self.env.cr)
             claimed = self._claims.add(copies.ids)
             kept -= copies.filtered(lambda mail: mail.id not in claimed)
         return kept.ids
@@ -263,7 +248,7 @@ class Run:
         return False
 
     def _plan(self, key, batches):
-        health = self._health(key)
+        health = self._watch.get(key)
         server = batches[0].server
         connections = max(1, server.max_connections) if server else 2
         messages = server.max_messages_per_connection if server else 100
@@ -283,11 +268,14 @@ class Run:
             mails = self.env["mail.mail"].browse(batch.mail_ids).exists()
             self._finished.extend(set(batch.mail_ids) - set(mails.ids))
             for ids in self._builder.groups(mails):
-                if self._is_out(key):
+                if self._watch.is_out(key):
                     return
                 for message in self.build(batch, self.env["mail.mail"].browse(ids)):
-                    self._mails[message.key[0]].handed.add(message.key)
-                    yield message
+                    mail = self._mails.get(message.key[0])
+                    # its server may have got into trouble since it was built
+                    if mail and message.key in mail.open:
+                        mail.handed.add(message.key)
+                        yield message
 
     # ------------------------------------------------------------------
     # What the threads tell
@@ -300,64 +288,24 @@ class Run:
             if attempt.verdict.scope is Scope.SESSION:
                 again = True
             elif attempt.verdict.outcome is Outcome.SENT:
-                self._note_accepted(event.server)
+                self._watch.accepted(event.server)
             elif rules.counts_for_breaker(attempt.answer, attempt.verdict):
                 self._note_refused(event.server, attempt, key)
         known = {attempt.recipient for attempt in event.result.attempts}
         if not again and known >= set(event.result.message.recipients):
             self._conclude(key)
 
-    def _note_accepted(self, server):
-        self._accepted_at[server].append(time.monotonic())
-        self._breakers[server] = Breaker()
-        health = self._health(server)
-        if rules.accepted(health, self.now()) != health:
-            self._change(server, lambda before: rules.accepted(before, self.now()))
-
     def _note_refused(self, server, attempt, key):
-        words = attempt.answer.text
-        if same_words(words) == self._tripped.get(server):
-            self._journal.put_back([key], self._breakers[server].verdict())
-            return
-        breaker = self._breakers[server].refused(
-            attempt.recipient, words, key
-        )
-        self._breakers[server] = breaker
-        if breaker.tripped:
-            verdict = breaker.verdict()
-            self._journal.put_back(breaker.keys, verdict)
-            self._breakers[server] = Breaker()
-            self._tripped[server] = breaker.words
-            self._change(
-                server,
-                lambda before: rules.troubled(before, verdict, words, self.now()),
-            )
+        breaker = self._watch.refused(server, attempt, key)
+        if breaker:
+            self._journal.put_back(breaker.keys, breaker.verdict())
             self._pool.give_up(server)
             self._wait_for(server)
 
     def _note_trouble(self, event):
-        verdict, words = event.verdict, event.answer.text
-        if verdict.scope is Scope.SERVER and not event.partial:
-            self._change(
-                event.server, lambda before: self._after_trouble(before, event, words)
-            )
+        if event.verdict.scope is Scope.SERVER and not event.partial:
+            self._watch.troubled(event.server, event.verdict, event.answer.text)
             self._wait_for(event.server)
-        if event.partial:
-            _logger.info("Mail server %s: %s", event.server, words)
-
-    def _after_trouble(self, before, event, words):
-        if event.verdict.outcome is Outcome.THROTTLED:
-            recent = time.monotonic() - 60
-            rate = sum(at > recent for at in self._accepted_at[event.server])
-            return rules.throttled(
-                before,
-                event.verdict,
-                words,
-                self.now(),
-                rate=max(rate, 1),
-                connections=before.throttle.connections or 2,
-            )
-        return rules.troubled(before, event.verdict, words, self.now())
 
     def _conclude(self, key, waits=False):
         """Nothing more comes of a message in this run."""
@@ -385,47 +333,6 @@ class Run:
                 self._wait([mail_id])
             for key in mail.open - mail.handed:
                 self._conclude(key, waits=True)
-
-    # ------------------------------------------------------------------
-    # Healths
-    # ------------------------------------------------------------------
-
-    def _health(self, server):
-        if server not in self._known:
-            self._known[server] = self._healths.get(server)
-            self._cr.commit()
-        return self._known[server]
-
-    def _change(self, server, change):
-        """Change the health of a server, for all runs."""
-        before = self._health(server)
-        after = self._known[server] = self._healths.update(server, change)
-        if after.until and after != before:
-            self._healths.put_off(server, after.until)
-        self._cr.commit()
-
-    def _offers(self, server):
-        """How much may be offered to a server, by what every run knows of it."""
-        self._known.pop(server, None)
-        return rules.may_offer(self._health(server), self.now())
-
-    def _is_out(self, server):
-        return rules.may_offer(self._health(server), self.now()) == rules.NOTHING
-
-    def _get_waits(self):
-        """The servers that take nothing now.
-
-        :return: ``{server id: Wait}``
-        """
-        waits = {}
-        for server, health in self._known.items():
-            if rules.may_offer(health, self.now()) == rules.NOTHING or (
-                health.state is Health.SUSPENDED
-            ):
-                until = max(health.until or 0, health.throttle.paused_until) or None
-                health_id = self._healths.ids.get(server)
-                waits[server] = Wait(health_id, until, health.words)
-        return waits
 
     # ------------------------------------------------------------------
     # Settling
@@ -459,11 +366,11 @@ class Run:
                     self.env,
                     self._claims.run_id,
                     dict(self._told),
-                    self._get_waits(),
-                    self.now(),
+                    self._watch.get_waits(),
+                    self._watch.now(),
                 )
                 settled = settlement.settle(mail_ids, waiting)
-                self.env.cr.commit()
+                commit(self.env.cr)
                 break
             except CONCURRENT:
                 self.env.cr.rollback()
@@ -479,13 +386,10 @@ class Run:
 
     def _count_stuck(self):
         """Mails of servers that have not moved for a while hold up no other."""
-        recent = time.monotonic() - 30
-        moved = {
-            server for server, at in self._accepted_at.items() if at and at[-1] > recent
-        }
-        if not moved:
+        moving = self._watch.get_moving()
+        if not moving:
             return 0
-        return sum(mail.server not in moved for mail in self._mails.values())
+        return sum(mail.server not in moving for mail in self._mails.values())
 
 
 def _seconds():

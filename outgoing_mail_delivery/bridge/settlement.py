@@ -7,7 +7,7 @@ it transmitted itself.
 import logging
 import random
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from odoo import fields
@@ -244,10 +244,13 @@ class Settlement:
         if told.failure:
             self._fail(mail, told.failure.failure_type, told.failure.reason)
             return {}
-        last = self._get_last(mail, journaled)
+        last = {
+            key: self._as_decided(each)
+            for key, each in self._get_last(mail, journaled).items()
+        }
         for part in told.unsendable:
             last.pop((part, ""), None)
-        outcomes = {key: self._outcome(each) for key, each in last.items()}
+        outcomes = {key: each and each.outcome for key, each in last.items()}
         for part in told.unsendable:
             outcomes[part, ""] = Outcome.REFUSED
         groups = split(outcomes).groups
@@ -264,19 +267,19 @@ class Settlement:
             elif fate is Fate.UNKNOWN:
                 self._settle_unknown(part_of_mail, known)
             else:
-                self._put_off(part_of_mail, known, waiting_for)
+                self.put_off(part_of_mail, known, waiting_for)
         self.env.flush_all()
         return {}
 
-    def _outcome(self, last):
-        """What counts as the outcome: what may have arrived is sent again if so set."""
-        if last is None:
-            return None
-        if last.outcome is Outcome.UNKNOWN:
-            server = self.env["ir.mail_server"].browse(last.server_id)
-            if server.exists().when_unknown == "send_again":
-                return Outcome.DEFERRED
-        return last.outcome
+    def _as_decided(self, last):
+        """An attempt as its server's form has it: what may have arrived is put off."""
+        if last is None or last.outcome is not Outcome.UNKNOWN:
+            return last
+        server = self.env["ir.mail_server"].browse(last.server_id).exists()
+        if server.when_unknown != "send_again":
+            return last
+        scope = Scope.MESSAGE.value
+        return replace(last, outcome=Outcome.DEFERRED, scope=scope)
 
     def _settle_done(self, mail, known, unsendable):
         """Everybody was sent it or refused, for good."""
@@ -320,8 +323,12 @@ class Settlement:
         mail._delivery_failed(self._attempts_of(mail, Outcome.UNKNOWN))
         self._fail(mail, "unknown", reason, mark="unknown")
 
-    def _put_off(self, mail, known, waiting_for):
-        """It is tried again, as long as it is not too old."""
+    def put_off(self, mail, known, waiting_for=None):
+        """Have a mail tried again, as long as it is not too old.
+
+        :param dict known: the last attempt by recipient, as far as there was one
+        :param waiting_for: the server that it would have been offered to
+        """
         own = [
             last
             for last in known.values()

@@ -61,3 +61,12 @@ class Words:
             "It was tried for too long. The last answer was: %(words)s",
             words=self.of(last),
         )
+
+
+def refusal_of(env, error):
+    """Why a setting cannot be and what to do, in the language of an environment.
+
+    :param delivery.SettingError error: with the label of the setting in its values
+    """
+    problem = env._(error.problem, **error.values)
+    return f"{problem} {env._(error.remedy, **error.values)}"

@@ -20,7 +20,7 @@ from .queues import ServerPlan
 from .replies import classify, enhanced_code, same_words, window_of
 from .schedule import PLANS, Plan, next_try, parse_plan
 from .session import Allowance, Ending, Session
-from .settings import SettingError
+from .settings import NotPositive, SettingError, between
 from .types import (
     Answer,
     Attempt,
@@ -61,7 +61,9 @@ __all__ = [
     "ServerHealth",
     "ServerPlan",
     "Session",
+    "NotPositive",
     "SettingError",
+    "between",
     "Span",
     "Throttle",
     "Timeouts",

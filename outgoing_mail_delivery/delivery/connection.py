@@ -148,7 +148,7 @@ class Connection:
         except (smtplib.SMTPException, OSError) as error:
             raise Over(Answer(phase, None, words_of(error))) from error
 
-    def read(self, phase: Phase, timeout: float | None = None) -> Answer:
+    def read_answer(self, phase: Phase, timeout: float | None = None) -> Answer:
         """The next reply with all its lines; one that is no reply of SMTP is none."""
         try:
             self._sock(seconds := timeout or self._timeouts.of(phase))
@@ -191,7 +191,7 @@ class Connection:
         """What a server said before it closed; where that is nothing, what happened."""
         if phase is Phase.DATA:
             with contextlib.suppress(Over):
-                answer = self.read(Phase.MESSAGE, self._timeouts.quit)
+                answer = self.read_answer(Phase.MESSAGE, self._timeouts.quit)
                 if not answer.positive:
                     return answer
         return Answer(phase, None, words_of(error))
@@ -200,7 +200,7 @@ class Connection:
         """Say goodbye (RFC 5321, 4.1.1.10), and wait a little for the answer."""
         with contextlib.suppress(Over):
             self.send(f"QUIT{CRLF}", Phase.MAIL)
-            self.read(Phase.MAIL, self._timeouts.quit)
+            self.read_answer(Phase.MAIL, self._timeouts.quit)
 
     def close(self) -> None:
         """Close it, whatever its state."""
@@ -276,3 +276,32 @@ _PHASES: tuple[tuple[type[BaseException], Phase], ...] = (
     (ssl.SSLError, Phase.STARTTLS),
     (smtplib.SMTPResponseException, Phase.STARTTLS),
 )
+
+
+def answer_to_message(error: Exception, recipient: str) -> Answer | None:
+    """The answer that ``smtplib`` failed with on transmitting a message.
+
+    :return: ``None`` where the message got to no server, because of what is in it
+
+    >>> refused = {"a@x.example": (550, b"5.1.1 No"), "b@x.example": (450, b"Later")}
+    >>> answer_to_message(smtplib.SMTPRecipientsRefused(refused), "b@x.example")
+    Answer(phase=<Phase.RCPT: 'rcpt'>, code=450, text='Later')
+    >>> answer_to_message(smtplib.SMTPSenderRefused(553, b"No", "x"), "b@x.example")
+    Answer(phase=<Phase.MAIL: 'mail'>, code=553, text='No')
+    >>> answer_to_message(TimeoutError(), "b@x.example")
+    Answer(phase=<Phase.MESSAGE: 'message'>, code=None, text='timed out')
+    >>> answer_to_message(UnicodeError("no"), "b@x.example")
+    """
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        known = next(iter(error.recipients.values()))
+        code, text = error.recipients.get(recipient, known)
+        return Answer(Phase.RCPT, code, decoded(text))
+    if isinstance(error, smtplib.SMTPResponseException):
+        refused = isinstance(error, smtplib.SMTPSenderRefused)
+        phase = Phase.MAIL if refused else Phase.MESSAGE
+        return Answer(phase, error.smtp_code, decoded(error.smtp_error))
+    if isinstance(error, (OSError, smtplib.SMTPServerDisconnected)) and not isinstance(
+        error, smtplib.SMTPNotSupportedError
+    ):
+        return Answer(Phase.MESSAGE, None, words_of(error))
+    return None

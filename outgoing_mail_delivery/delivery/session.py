@@ -299,7 +299,7 @@ class Session:
 
     def _read_reset(self, command: str) -> None:
         """The answer to a lone dot is a refusal as a rule, and says nothing."""
-        answer = self._connection.read(Phase.MAIL)
+        answer = self._connection.read_answer(Phase.MAIL)
         if answer.code == CLOSING:
             raise Over(answer)
         if command == RESET and not answer.positive:
@@ -310,7 +310,7 @@ class Session:
         self, transaction: Transaction, phase: Phase, recipient: str
     ) -> None:
         try:
-            answer = self._connection.read(phase)
+            answer = self._connection.read_answer(phase)
         except Over as over:
             if over.answer.text.startswith(NO_REPLY):
                 # answers that were not asked for: those before are of others as well
@@ -349,7 +349,7 @@ class Session:
             raise _Withdrawn
         commands = self._next_envelope(transaction) if self._pipelining else ""
         self._connection.send_text(text, f".{CRLF}{commands}".encode())
-        answer = self._connection.read(Phase.MESSAGE)
+        answer = self._connection.read_answer(Phase.MESSAGE)
         if answer.code == CLOSING:
             raise Over(answer)
         transaction.final = answer

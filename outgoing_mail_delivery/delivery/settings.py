@@ -64,3 +64,28 @@ class Contradicts(SettingError):
 
     problem = _lt("%(setting)s is %(text)s, less than %(other)s, which is %(value)s.")
     remedy = _lt("Raise the first or lower the second.")
+
+
+class NotBetween(SettingError):
+    """A number that is out of its range."""
+
+    problem = _lt("%(setting)s is %(text)s.")
+    remedy = _lt("Write a number from %(least)s to %(most)s.")
+
+
+def between(setting: str, number: int, least: int, most: int) -> int:
+    """The number, where it is one of a range.
+
+    :raise NotBetween: it is not
+
+    >>> between("Parallel Runs", 3, 1, 8)
+    3
+    >>> try:
+    ...     between("Parallel Runs", 9, 1, 8)
+    ... except NotBetween as error:
+    ...     print(error)
+    Parallel Runs is 9. Write a number from 1 to 8.
+    """
+    if not least <= number <= most:
+        raise NotBetween(setting=setting, text=number, least=least, most=most)
+    return number

@@ -3,10 +3,9 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-from ..bridge.healths import Healths
 from ..bridge.noting import Noted
+from ..bridge.words import refusal_of
 from ..delivery import Limits, SettingError
-from ..delivery.health import resumed
 from ..delivery.limits import checked
 
 _SYSTEM = "base.group_system"
@@ -50,7 +49,9 @@ class IrMailServer(models.Model):
     )
     delivery_health = fields.Selection(
         selection=lambda self: (
-            self.env["mail.delivery.health"]._fields["state"].selection
+            self.env["mail.delivery.health"]
+            ._fields["state"]
+            ._description_selection(self.env)
         ),
         string="Health",
         compute="_compute_delivery_health",
@@ -80,11 +81,8 @@ class IrMailServer(models.Model):
             except SettingError as error:
                 name = error.values["setting"]
                 label = self._fields[name]._description_string(self.env)
-                values = {**error.values, "setting": label}
-                raise ValidationError(
-                    f"{self.env._(error.problem, **values)} "
-                    f"{self.env._(error.remedy, **values)}"
-                ) from None
+                error.values["setting"] = label
+                raise ValidationError(refusal_of(self.env, error)) from None
 
     def init(self):
         """Let SQL insert a server, as ``odoo neutralize`` does."""
@@ -114,19 +112,24 @@ class IrMailServer(models.Model):
         self._resume_delivery()
         return result
 
+    def action_resume_delivery(self):
+        """Offer mail to these servers again."""
+        self.check_access("write")
+        self._resume_delivery()
+
+    def action_suspend_delivery(self):
+        """Offer nothing to these servers until somebody resumes them."""
+        self.check_access("write")
+        self.env["mail.delivery.health"]._suspend(self.ids)
+
     def _resume_delivery(self):
         """Hold nothing against these servers any more, and wake what waits for them."""
-        healths = Healths(self.env.cr)
         known = self.env["mail.delivery.health"].sudo()
         troubled = known.search(
             [("mail_server_id", "in", self.ids), ("state", "!=", "ok")]
         )
-        for server in troubled.mail_server_id:
-            now = healths.now()
-            healths.update(server.id, lambda _before, now=now: resumed(now))
         if troubled:
-            troubled.invalidate_recordset()
-            self.env["mail.mail"]._wake_queue()
+            known._resume(troubled.mail_server_id.ids)
 
     # ------------------------------------------------------------------
     # What core sends itself
@@ -154,9 +157,12 @@ class IrMailServer(models.Model):
     @api.model
     def send_email(self, message, *args, **kwargs):
         """Note that a message was not accepted, where attempts are noted."""
+        noted = Noted.of(self.env)
+        if noted:
+            noted.next_message()
         try:
             return super().send_email(message, *args, **kwargs)
         except Exception as error:
-            if noted := Noted.of(self.env):
+            if noted:
                 noted.failed(error)
             raise

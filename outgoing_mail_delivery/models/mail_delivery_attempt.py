@@ -1,7 +1,15 @@
 """The journal, and for as long as it is kept, the log."""
 
-from odoo import api, fields, models
+import re
+from datetime import timedelta
 
+from odoo import api, fields, models
+from odoo.fields import Domain
+from odoo.tools import SQL
+from odoo.tools.sql import escape_psql
+
+from ..bridge.plans import keep_days_of
+from ..bridge.routes import reason_of, rules_of
 from ..delivery import Cause, Lane, Outcome, Phase, Scope
 from .words import (
     CAUSES,
@@ -11,6 +19,11 @@ from .words import (
     SCOPES,
     selection_of,
 )
+
+#: Attempts that are removed in one transaction.
+PRUNED_AT_ONCE = 5000
+# The end of an address, in SQL as in Python
+_DOMAIN = "@([^@]+)$"
 
 
 class MailDeliveryAttempt(models.Model):
@@ -69,16 +82,38 @@ class MailDeliveryAttempt(models.Model):
         string="Mail Server",
         ondelete="set null",
         index="btree_not_null",
+        groups="base.group_system",
         help="The outgoing mail server that the message was offered to.",
     )
     mail_server_name = fields.Char(
         string="Name of the Server", help="Its name then, even after it was deleted."
     )
-    rule = fields.Char(help="The rule that chose the server.")
-    reason = fields.Char(help="Why that rule chose it.")
+    rule = fields.Selection(
+        selection=lambda self: rules_of(self.env),
+        string="By Rule",
+        help="The rule that chose the server.",
+    )
+    reason = fields.Char(
+        string="Name of the Reason", help="Why that rule chose it, by its name."
+    )
+    reason_text = fields.Char(
+        string="Why This Server",
+        compute="_compute_reason_text",
+        compute_sudo=True,
+        help="Why that rule chose the server.",
+    )
+    email_from_before = fields.Char(
+        string="From Before", help="The From that Odoo gave the mail."
+    )
     email_from = fields.Char(string="From", help="The From that the message left with.")
     envelope_sender = fields.Char(help="The address that reports of failures go to.")
     recipient = fields.Char(index=True, help="The address it was offered for.")
+    recipient_domain = fields.Char(
+        string="Domain of the Recipient",
+        compute="_compute_recipient_domain",
+        search="_search_recipient_domain",
+        help="What comes after the @ of the address.",
+    )
     partner_id = fields.Many2one(
         comodel_name="res.partner",
         string="Contact",
@@ -145,6 +180,65 @@ class MailDeliveryAttempt(models.Model):
         return (
             *("mail_mail_id_int", "part", "message_id", "subject", "model", "res_id"),
             *("mail_message_id", "company_id", "sender_id", "mail_server_id"),
-            *("mail_server_name", "rule", "reason", "email_from", "envelope_sender"),
-            *("partner_id", "lane"),
+            *("mail_server_name", "rule", "reason", "email_from_before", "email_from"),
+            *("envelope_sender", "partner_id", "lane"),
         )
+
+    @api.depends("rule", "reason", "mail_server_name", "sender_id", "company_id")
+    @api.depends_context("lang")
+    def _compute_reason_text(self):
+        for attempt in self:
+            attempt.reason_text = reason_of(attempt)
+
+    @api.depends("recipient")
+    def _compute_recipient_domain(self):
+        for attempt in self:
+            found = re.search(_DOMAIN, attempt.recipient or "")
+            attempt.recipient_domain = found[1].lower() if found else False
+
+    def _search_recipient_domain(self, operator, value):
+        if operator == "ilike":
+            return [("recipient", "=ilike", f"%@%{escape_psql(value)}%")]
+        if operator != "in":
+            return NotImplemented
+        return Domain.OR(
+            [("recipient", "=ilike", f"%@{escape_psql(name)}")]
+            if name
+            else ["!", ("recipient", "=ilike", "%@_%")]
+            for name in value
+        )
+
+    def _field_to_sql(self, alias, field_expr, query=None):
+        """Let attempts be grouped by the domain of their recipient."""
+        if field_expr == "recipient_domain":
+            recipient = self._field_to_sql(alias, "recipient", query)
+            return SQL("lower(substring(%s from %s))", recipient, _DOMAIN)
+        return super()._field_to_sql(alias, field_expr, query)
+
+    def action_open_document(self):
+        """Open the document that the mail is about, for those who may read it."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": self.model,
+            "res_id": self.res_id,
+            "views": [[False, "form"]],
+        }
+
+    @api.autovacuum
+    def _gc_attempts(self):
+        """Remove what is older than the settings say, unless a mail still needs it.
+
+        :return: how many are gone, and whether there are more (``ir.autovacuum``)
+        """
+        days = keep_days_of(self.env)
+        old = self.search(
+            [
+                ("settled", "=", True),
+                ("started_at", "<", fields.Datetime.now() - timedelta(days=days)),
+            ],
+            order="id",
+            limit=PRUNED_AT_ONCE,
+        )
+        old.unlink()
+        return len(old), len(old) == PRUNED_AT_ONCE

@@ -1,6 +1,7 @@
 """How each server is doing, and who may change that."""
 
 from odoo import api, fields, models
+from odoo.exceptions import AccessError
 
 from ..bridge.healths import Healths
 from ..delivery import Cause, Health
@@ -15,12 +16,13 @@ class MailDeliveryHealth(models.Model):
     _description = "Mail Server Health"
     _log_access = False
     _order = "since desc, id"
-    _rec_name = "mail_server_id"
+    _rec_name = None
 
     mail_server_id = fields.Many2one(
         comodel_name="ir.mail_server",
         string="Mail Server",
         ondelete="cascade",
+        groups="base.group_system",
         help="The outgoing mail server; none for the one of Odoo's configuration.",
     )
     state = fields.Selection(
@@ -81,33 +83,70 @@ class MailDeliveryHealth(models.Model):
 
     @api.depends("mail_server_id")
     def _compute_display_name(self):
-        for health in self:
-            health.display_name = health.mail_server_id.sudo().name or self.env._(
+        for health in self.sudo():
+            health.display_name = health.mail_server_id.name or self.env._(
                 "Odoo's configuration"
             )
 
+    def write(self, vals):
+        """Let nobody write what servers did not answer; who may, has buttons.
+
+        :raise AccessError: a client tries
+        """
+        if not self.env.su:
+            raise AccessError(
+                self.env._(
+                    "How a mail server is doing is not written by hand. Resume or "
+                    "suspend it."
+                )
+            )
+        return super().write(vals)
+
     def action_resume(self):
         """Offer mail to these servers again, and wake what waits for them."""
-        self._change(resumed)
+        self.check_access("write")
+        self._resume(self._get_server_keys())
 
     def action_suspend(self):
         """Offer nothing to these servers until somebody resumes them."""
-        words = self.env._("Suspended by %(user)s", user=self.env.user.name)
-        self._change(lambda now, health: suspended_by_hand(health, words, now))
-
-    def _change(self, change):
-        """Change the health of these servers, as somebody may who administers them.
-
-        :param change: called with the time, and the health where it takes it
-        """
         self.check_access("write")
+        self._suspend(self._get_server_keys())
+
+    def _get_server_keys(self):
+        """The ids of these servers, 0 for that of Odoo's configuration."""
+        return [health.mail_server_id.id or 0 for health in self.sudo()]
+
+    @api.model
+    def _resume(self, keys):
+        """Hold nothing against some servers any more; the caller may do so.
+
+        :param list keys: ids of servers, 0 for that of Odoo's configuration
+        """
+        self._change(keys, lambda _before, now: resumed(now))
+
+    @api.model
+    def _suspend(self, keys):
+        """Suspend some servers, in the name of the user; the caller may do so.
+
+        :param list keys: ids of servers, 0 for that of Odoo's configuration
+        """
+        words = self.env._("Suspended by %(user)s", user=self.env.user.name)
+        self._change(keys, lambda before, now: suspended_by_hand(before, words, now))
+
+    @api.model
+    def _change(self, keys, change):
+        """Change the health of some servers, and wake what waits for them.
+
+        :param change: gives the new health for the one there is, and the time
+        """
         healths = Healths(self.env.cr)
-        for health in self.sudo():
-            key = health.mail_server_id.id or 0
+        self.env.flush_all()
+        for key in keys:
             now = healths.now()
-            if change is resumed:
-                healths.update(key, lambda _health, now=now: resumed(now))
-            else:
-                healths.update(key, lambda before, now=now: change(now, before))
-        self.invalidate_recordset()
+            healths.update(key, lambda before, now=now: change(before, now))
+        self.env["mail.delivery.health"].invalidate_model()
+        self.env["ir.mail_server"].invalidate_model(
+            ["delivery_health", "delivery_health_text"]
+        )
+        self.env["mail.mail"].invalidate_model()
         self.env["mail.mail"]._wake_queue()

@@ -4,9 +4,14 @@ import logging
 
 from odoo import SUPERUSER_ID, api, fields, models, modules
 
+from ..bridge.cursors import commit
+from ..bridge.plans import MOST_RUNS, parallel_runs_of
 from ..bridge.run import Run
 
 _logger = logging.getLogger(__name__)
+
+_MODULE = "outgoing_mail_delivery"
+_CRON = "mail.ir_cron_mail_scheduler_action"
 
 
 class MailDeliveryRun(models.Model):
@@ -41,7 +46,7 @@ class MailDeliveryRun(models.Model):
         :param mail_ids: the only mails to deliver, ``None`` for all that are due
         :return: how many mails were settled
         """
-        self.env.cr.commit()
+        commit(self.env.cr)
         env = self.env(user=SUPERUSER_ID)
         with Run.begin(env, mail_ids) as run:
             run.settle_what_others_left()
@@ -62,3 +67,75 @@ class MailDeliveryRun(models.Model):
             [("state", "=", "outgoing"), ("delivery_mark", "=", "deferred")]
         )
         waiting.write({"scheduled_date": False, "failure_reason": False})
+
+    # ------------------------------------------------------------------
+    # Runs at once: a scheduled action is taken by one process at a time
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _get_crons(self):
+        """The scheduled actions that process the queue: core's, and those beside it.
+
+        :return: ``ir.cron`` as superuser, active ones alone
+        """
+        beside = range(2, parallel_runs_of(self.env) + 1)
+        names = [_CRON, *(f"{_MODULE}.{_name_of_cron(number)}" for number in beside)]
+        crons = self.env["ir.cron"].sudo()
+        for name in names:
+            crons += self.env.ref(name, raise_if_not_found=False) or crons.browse()
+        return crons.filtered("active")
+
+    @api.model
+    def _keep_crons(self, number):
+        """Have so many runs go on at once, each by a scheduled action of its own.
+
+        Those beside core's are active where core's is. They have external ids, so that
+        they go with the addon.
+
+        :param int number: from 1 to 8, core's own is the first
+        :raise UserError: one that is not wanted any more is running
+        """
+        core = self.env.ref(_CRON, raise_if_not_found=False)
+        if not core:
+            return
+        for each in range(2, MOST_RUNS + 1):
+            self._keep_cron(core.sudo(), each, wanted=each <= number)
+
+    def _keep_cron(self, core, number, *, wanted):
+        """Create, change or remove the scheduled action of one run beside core's."""
+        xmlid = f"{_MODULE}.{_name_of_cron(number)}"
+        found = self.env.ref(xmlid, raise_if_not_found=False)
+        if found and not wanted:
+            found.sudo().unlink()
+        elif found and found.sudo().active != core.active:
+            found.sudo().active = core.active
+        elif wanted and not found:
+            self.env["ir.model.data"].sudo().create(
+                {
+                    "module": _MODULE,
+                    "name": _name_of_cron(number),
+                    "model": "ir.cron",
+                    "res_id": self._create_cron(core, number).id,
+                    "noupdate": True,
+                }
+            )
+
+    def _create_cron(self, core, number):
+        """A scheduled action as core's, beside it."""
+        return core.create(
+            {
+                "name": f"{core.name} ({number})",
+                "model_id": core.model_id.id,
+                "state": "code",
+                "code": "model._process_queue_beside()",
+                "user_id": core.user_id.id,
+                "interval_number": core.interval_number,
+                "interval_type": core.interval_type,
+                "priority": core.priority,
+                "active": core.active,
+            }
+        )
+
+
+def _name_of_cron(number):
+    return f"ir_cron_run_{number}"

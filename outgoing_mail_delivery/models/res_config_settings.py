@@ -3,8 +3,9 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
-from ..bridge.plans import parameters_of, texts_of
-from ..delivery import PLANS, Lane, SettingError, parse_plan
+from ..bridge.plans import KEEP_DAYS, MOST_RUNS, parameters_of, texts_of
+from ..bridge.words import refusal_of
+from ..delivery import PLANS, Lane, NotPositive, SettingError, between, parse_plan
 
 _FIELDS = {
     lane: tuple(
@@ -44,6 +45,20 @@ class ResConfigSettings(models.TransientModel):
         help="Send mail right after a message is posted, as Odoo does, instead of "
         "leaving it to the queue at once. Who posts waits for the mail server then.",
     )
+    mail_delivery_parallel_runs = fields.Integer(
+        string="Parallel Runs",
+        config_parameter="mail_delivery.parallel_runs",
+        default=1,
+        help="How many scheduled actions deliver mail at the same time, from 1 to 8. "
+        "Each takes one of the workers that Odoo runs for scheduled actions, on "
+        "whichever machine is free.",
+    )
+    mail_delivery_keep_days = fields.Integer(
+        string="Days in the Delivery Log",
+        config_parameter="mail_delivery.keep_days",
+        default=KEEP_DAYS,
+        help="Attempts are removed from the log when they are older.",
+    )
     mail_delivery_urgent_first_tries = _plan_field(
         Lane.URGENT, 0, "Urgent Mail: First Tries After", _TRIES_HELP
     )
@@ -74,8 +89,21 @@ class ResConfigSettings(models.TransientModel):
 
     def set_values(self):
         """Keep the settings, and refuse those that contradict each other."""
-        self._check_plans()
-        return super().set_values()
+        self._check_delivery()
+        result = super().set_values()
+        self.env["mail.delivery.run"]._keep_crons(self.mail_delivery_parallel_runs)
+        return result
+
+    def _check_delivery(self):
+        """Refuse settings that cannot be kept.
+
+        :raise ValidationError: what is wrong, and what to do
+        """
+        try:
+            self._check_plans()
+            self._check_numbers()
+        except SettingError as error:
+            raise ValidationError(refusal_of(self.env, error)) from None
 
     @api.model
     def _get_plan_names(self):
@@ -86,9 +114,9 @@ class ResConfigSettings(models.TransientModel):
         }
 
     def _check_plans(self):
-        """Refuse a plan that cannot be kept.
+        """Refuse a plan that contradicts itself.
 
-        :raise ValidationError: what is wrong, and what to do
+        :raise SettingError: what is wrong, and what to do
         """
         names = self._get_plan_names()
         for lane, field_names in _FIELDS.items():
@@ -96,10 +124,18 @@ class ResConfigSettings(models.TransientModel):
                 self[name] or text
                 for name, text in zip(field_names, texts_of(PLANS[lane]), strict=True)
             ]
-            try:
-                parse_plan(names[lane], *texts)
-            except SettingError as error:
-                raise ValidationError(
-                    f"{self.env._(error.problem, **error.values)} "
-                    f"{self.env._(error.remedy, **error.values)}"
-                ) from None
+            parse_plan(names[lane], *texts)
+
+    def _check_numbers(self):
+        """Refuse runs and days that cannot be.
+
+        :raise SettingError: what is wrong, and what to do
+        """
+        fields_ = self.fields_get(
+            ["mail_delivery_parallel_runs", "mail_delivery_keep_days"], ["string"]
+        )
+        labels = {name: field["string"] for name, field in fields_.items()}
+        runs, days = self.mail_delivery_parallel_runs, self.mail_delivery_keep_days
+        between(labels["mail_delivery_parallel_runs"], runs, 1, MOST_RUNS)
+        if days <= 0:
+            raise NotPositive(setting=labels["mail_delivery_keep_days"], text=days)

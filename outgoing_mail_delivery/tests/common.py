@@ -243,4 +243,3 @@ class DeliveryCase(BaseCase):
             self.assertFalse(env["mail.delivery.claim"].search([]))
             self.assertFalse(env["mail.delivery.run"].search([]))
         self.assertFalse(self.attempts("recipient", "outcome", settled=False))
-

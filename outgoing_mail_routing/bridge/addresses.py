@@ -18,6 +18,8 @@ _ATOMS = r"[a-z0-9]+(?:[._+-][a-z0-9]+)*@[a-z0-9]+(?:[.-][a-z0-9]+)*"
 _PLAIN = re.compile(
     rf'({_ATOMS})|"({_WORDS})" <({_ATOMS})>|({_WORDS}) <({_ATOMS})>', re.ASCII
 )
+# Those of them that core would write in the same way
+_FORMATTED = re.compile(rf'{_ATOMS}|"{_WORDS}" <{_ATOMS}>', re.ASCII)
 
 
 def email_of(header):
@@ -43,7 +45,10 @@ def formatted_of(header):
     :raise Exception: as core's ``email_split_and_format_normalize`` does, for texts
         that Python's parser gives up on
     """
-    contacts = _contacts(str(header or ""))
+    text = str(header or "")
+    if _FORMATTED.fullmatch(text):
+        return text
+    contacts = _contacts(text)
     return formataddr(contacts[0]) if contacts else ""
 
 
@@ -86,15 +91,25 @@ def is_clean(text):
 @lru_cache(maxsize=16384)
 def _parsed(text):
     """The contacts of a text, none where Python's parser gives up on it."""
+    if plain := _plain(text):
+        return plain
     try:
-        return tuple((name, email) for name, email in _contacts(text) if email)
+        return tuple([contact for contact in _contacts(text) if contact[1]])
     except (RecursionError, ValueError, LookupError, AttributeError, TypeError):
         return ()
 
 
 @lru_cache(maxsize=16384)
 def _contacts(text):
-    if plain := _PLAIN.fullmatch(text):
-        bare, quoted, of_quoted, name, of_name = plain.groups()
-        return ((quoted or name or "", bare or of_quoted or of_name),)
+    if plain := _plain(text):
+        return plain
     return tuple((name or "", email) for name, email in email_split_and_normalize(text))
+
+
+def _plain(text):
+    """The one contact of a text that can be read in one way, ``()`` for others."""
+    plain = _PLAIN.fullmatch(text)
+    if not plain:
+        return ()
+    bare, quoted, of_quoted, name, of_name = plain.groups()
+    return ((quoted or name or "", bare or of_quoted or of_name),)

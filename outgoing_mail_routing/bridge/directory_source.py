@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 
 from odoo import models
 from odoo.tools.lru import LRU
@@ -10,6 +11,7 @@ from ..routing import Directory, ServerProfile, domain_of, spellings
 from .addresses import email_of
 from .from_filters import read_as_core, read_usable
 from .kept_values import kept_values
+from .sender_address import login_email, propose_sender
 from .server_rows import (
     COLLECTING,
     COMPANY_FIELDS,
@@ -43,14 +45,15 @@ class ReadServers:
     """The directory of all servers, and what the next one is made of.
 
     ``rows`` are the fingerprints that :class:`ServerRows` gives, ``profiles`` the
-    servers with their FROM filters as core takes them, and ``usable`` those of which a
-    part is left out (:meth:`DirectorySource._with_usable_filter`), both by server id.
+    servers whose FROM filters have only what is an address or a domain, and ``as_core``
+    those whose filters are as core takes them, as far as they were asked for: while
+    nothing was configured. All of them are by server id.
     """
 
     surroundings: Surroundings
     rows: dict = field(default_factory=dict)
     profiles: dict = field(default_factory=dict)
-    usable: dict = field(default_factory=dict)
+    as_core: dict = field(default_factory=dict)
     directory: Directory = field(default_factory=lambda: Directory(()))
 
 
@@ -61,6 +64,9 @@ class DirectorySource:
         self.env = env
         self._servers = env["ir.mail_server"]
         self._rows = ServerRows(env)
+        self._read_as_core = partial(read_as_core, self._servers)
+        # asked twice of each server
+        self._read_usable = cache(partial(read_usable, self._servers))
 
     def get(self):
         """The directory of all servers as this transaction sees them.
@@ -108,16 +114,19 @@ class DirectorySource:
         :rtype: ReadServers
         """
         self._rows.flush()
-        versions = (self.env.cr.dbname, self._rows.get_versions())
-        read = _read.get(versions)
+        dbname, (of_around, of_servers) = self.env.cr.dbname, self._rows.get_versions()
+        around = (dbname, of_around)
+        read = _read.get((around, of_servers))
         if read is None:
-            read = self._read_changed()
-            _read[versions] = read
+            read = self._read_changed(around)
+            _read[around, of_servers] = read
         return read
 
-    def _read_changed(self):
-        """Read the servers that have changed since some were read last."""
-        around = (self.env.cr.dbname, self._rows.get_surroundings())
+    def _read_changed(self, around):
+        """Read the servers that have changed since some were read last.
+
+        :param around: the database, and the fingerprint of what is around servers
+        """
         last = _last_read.get(around) or ReadServers(self._read_surroundings())
         rows = self._rows.get_servers()
         changed = [id_ for id_, row in rows.items() if last.rows.get(id_) != row]
@@ -134,21 +143,32 @@ class DirectorySource:
 
     def _read_rows(self, server_ids):
         """Values of servers as they stand in the database, many2one fields as ids."""
+        rows = self._rows.get_values(server_ids)
+        for server_id, values in self._read_without_column(server_ids).items():
+            rows[server_id].update(values)
+        for values in rows.values():
+            values["sender_email"] = self._find_sender(values)
+        return list(rows.values())
+
+    def _read_without_column(self, server_ids):
+        """Values that another addon keeps in no column of the servers, if any."""
+        names = self._rows.get_names_without_column()
+        if not names:
+            return {}
         servers = self.env["ir.mail_server"].sudo().with_context(active_test=False)
         servers = servers.browse(server_ids)
         self._forget_cached(servers, (*SERVER_FIELDS, *PROPOSED_FROM))
-        servers.fetch(SERVER_FIELDS)
-        # found out without the field, which would be set on each server by itself
-        names = [name for name in SERVER_FIELDS if name != "sender_email"]
-        rows = kept_values(servers, names)
-        return [
-            {
-                "id": server.id,
-                "sender_email": server._find_sender(),
-                **dict(zip(names, rows[server.id], strict=True)),
-            }
-            for server in servers
-        ]
+        return {
+            server_id: dict(zip(names, values, strict=True))
+            for server_id, values in kept_values(servers, names).items()
+        }
+
+    def _find_sender(self, values):
+        """The sender address of a server: what was typed, else what is proposed."""
+        if values["sender_email_custom"]:
+            return values["sender_email_custom"]
+        login = login_email(values["smtp_user"], values["smtp_authentication"])
+        return propose_sender(self._read_usable(values["from_filter"]), login)
 
     def _forget_cached(self, records, names):
         """Read fields anew, as SQL may have changed them behind the cache.
@@ -167,31 +187,35 @@ class DirectorySource:
         :param dict rows: all that there are, in core's order
         :rtype: ReadServers
         """
-        profiles, usable = {**last.profiles}, {**last.usable}
+        profiles, as_core = {**last.profiles}, {**last.as_core}
         for values in changed:
             profile = self.make_profile(
-                values, last.surroundings.collector_ids, last.surroundings.domains
+                values,
+                last.surroundings.collector_ids,
+                last.surroundings.domains,
+                usable=True,
             )
             profiles[profile.id] = profile
-            usable[profile.id] = self._with_usable_filter(profile)
+            as_core.pop(profile.id, None)
         profiles = {id_: profiles[id_] for id_ in rows}
-        usable = {id_: usable[id_] for id_ in rows}
-        configured = any(profile.configured for profile in profiles.values())
-        directory = Directory((usable if configured else profiles).values())
-        return ReadServers(last.surroundings, rows, profiles, usable, directory)
+        if any(profile.configured for profile in profiles.values()):
+            directory = Directory(profiles.values())
+        else:
+            as_core = {
+                id_: as_core.get(id_) or self._with_filter_as_core(profile)
+                for id_, profile in profiles.items()
+            }
+            directory = Directory(as_core.values())
+        return ReadServers(last.surroundings, rows, profiles, as_core, directory)
 
-    def _with_usable_filter(self, profile):
-        """A profile whose filter has only what is an address or a domain.
-
-        With nothing configured a filter is taken as core takes it, whatever it says,
-        and so is that of a personal server, which core itself writes.
-        """
+    def _with_filter_as_core(self, profile):
+        """A profile whose FROM filter admits what core's would, whatever it says."""
         if profile.owner_id or not profile.from_filter:
             return profile
-        usable = read_usable(self._servers, profile.from_filter.text)
-        if usable == profile.from_filter:
+        as_core = self._read_as_core(profile.from_filter.text)
+        if as_core == profile.from_filter:
             return profile
-        return replace(profile, from_filter=usable)
+        return replace(profile, from_filter=as_core)
 
     def get_domains_of_companies(self):
         """The e-mail domains of each company and of its branches.
@@ -239,20 +263,24 @@ class DirectorySource:
             values[name] = value
         return values
 
-    def make_profile(self, values, collector_ids, domains):
+    def make_profile(self, values, collector_ids, domains, usable=False):
         """The profile of one server from the values that ``read`` gave.
 
         :param dict values: ``SERVER_FIELDS`` and ``id``, many2one fields as ids
         :param collector_ids: the incoming servers that bring in what arrives
         :param dict domains: e-mail domains by company
+        :param bool usable: leave out parts of its FROM filter that are no address and
+            no domain. That of a personal server core itself writes, and reads.
         :rtype: routing.ServerProfile
         """
+        usable = usable and not values["owner_user_id"]
+        read_filter = self._read_usable if usable else self._read_as_core
         return ServerProfile(
             id=values["id"],
             name=values["name"] or "",
             active=values["active"],
             out_of_service=values["out_of_service"],
-            from_filter=read_as_core(self._servers, values["from_filter"]),
+            from_filter=read_filter(values["from_filter"]),
             company_ids=frozenset(values["company_ids"]),
             user_ids=frozenset(values["own_user_ids"]),
             default_company_ids=frozenset(values["default_company_ids"]),

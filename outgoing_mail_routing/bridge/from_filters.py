@@ -1,6 +1,6 @@
 """FROM filters, taken apart by core and read in two ways."""
 
-from odoo import tools
+from odoo.tools.mail import email_domain_normalize
 
 from ..routing import FromFilter, parse_filter
 from .addresses import email_of, is_clean
@@ -20,9 +20,9 @@ def read_as_core(servers, text):
     parts = list(filter(is_clean, servers._parse_from_filter(text)))
     return FromFilter(
         text or "",
-        tuple(email_of(part) for part in parts if "@" in part),
+        tuple([email_of(part) for part in parts if "@" in part]),
         tuple(
-            tools.mail.email_domain_normalize(part) for part in parts if "@" not in part
+            [email_domain_normalize(part) for part in parts if "@" not in part],
         ),
     )
 

@@ -13,7 +13,7 @@ _USERS = """
     SELECT person.id, partner.email_normalized
     FROM res_users AS person
     JOIN res_partner AS partner ON partner.id = person.partner_id
-    WHERE partner.email_normalized IN %(spelled)s
+    WHERE partner.email_normalized = ANY(%(spelled)s)
     AND person.active AND person.share IS NOT TRUE AND person.id != %(odoobot)s
     UNION ALL
     SELECT id, NULL FROM res_users
@@ -97,7 +97,7 @@ class KnownAddresses:
             SQL(
                 f"WITH asked AS (SELECT unnest(%(emails)s) AS email) {rows}",
                 emails=list(emails),
-                spelled=tuple({text for email in emails for text in spellings(email)}),
+                spelled=list({text for email in emails for text in spellings(email)}),
                 ids=tuple(frozenset().union({0}, *sending)),
                 odoobot=SUPERUSER_ID,
             )
@@ -118,9 +118,11 @@ class KnownAddresses:
 
     def named_by(self, header):
         """Those users, then those of whom a server has the address as its own."""
+        return self._users.browse(self.ids_named_by(header))
+
+    def ids_named_by(self, header):
+        """The ids of the users of :meth:`named_by`, as a tuple."""
         email = email_of(header)
-        of_email = sorted(self._ids_by_email.get(email, ()))
-        of_sender = sorted(self._ids_by_sender.get(email, ()))
-        if not of_email and not of_sender:
-            return self._users
-        return self._users.browse(dict.fromkeys((*of_email, *of_sender)))
+        of_email = self._ids_by_email.get(email, set())
+        of_sender = self._ids_by_sender.get(email, set())
+        return (*sorted(of_email), *sorted(of_sender - of_email))

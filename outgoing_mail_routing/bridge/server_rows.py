@@ -1,5 +1,7 @@
 """The rows that a directory is built from: whether they changed, and which of them."""
 
+from collections import defaultdict
+
 from odoo.fields import Domain
 from odoo.tools import SQL
 
@@ -78,27 +80,23 @@ class ServerRows:
     # ------------------------------------------------------------------
 
     def get_versions(self):
-        """A fingerprint of the versions of all rows that a directory depends on.
+        """Fingerprints of all rows that a directory depends on, by one statement.
 
         PostgreSQL never changes a row in place: each change writes a new version, known
         by its place (``ctid``) and its transaction (``xmin``), and these cost a third
         of what the content does. Incoming servers are few, and each fetch writes a new
-        version of them: of these the content tells more.
+        version of them: of what is around servers the content tells more.
+
+        :return: that of what servers depend on besides their own rows, and that of the
+            servers
         """
+        around = self._content_columns()
+        del around["ir_mail_server"]
         version = SQL("concat(line.ctid, line.xmin)")
         tables = ("ir_mail_server", *self._get_relations())
-        return (
-            *self._read_without_column(),
-            *self._count_and_hash(
-                {**self._content_columns(), **dict.fromkeys(tables, version)}
-            ),
-        )
-
-    def get_surroundings(self):
-        """A fingerprint of what servers depend on besides their own rows."""
-        content = self._content_columns()
-        del content["ir_mail_server"]
-        return (*self._read_without_column(), *self._count_and_hash(content))
+        counted = self._count_and_hash({**around, **dict.fromkeys(tables, version)})
+        of_around, of_servers = counted[: len(around)], counted[len(around) :]
+        return (*self._read_without_column(), *of_around), of_servers
 
     def get_servers(self):
         """A fingerprint of each server, with the rows that link it to others.
@@ -127,6 +125,53 @@ class ServerRows:
             )
         )
         return {id_: (sequence, hashed) for id_, sequence, hashed in lines}
+
+    def get_values(self, server_ids):
+        """The columns of some servers, and the ids that they are linked to.
+
+        :return: ``{server id: {field: value}}``
+        """
+        if not server_ids:
+            return {}
+        # one text: the numbers of a list would be adapted one by one
+        chosen = SQL("ANY(%s::int[])", f"{{{','.join(map(str, server_ids))}}}")
+        servers, links = self.env["ir.mail_server"].sudo(), self._get_links()
+        names = ("id", *self._columns_of("ir.mail_server"))
+        columns = (servers._field_to_sql("ir_mail_server", name) for name in names)
+        lines = self.env.execute_query(
+            SQL(
+                "SELECT %s FROM ir_mail_server WHERE id = %s",
+                SQL(", ").join(columns),
+                chosen,
+            )
+        )
+        unlinked = dict.fromkeys((field.name for field in links), ())
+        values = {
+            line[0]: {**unlinked, **dict(zip(names, line, strict=True))}
+            for line in lines
+        }
+        linked = defaultdict(list)
+        for name, id_, linked_id in self._read_links(links, chosen):
+            linked[id_, name].append(linked_id)
+        for (id_, name), linked_ids in linked.items():
+            values[id_][name] = linked_ids
+        return values
+
+    def _read_links(self, links, chosen):
+        """Rows of a field, the id of a server and that of what it is linked to.
+
+        :param SQL chosen: what the id of a server has to be equal to
+        """
+        rows = (
+            SQL(
+                "SELECT %s, %s, %s FROM %s WHERE %s = %s",
+                *(field.name, SQL.identifier(field.column1)),
+                *map(SQL.identifier, (field.column2, field.relation, field.column1)),
+                chosen,
+            )
+            for field in links
+        )
+        return self.env.execute_query(SQL(" UNION ALL ").join(rows))
 
     def is_configured(self):
         """Whether anything was set on any server that core does not know.
@@ -163,16 +208,19 @@ class ServerRows:
         core have no column any more. Most often there is none to be read.
         """
         values = []
-        for model, names in self._depended_on().items():
+        for model in self._depended_on():
             records = self.env[model].sudo().with_context(active_test=False)
-            columns = self._columns_of(model)
-            known = ("sender_email", *columns)
-            fields = self.env[model]._fields
-            read = [n for n in names if n not in known and fields[n].column_type]
-            if read:
-                rows = records.search([], order="id").read(read, load=None)
+            if names := self.get_names_without_column(model):
+                rows = records.search([], order="id").read(names, load=None)
                 values += [tuple(row.values()) for row in rows]
         return tuple(values)
+
+    def get_names_without_column(self, model="ir.mail_server"):
+        """The fields that a directory depends on and another addon keeps elsewhere."""
+        known = ("sender_email", *self._columns_of(model))
+        fields = self.env[model]._fields
+        names = self._depended_on()[model]
+        return [n for n in names if n not in known and fields[n].column_type]
 
     def _columns_of(self, model):
         """The columns among the fields that a directory depends on."""
@@ -190,14 +238,17 @@ class ServerRows:
             texts[self.env[model]._table] = text
         return texts
 
+    def _get_links(self):
+        """The fields that link servers to users and companies."""
+        fields = map(self.env["ir.mail_server"]._fields.get, SERVER_FIELDS)
+        return [field for field in fields if field.type == "many2many"]
+
     def _get_relations(self):
-        """The tables that link servers to users and companies, and their columns.
+        """The tables of these links, and their columns.
 
         :return: ``{table: column of the server}``
         """
-        fields = map(self.env["ir.mail_server"]._fields.get, SERVER_FIELDS)
-        many = [field for field in fields if field.type == "many2many"]
-        return {field.relation: field.column1 for field in many}
+        return {field.relation: field.column1 for field in self._get_links()}
 
     def _count_and_hash(self, hashed):
         """How many rows some tables have, and a hash of something in each of them.

@@ -67,7 +67,7 @@ class MailMessage(models.Model):
     def _compute_hand_ids(self):
         hands_of = self.env["mail.routing.hand"]._of(self)
         self.hand_ids = self.changed_by_others = self.asked_by_others = False
-        for message in self.filtered(lambda message: message.id in hands_of):
+        for message in self.browse(hands_of.keys() & set(self._ids)):
             hands = hands_of[message.id]
             message.hand_ids = hands
             message.changed_by_others = not all(hands.mapped("only_asked"))

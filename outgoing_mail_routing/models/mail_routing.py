@@ -81,10 +81,11 @@ class MailRouting(models.AbstractModel):
     def _decide_to_send(self, request, directory):
         """As :meth:`_decide`; the log tells where mail leaves as anybody's may."""
         routed = self._decide(request, directory)
-        last = routed.decision.steps[-1]
-        if last.reason is Reason.PRIORITY_FIRST:
+        decision = routed.decision
+        if decision.notes[-1].reason is Reason.PRIORITY_FIRST:
             # as core does: a server of another domain carries this mail
-            _logger.warning("%s It sends as %s.", last, routed.decision.email_from)
+            last = decision.steps[-1]
+            _logger.warning("%s It sends as %s.", last, decision.email_from)
         return routed
 
     @api.model

@@ -145,6 +145,6 @@ domains=('xn--mller-kva.example', 'müller.example'))
     spelled = [spelling for part in usable for spelling in spellings(part)]
     return FromFilter(
         text,
-        tuple(part for part in spelled if "@" in part),
-        tuple(part for part in spelled if "@" not in part),
+        tuple([part for part in spelled if "@" in part]),
+        tuple([part for part in spelled if "@" not in part]),
     )

@@ -13,8 +13,8 @@ from .types import (
     HeaderFacts,
     HeaderPlan,
     HeaderRoute,
+    Note,
     Rule,
-    Step,
 )
 
 
@@ -71,7 +71,7 @@ def decides_headers(decision: Decision) -> bool:
 
 def session_key(
     decision: Decision,
-) -> tuple[HeaderRoute | None, bool, bool, tuple[Step, ...]]:
+) -> tuple[HeaderRoute | None, bool, bool, tuple[Note, ...]]:
     """What mails must have in common, besides server and From, to share a session.
 
     It is all that is done with a decision after the From: the headers, and why a
@@ -86,7 +86,7 @@ def session_key(
         header_route(decision),
         decision.decides_from,
         decision.rewritten,
-        decision.steps[-1:] if decision.refused else (),
+        decision.notes[-1:] if decision.refused else (),
     )
 
 

@@ -92,7 +92,7 @@ def _conclude(search: Search, taken: Taken) -> Decision:
         company=request.company,
         received=request.received,
         refused=taken.refused,
-        steps=tuple(search.steps),
+        notes=tuple(search.notes),
         headers_as=taken.headers_as,
         invented=profile is not None and rewritten and is_invented(profile, request),
     )

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from .reasons import Reason
 from .search import Search, Taken, is_address_of
-from .sending_as import may_send_as, strictly_may_send_as
+from .sending_as import may_send_as, names_address
 from .types import Person, Request, Rule, ServerProfile
 
 
@@ -114,10 +114,9 @@ def _own(search: Search, person: Person, own_from: bool) -> Taken | None:
         return None
     candidates = search.servers_of(person)
     best, reason = _choose(search, candidates, own_from)
-    for profile in candidates:
-        if profile is not best:
-            missed = Reason.OWN_LATER if best else Reason.OWN_NOT_FOR_FROM
-            search.note(Rule.USER, missed, profile, user=person.name)
+    missed = Reason.OWN_LATER if best else Reason.OWN_NOT_FOR_FROM
+    others = (profile for profile in candidates if profile is not best)
+    search.note_each(Rule.USER, missed, others, user=person.name)
     if best is None:
         return None
     return search.take(Rule.USER, reason, best, user=person.name)
@@ -129,8 +128,8 @@ def _choose(
     """The server of one person for F, and why."""
     email = search.request.email
     if not own_from:
-        strict = [p for p in candidates if strictly_may_send_as(p, email)]
-        return search.best_for_from(strict), Reason.OWN_MAY_SEND
+        named = (p for p in candidates if names_address(p, email))
+        return search.best_for_from(named), Reason.OWN_MAY_SEND
     for profile in candidates:
         if search.may_send(profile):
             return profile, Reason.OWN_MAY_SEND
@@ -165,10 +164,9 @@ def _company_for_from(search: Search) -> Taken | None:
             best, reason = candidates[0], Reason.COMPANY_FIRST
     else:
         best = search.best_for_from(candidates)
-    for profile in candidates:
-        if profile is not best:
-            missed = Reason.COMPANY_LATER if best else Reason.COMPANY_NOT_FOR_FROM
-            search.note(Rule.COMPANY, missed, profile, company=inherits_from.name)
+    missed = Reason.COMPANY_LATER if best else Reason.COMPANY_NOT_FOR_FROM
+    others = (profile for profile in candidates if profile is not best)
+    search.note_each(Rule.COMPANY, missed, others, company=inherits_from.name)
     if best is None:
         return None
     return search.take(Rule.COMPANY, reason, best, company=inherits_from.name)

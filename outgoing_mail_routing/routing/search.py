@@ -10,7 +10,7 @@ from .directory import Directory, FallbackPool
 from .filters import same_address
 from .reasons import Reason
 from .sending_as import may_send_as, sender_address
-from .types import COLLEAGUES, NOBODY, Person, Request, Rule, ServerProfile, Step
+from .types import COLLEAGUES, NOBODY, Note, Person, Request, Rule, ServerProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Taken:
 
 
 class Search:
-    """One question to the directory: its facts and the steps noted so far."""
+    """One question to the directory: its facts and what was noted so far."""
 
     def __init__(
         self, request: Request, directory: Directory, out: frozenset[int]
@@ -34,7 +34,7 @@ class Search:
         self.request = request
         self.directory = directory
         self.out = out
-        self.steps: list[Step] = []
+        self.notes: list[Note] = []
         company = request.company
         self.company_id = company.id if company else 0
         self.inherits_from = directory.inherits_from(company) if company else None
@@ -55,9 +55,21 @@ class Search:
         **values: str,
     ) -> None:
         """Write down one step, with the values its sentence speaks of."""
-        server_id, server = (profile.id, profile.name) if profile else (0, "")
-        told = (("server", server), *self._known_values, *values.items())
-        self.steps.append(Step(rule, taken, reason, server_id, told))
+        told = (*self._known_values, *values.items())
+        profiles = (profile,) if profile else ()
+        self.notes.append(Note(rule, taken, reason, profiles, told))
+
+    def note_each(
+        self,
+        rule: Rule,
+        reason: Reason,
+        profiles: Iterable[ServerProfile],
+        **values: str,
+    ) -> None:
+        """Write down one step for each of some servers that were passed over."""
+        if passed := tuple(profiles):
+            told = (*self._known_values, *values.items())
+            self.notes.append(Note(rule, False, reason, passed, told))
 
     def take(
         self, rule: Rule, reason: Reason, profile: ServerProfile, **values: str
@@ -99,7 +111,10 @@ class Search:
             return Reason.OUT_OF_SERVICE
         if self.bars(profile):
             return Reason.BARRED
-        if not self.may_send(profile) and not sender_address(profile, self.request):
+        # most have one
+        if profile.sender_email or self.may_send(profile):
+            return None
+        if not sender_address(profile, self.request):
             return Reason.NO_SENDER_ADDRESS
         return None
 
@@ -186,9 +201,10 @@ class Search:
 
 def is_address_of(person: Person, request: Request, directory: Directory) -> bool:
     """Whether F is the person's e-mail or the sender address of a server of theirs."""
-    own = [profile.sender_email for profile in directory.of_user(person.id)]
-    return bool(request.email) and same_address(request.email) in map(
-        same_address, (person.email, *own)
+    email = request.email
+    return bool(email) and (
+        same_address(email) == same_address(person.email)
+        or person.id in directory.users_sending_as(email)
     )
 
 

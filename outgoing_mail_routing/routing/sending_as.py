@@ -35,18 +35,18 @@ def may_send_as(profile: ServerProfile, email: str) -> bool:
     return policy == "any" or domain_of(email) in profile.company_domains
 
 
-def strictly_may_send_as(profile: ServerProfile, email: str) -> bool:
-    """Whether the server may send as F by its filter or address, not as anybody."""
-    by_filter = bool(profile.from_filter) and profile.from_filter.admits(email)
-    is_sender = same_address(email) == same_address(profile.sender_email)
-    return may_send_as(profile, email) and (by_filter or is_sender)
+def names_address(profile: ServerProfile, email: str) -> bool:
+    """Whether a server has F in its filter or as its address, not just as anybody's."""
+    if profile.from_filter and profile.from_filter.admits(email):
+        return True
+    return same_address(email) == same_address(profile.sender_email)
 
 
 def _from_policy(profile: ServerProfile) -> str:
     """What ``from_policy`` comes to: ``filter``, ``login``, ``companies``, ``any``."""
     if profile.from_policy != AUTO:
         return profile.from_policy
-    if profile.from_filter:
+    if profile.from_filter.text:
         return "filter"
     if profile.assigned and profile.sender_email:
         return "login"

@@ -7,6 +7,7 @@ Every address in here is *normalised*: the bare ``local@domain``, lower case whe
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -66,9 +67,9 @@ class FromFilter:
 
     def admits(self, email: str) -> bool:
         """Whether ``email`` passes; the empty filter admits every address."""
-        if not self:
+        if not self.text or email in self.addresses:
             return True
-        return email in self.addresses or domain_of(email) in self.domains
+        return bool(self.domains) and domain_of(email) in self.domains
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +245,27 @@ class Step(NamedTuple):
         return self.reason.sentence % dict(self.values)
 
 
+class Note(NamedTuple):
+    """What a rule says of some servers at once, or of none; each is a :class:`Step`.
+
+    A queue asks for no step but the last: the others are made for whoever reads them.
+    """
+
+    rule: Rule
+    taken: bool
+    reason: Reason
+    profiles: tuple[ServerProfile, ...] = ()
+    values: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def steps(self) -> Iterator[Step]:
+        """A step for each server; one without a server, where it speaks of none."""
+        for profile in self.profiles or (None,):
+            server_id, server = (profile.id, profile.name) if profile else (0, "")
+            values = (("server", server), *self.values)
+            yield Step(self.rule, self.taken, self.reason, server_id, values)
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The route of a mail, apart from the headers that depend on its own text.
@@ -268,9 +290,14 @@ class Decision:
     company: Company | None = None
     received: bool = False
     refused: bool = False
-    steps: tuple[Step, ...] = ()
+    notes: tuple[Note, ...] = ()
     headers_as: Rule | None = None
     invented: bool = False
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Where the rules looked, in their order, and why they took a server or not."""
+        return tuple(step for note in self.notes for step in note.steps)
 
     @property
     def header_rule(self) -> Rule:

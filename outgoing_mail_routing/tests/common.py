@@ -15,6 +15,12 @@ def sentence(reason, **values):
     return reason.value % values
 
 
+def new_user(env, login, **values):
+    """A user who gets no invitation: writing it takes as long as making the user."""
+    user = new_test_user(env, login, context={"no_reset_password": True}, **values)
+    return user.with_env(env)
+
+
 class RoutingCase(TransactionCase):
     """Two companies, their users, and real SMTP servers that demand a login.
 
@@ -42,7 +48,7 @@ class RoutingCase(TransactionCase):
         cls.anna = cls._create_user("anna", cls.company_a)
         cls.ben = cls._create_user("ben", cls.company_a)
         cls.clara = cls._create_user("clara", cls.company_a, cls.company_b)
-        cls.portal_user = new_test_user(
+        cls.portal_user = new_user(
             cls.env,
             "paul",
             groups="base.group_portal",
@@ -74,7 +80,7 @@ class RoutingCase(TransactionCase):
 
     @classmethod
     def _create_user(cls, login, *companies, **values):
-        return new_test_user(
+        return new_user(
             cls.env,
             login,
             groups="base.group_user,base.group_partner_manager",
@@ -91,7 +97,7 @@ class RoutingCase(TransactionCase):
     @classmethod
     def _create_administrator(cls):
         """An administrator of both companies."""
-        return new_test_user(
+        return new_user(
             cls.env,
             "administrator",
             groups="base.group_user,base.group_system,base.group_multi_company",
@@ -105,7 +111,7 @@ class RoutingCase(TransactionCase):
         """A user of company A who may make mailings, where there are any."""
         marketing = "mass_mailing.group_mass_mailing_user"
         installed = cls.env.ref(marketing, raise_if_not_found=False)
-        return new_test_user(
+        return new_user(
             cls.env,
             "mia",
             groups=f"base.group_user,{marketing}" if installed else "base.group_user",

@@ -132,6 +132,32 @@ class TestDirectory(RoutingCase):
                 patches.enter_context(patch.object(directory_source, name, LRU(2)))
             return list(self._directory())
 
+    def test_values_of_servers_are_those_of_their_fields(self):
+        self.shared.write(
+            {
+                "own_user_ids": (self.ben | self.clara).ids,
+                "default_company_ids": (self.company_a | self.company_b).ids,
+                "company_ids": (self.company_a | self.company_b).ids,
+                "fetchmail_server_id": self._incoming_server().id,
+                "reply_to_policy": "odoo",
+                "from_filter": "a.example, Anna@a.example",
+            }
+        )
+        self.ben.active = self.shop.sequence = False
+        servers = self.env["ir.mail_server"].with_context(active_test=False)
+        servers.create({"name": "Archived", "active": False})
+        servers = servers.search([])
+        source = DirectorySource(self.env)
+        read = {values["id"]: values for values in source._read_rows(servers.ids)}
+        for server in servers:
+            for name, value in source.read_edited(server, SERVER_FIELDS).items():
+                with self.subTest(server=server.name, field=name):
+                    found = read[server.id][name]
+                    if servers._fields[name].type == "many2many":
+                        self.assertCountEqual(found, value)
+                    else:
+                        self.assertEqual(found or False, value)
+
     def test_directory_of_what_changed_is_that_of_all_rows(self):
         servers = self.env["ir.mail_server"].with_context(active_test=False)
         table, ids = "ir_mail_server", self.shared.ids

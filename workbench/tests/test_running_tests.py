@@ -1,13 +1,14 @@
 """Outcomes of tests are read right, none gets lost, and a skipped test has failed."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from workbench import compare, paths
 from workbench.pytest_endings import FAILED, PASSED, SKIPPED, Ending
-from workbench.run_tests import Suite, suite_of
+from workbench.run_tests import LINTERS, Suite, suite_of
 
 pytest_plugins = ["pytester"]
 
@@ -91,6 +92,43 @@ def test_named_files_are_told_from_options(monkeypatch: pytest.MonkeyPatch) -> N
     assert suite.chosen(addon / "tests", extra) == []
     assert suite_of([str(addon)]).chosen(extra) == [str(extra)]
     assert suite_of([]).chosen(extra / "nowhere") == []
+
+
+def test_what_runs_beside_is_shown_whole_and_not_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(paths, "LOGS", tmp_path)
+    slow = "import time; print('begun', flush=True); time.sleep(60)"
+    quick = "import time; print('some'); time.sleep(0.2); print('more'); exit(1)"
+    suite = Suite()
+    with suite.stack:
+        for title, program in (("slow", slow), ("quick", quick)):
+            suite.start(title, [sys.executable, "-c", program])
+        suite.end("quick")
+        left = suite.started["slow"]
+        assert left.poll() is None
+    shown = ["==> Start slow", "==> Start quick", "==> Ended: quick", "some", "more"]
+    assert capsys.readouterr().out.splitlines() == shown
+    assert suite.ended == {"quick": 1} and not suite.is_fine()
+    assert left.poll() is not None
+
+
+def test_linters_that_pass_are_no_test() -> None:
+    assert not Suite(ended={LINTERS: 0}).is_fine()
+    assert not Suite(ended={LINTERS: 1, "tests": 0}).is_fine()
+    assert Suite(ended={LINTERS: 0, "tests": 0}).is_fine()
+
+
+def test_whole_runs_alone_have_anything_beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(
+        Suite, "start", lambda suite, title, command: started.append(title)
+    )
+    for arguments in ([], ["-k", "no_such_name_anywhere"]):
+        suite_of(arguments).run(
+            "it", [str(paths.REPO / "workbench" / "cli.py")], apart=True
+        )
+    assert started == ["the tests of it"]
 
 
 @pytest.mark.parametrize(

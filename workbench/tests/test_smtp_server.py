@@ -1,15 +1,27 @@
 """The SMTP server: it demands logins, keeps mail, and misbehaves by its script."""
 
+import contextlib
 import doctest
 import smtplib
 import ssl
 import time
 from collections.abc import Iterator
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 
-from smtp_server import Answer, Close, SmtpServer, Stage, script, tls
+from smtp_server import (
+    Answer,
+    Close,
+    ReceivedMail,
+    Rule,
+    SmtpServer,
+    Stage,
+    script,
+    tls,
+)
+from workbench.smtp_service import SmtpService
 
 LOGIN, PASSWORD = "a@a.example", "right"
 GONE = smtplib.SMTPServerDisconnected
@@ -93,6 +105,64 @@ def test_connection_is_lost_after_the_dot(
     with pytest.raises((GONE, ConnectionResetError)):
         send(server)
     assert len(server.received) == keeps
+
+
+def test_rule_may_wait_for_its_turn(server: SmtpServer) -> None:
+    server.script.at(Stage.MAIL, Answer("450 4.7.1 Slow down"), after=1, times=1)
+    send(server)
+    with pytest.raises(smtplib.SMTPSenderRefused):
+        send(server)
+    send(server)
+    assert len(server.received) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "forsaken"),
+    [
+        (Answer(close=Close.RESET), True),
+        (Answer(close=Close.RESET, keeps=True), True),
+        (Answer("250 OK", characters=2, close=Close.PLAIN, keeps=True), True),
+        (Answer(silent=True), True),
+        (Answer("421 4.3.2 Going down", close=Close.PLAIN), False),
+        (Answer("554 5.7.1 Spam"), False),
+        (Answer(), False),
+    ],
+)
+def test_server_knows_whom_it_never_answered(answer: Answer, forsaken: bool) -> None:
+    left: list[ReceivedMail] = []
+    with SmtpServer(None, forsake=left.append) as server:
+        server.script.at(Stage.END_OF_DATA, answer)
+        with contextlib.suppress(smtplib.SMTPException, ConnectionError):
+            send(server, timeout=0.3)
+        assert len(left) == forsaken
+        assert all(mail.rcpt_tos == ("x@x.example",) for mail in left)
+
+
+def test_process_goes_on_with_its_port_and_its_mails(tmp_path: Path) -> None:
+    service = SmtpService(tmp_path / "smtp")
+    lost = Answer(close=Close.RESET, keeps=True)
+    rule = Rule(Stage.END_OF_DATA, lost, matching="TO:<lost@")
+    try:
+        service.start({"one": {LOGIN: PASSWORD}}, {"one": [rule]})
+        port = service.ports["one"]
+        for again in (False, True):
+            with contextlib.closing(smtplib.SMTP("127.0.0.1", port, timeout=5)) as it:
+                it.login(LOGIN, PASSWORD)
+                text = f"Message-Id: <{again:d}@x>\r\n\r\nOne"
+                it.sendmail("a@a.example", ["x@x.example"], text)
+                with pytest.raises((GONE, ConnectionResetError)):
+                    it.sendmail("a@a.example", ["lost@x.example"], text)
+            if not again:
+                assert service.stop()
+                with pytest.raises(ConnectionRefusedError):
+                    smtplib.SMTP("127.0.0.1", port)
+                service.start_again()
+        received = [mail.rcpt_tos for mail in service.received()]
+        assert received == [("x@x.example",), ("lost@x.example",)] * 2
+        forsaken = [noted["message_id"] for noted in service.noted("forsaken.jsonl")]
+        assert forsaken == ["<0@x>", "<1@x>"]
+    finally:
+        service.stop()
 
 
 @pytest.mark.parametrize("stage", [Stage.MAIL, Stage.DATA, Stage.END_OF_DATA])

@@ -14,7 +14,6 @@ _logger = logging.getLogger(__name__)
 _NEW = "outgoing_mail_delivery_new"
 # How long scheduled actions may be late before they count as not running
 _LATE_MINUTES = 10
-_CRON = "mail.ir_cron_mail_scheduler_action"
 
 
 class MailMail(models.Model):
@@ -43,6 +42,16 @@ class MailMail(models.Model):
         return True
 
     @api.model
+    def _process_queue_beside(self):
+        """Deliver what is due beside core's scheduled action, which does the same.
+
+        Where runs are off nothing is done: core's own queue sends twice what two
+        processes find.
+        """
+        if self.env["mail.delivery.run"]._is_on():
+            self.process_email_queue()
+
+    @api.model
     def _report_progress(self, settled):
         """Tell the scheduled action what was done, and have it called again in time."""
         due = self._count_due()
@@ -68,10 +77,9 @@ class MailMail(models.Model):
 
     @api.model
     def _wake_queue(self, at=None):
-        """Have the queue processed soon, or at a time."""
-        cron = self.env.ref(_CRON, raise_if_not_found=False)
-        if cron:
-            cron.sudo()._trigger(at)
+        """Have the queue processed soon, or at a time, by as many runs as there are."""
+        for cron in self.env["mail.delivery.run"]._get_crons():
+            cron._trigger(at)
 
     @api.model
     def _wake_queue_for_next(self):
@@ -83,14 +91,12 @@ class MailMail(models.Model):
         [at] = self.env.cr.fetchone()
         if not at:
             return
-        at = max(at, fields.Datetime.now())
-        cron = self.env.ref(_CRON, raise_if_not_found=False)
+        now = fields.Datetime.now()
         triggers = self.env["ir.cron.trigger"].sudo()
-        waits = [("cron_id", "=", cron.id), ("call_at", "<=", at)] if cron else []
-        if cron and not triggers.search_count(
-            [*waits, ("call_at", ">", fields.Datetime.now())], limit=1
-        ):
-            cron.sudo()._trigger(at)
+        for cron in self.env["mail.delivery.run"]._get_crons():
+            waits = [("cron_id", "=", cron.id), ("call_at", ">", now)]
+            if not triggers.search_count([*waits, ("call_at", "<=", at)], limit=1):
+                cron._trigger(max(at, now))
 
     def send_after_commit(self):
         """Leave the mails to the queue, which is woken at once.

@@ -144,17 +144,17 @@ class MailMail(models.Model):
         """The value of ``delivery_state`` in a query, as its compute method has it."""
         return SQL(
             """CASE
-                WHEN %(mail)s.state = 'outgoing' AND EXISTS (
+                WHEN %(state)s = 'outgoing' AND EXISTS (
                     SELECT FROM mail_delivery_claim claim
-                    WHERE claim.mail_mail_id_int = %(mail)s.id
+                    WHERE claim.mail_mail_id_int = %(id)s
                 ) THEN 'sending'
-                WHEN %(mail)s.state = 'outgoing'
-                    THEN COALESCE(%(mail)s.delivery_mark, 'waiting')
-                WHEN %(mail)s.state = 'exception'
-                    AND %(mail)s.delivery_mark IN ('held', 'unknown')
-                    THEN %(mail)s.delivery_mark
+                WHEN %(state)s = 'outgoing' THEN COALESCE(%(mark)s, 'waiting')
+                WHEN %(state)s = 'exception' AND %(mark)s IN ('held', 'unknown')
+                    THEN %(mark)s
             END""",
-            mail=SQL.identifier(alias),
+            id=SQL.identifier(alias, "id"),
+            state=self._field_to_sql(alias, "state"),
+            mark=self._field_to_sql(alias, "delivery_mark"),
         )
 
     def _field_to_sql(self, alias, field_expr, query=None):
@@ -183,13 +183,3 @@ class MailMail(models.Model):
         counts = dict(groups)
         for mail in self:
             mail.attempt_count = counts.get(mail._origin.id, 0)
-
-    def action_view_attempts(self):
-        """Open the attempts of these mails."""
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Attempts"),
-            "res_model": "mail.delivery.attempt",
-            "view_mode": "list,form",
-            "domain": [("mail_mail_id_int", "in", self.ids)],
-        }

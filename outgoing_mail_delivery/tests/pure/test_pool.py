@@ -39,7 +39,7 @@ class Books:
     batches: list[int] = field(default_factory=list)
     threads: set[int] = field(default_factory=set)
 
-    def write(self, events: Sequence[Event]) -> list[Intent]:
+    def note(self, events: Sequence[Event]) -> list[Intent]:
         """Keep the events."""
         if len(self.batches) == self.fails_at:
             raise RuntimeError("the database is gone")
@@ -116,7 +116,7 @@ def closed_port() -> smtplib.SMTP:
     """Connect to a port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-    return smtplib.SMTP("127.0.0.1", port)
+    return smtplib.SMTP("127.0.0.1", port, timeout=60)
 
 
 def some(name: str, count: int, lane: Lane = Lane.NORMAL) -> list[Message]:
@@ -138,7 +138,7 @@ def run(
     """Run a pool; return the seconds that it took."""
     started = time.monotonic()
     deadline = started + seconds
-    pool = Pool(plans, books.write, deadline=deadline, timeouts=timeouts, memory=memory)
+    pool = Pool(plans, books.note, deadline=deadline, timeouts=timeouts, memory=memory)
     pool.run()
     return time.monotonic() - started
 
@@ -193,7 +193,7 @@ def test_intent_is_written_before_the_text_and_the_answer_with_the_next(
         for event in events:
             if isinstance(event, Intent):
                 has.append(event.message.recipients[0] in place.counts)
-        return books.write(events)
+        return books.note(events)
 
     plans = [plan(place, some("m", 40), connections=1)]
     Pool(plans, write, deadline=time.monotonic() + 30, timeouts=PATIENT).run()
@@ -234,6 +234,7 @@ def test_dead_server_gives_all_back_and_holds_up_nobody(
     assert not any(event.partial for event in troubles)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "stage", [Stage.CONNECT, Stage.EHLO, Stage.MAIL, Stage.DATA, Stage.END_OF_DATA]
 )
@@ -252,7 +253,7 @@ def test_server_that_hangs_holds_up_its_own_mail_alone(
             for event in events
             if isinstance(event, Answered) and event.result.message.key == "w29"
         )
-        return books.write(events)
+        return books.note(events)
 
     started = time.monotonic()
     pool = Pool(plans, write, deadline=started + 4, timeouts=PATIENT)
@@ -270,7 +271,7 @@ def test_wrong_login_is_tried_once_a_session(places: Callable[..., Place]) -> No
 
     def connect() -> smtplib.SMTP:
         place.opened += 1
-        smtp = smtplib.SMTP(place.server.host, place.server.port)
+        smtp = smtplib.SMTP(place.server.host, place.server.port, timeout=60)
         smtp.login("a@a.example", "right")
         return smtp
 
@@ -473,6 +474,7 @@ def test_messages_are_built_as_there_is_room(places: Callable[..., Place]) -> No
     assert len(books.sent) == 30
 
 
+@pytest.mark.slow
 def test_run_is_over_at_its_deadline(places: Callable[..., Place]) -> None:
     place, books = places(), Books()
     place.server.script.at(Stage.END_OF_DATA, Answer(delay=0.6))
@@ -492,6 +494,7 @@ def test_rate_is_kept(places: Callable[..., Place]) -> None:
     assert len(books.sent) == 6 and took >= 0.45
 
 
+@pytest.mark.slow
 def test_run_ends_when_nothing_could_be_finished(
     places: Callable[..., Place],
 ) -> None:
@@ -538,7 +541,7 @@ def test_stopped_run_ends_what_is_under_way(places: Callable[..., Place]) -> Non
     place, books = places(), Books()
     place.server.script.at(Stage.END_OF_DATA, Answer(delay=0.2))
     plans = [plan(place, some("m", 50))]
-    pool = Pool(plans, books.write, deadline=time.monotonic() + 60, timeouts=PATIENT)
+    pool = Pool(plans, books.note, deadline=time.monotonic() + 60, timeouts=PATIENT)
     threading.Timer(1.0, pool.stop).start()
     started = time.monotonic()
     pool.run()
@@ -673,7 +676,7 @@ def late_run(
                 Late.ready.set()
                 time.sleep(0.3)  # until the intent is told
                 meanwhile()
-            return books.write(events)
+            return books.note(events)
 
         with pytest.raises((ValueError, RuntimeError)):
             run_pool(write)

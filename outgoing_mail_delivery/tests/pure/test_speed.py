@@ -5,6 +5,8 @@ from __future__ import annotations
 import smtplib
 import time
 
+import pytest
+
 from smtp_server import SmtpServer
 
 from ...delivery.connection import Timeouts
@@ -16,10 +18,11 @@ MESSAGES = 15
 TIMES = 2
 
 
+@pytest.mark.slow
 def test_message_costs_one_round_trip_where_pipelining_is_offered() -> None:
     messages = [message(number) for number in range(MESSAGES)]
     with SmtpServer(None, round_trip=ROUND_TRIP) as server:
-        with smtplib.SMTP(server.host, server.port) as smtp:
+        with smtplib.SMTP(server.host, server.port, timeout=60) as smtp:
             smtp.ehlo()
             started = time.perf_counter()
             for each in messages:

@@ -6,6 +6,7 @@ from odoo.fields import Domain
 
 from ...bridge.addresses import is_clean, only_email_of
 from ...bridge.from_filters import read_usable
+from ...bridge.sender_address import login_email, propose_sender
 from ...bridge.server_rows import PROPOSED_FROM
 from ...routing import FilterProblem, problem_of
 
@@ -68,23 +69,16 @@ class IrMailServer(models.Model):
         return Domain("id", "in", found.ids)
 
     def _propose_sender(self):
-        """The login if it is an address that the filter admits, else the filter's."""
+        """The sender address where nobody typed one, ``False`` for none."""
         self.ensure_one()
         usable = read_usable(self, self.from_filter)
-        login = self._get_login_email()
-        if login and usable.admits(login):
-            return login
-        return next(iter(usable.addresses), False)
+        return propose_sender(usable, self._get_login_email())
 
     def _get_login_email(self):
-        """The address that it logs in with, if it does and that is one.
-
-        A certificate and the command line leave what was typed as *Username* unused,
-        and hidden, as core's ``_connect__`` has it.
-        """
-        if not self._has_login() or self.smtp_authentication in ("certificate", "cli"):
+        """The address that it logs in with, if it does and that is one."""
+        if not self._has_login():
             return False
-        return is_clean(self.smtp_user) and only_email_of(self.smtp_user)
+        return login_email(self.smtp_user, self.smtp_authentication)
 
     def _has_login(self):
         """Whether its login may be asked for.

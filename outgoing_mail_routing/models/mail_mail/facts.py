@@ -71,12 +71,14 @@ class MailMail(models.Model):
         for mail_id, values in mails._get_message_values(_ROUTED_BY_CORE).items():
             email_from, forced_id, alias_domain_id = values
             email_from = formatted_of(email_from) or email_from
-            question = (alias_domain_id, email_from, forced_id, facts[mail_id])
+            of_mail = facts[mail_id]
+            question = (alias_domain_id, email_from, forced_id, id(of_mail))
             if question not in questions:
                 env = env_of(alias_domain_id)
                 core_facts = Facts.core_facts(email_from, default_facts(env))
-                of_mail = vars(facts[mail_id])
-                request = Request(**of_mail, forced_id=forced_id or 0, **core_facts)
+                request = Request(
+                    **vars(of_mail), forced_id=forced_id or 0, **core_facts
+                )
                 questions[question] = RequestFrom(request, directory, env)
             asked[mail_id] = questions[question]
         return asked
@@ -122,11 +124,12 @@ class MailMail(models.Model):
         personal servers, so only these are looked up, unless it is to be explained.
         Needs the same few statements however many mails there are.
 
-        :return: ``{mail.mail id: MailFacts}``
+        :return: ``{mail.mail id: MailFacts}``, one object where they are equal
         """
         personal_ids = self._get_personal_server_ids(directory)
         if not (directory.configured or explain):
-            return {id_: MailFacts(personal_id=personal_ids[id_]) for id_ in self._ids}
+            of_personal = cache(lambda id_: MailFacts(personal_id=id_))
+            return {id_: of_personal(personal_ids[id_]) for id_ in self._ids}
         addresses = KnownAddresses(self.env, directory)
         addresses.learn(
             self._get_emails_to_look_up(explain or directory.assigned_to_users)
@@ -137,9 +140,9 @@ class MailMail(models.Model):
         for mail_id, [email_from] in self._get_message_values(["email_from"]).items():
             facts[mail_id] = facts_of(
                 alike[mail_id],
-                addresses.named_by(email_from),
-                received=addresses.is_received(email_from),
-                personal_id=personal_ids[mail_id],
+                addresses.ids_named_by(email_from),
+                addresses.is_received(email_from),
+                personal_ids[mail_id],
             )
         return facts
 
@@ -147,8 +150,9 @@ class MailMail(models.Model):
         """The facts of these mails, which all that are alike share.
 
         :param KnownAddresses addresses: what is known of their From headers
-        :return: a function that answers :class:`MailFacts`. It takes the id of a mail,
-            the users whose address is the From, and facts by their names.
+        :return: a function that answers :class:`MailFacts`, one object where they are
+            equal. It takes the id of a mail, the ids of the users whose address is the
+            From, whether Odoo receives that, and the personal server.
         """
         known, mails = Facts(self.env), self.sudo()
         users = mails.mail_message_id.create_uid | mails.create_uid
@@ -163,19 +167,22 @@ class MailMail(models.Model):
         domain_fields = ["name", "bounce_alias", "default_from"]
         all_companies.alias_domain_id.fetch(domain_fields)  # each is asked by itself
         person, company = cache(known.person), cache(known.company)
+        shared = {}
 
         @cache
-        def facts_of(mail_id, named, **facts):
+        def facts_of(mail_id, named_ids, received, personal_id):
             mail = mails.browse([mail_id]).with_prefetch(mails._prefetch_ids)
-            sender = senders[mail_id]
-            return MailFacts(
+            sender, named = senders[mail_id], users.browse(named_ids)
+            facts = MailFacts(
                 sender=person(sender),
                 sender_named=sender != makers[mail_id],
                 colleagues=tuple(map(person, mail._get_colleagues(sender, named))),
                 company=company(companies[mail_id]),
+                personal_id=personal_id,
+                received=received,
                 forced_open=mail._is_forced_server_open(companies[mail_id]),
-                **facts,
             )
+            return shared.setdefault(facts, facts)
 
         return facts_of
 

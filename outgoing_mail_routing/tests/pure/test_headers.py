@@ -11,10 +11,10 @@ from ...routing import (
     Decision,
     HeaderFacts,
     HeaderPlan,
+    Note,
     Reason,
     Rule,
     ServerProfile,
-    Step,
     header_route,
     plan_headers,
     session_key,
@@ -350,8 +350,9 @@ def test_session_key_where_core_decides_companies_share_as_in_core() -> None:
 def test_session_key_refused_mail_shares_with_no_other() -> None:
     """Nor with one that is refused for another reason, which it would be told."""
     fine = kept(Rule.FORCED, SHARED)
-    steps = [Step(Rule.FORCED, False, Reason.FORCED_BARRED, 1, v) for v in ((), VALUES)]
-    refused = [but(fine, refused=True, steps=(step,)) for step in steps]
+    told = (Rule.FORCED, False, Reason.FORCED_BARRED, (SHARED,))
+    notes = [Note(*told, values) for values in ((), VALUES)]
+    refused = [but(fine, refused=True, notes=(note,)) for note in notes]
     assert len({session_key(routed) for routed in (fine, *refused)}) == 3
 
 

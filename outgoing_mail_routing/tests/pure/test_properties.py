@@ -78,7 +78,7 @@ thorough = settings(
 
 def answer(decision: Decision) -> Decision:
     """The decision without what was asked and the steps that led to it."""
-    return replace(decision, company=None, steps=())
+    return replace(decision, company=None, notes=())
 
 
 def inherits_from_id(request: Request, servers: list[ServerProfile]) -> int:
@@ -230,7 +230,7 @@ def as_archived(
 
 def without_steps(decision: Decision) -> Decision:
     """The decision without what led to it."""
-    return replace(decision, steps=())
+    return replace(decision, notes=())
 
 
 @thorough

@@ -10,7 +10,15 @@ installed; programs of this repository import it as ``smtp_server``, from its to
 """
 
 from .mail import ReceivedMail
-from .script import Answer, Close, Script, Stage
+from .script import Answer, Close, Rule, Script, Stage
 from .server import SmtpServer
 
-__all__ = ["Answer", "Close", "ReceivedMail", "Script", "SmtpServer", "Stage"]
+__all__ = [
+    "Answer",
+    "Close",
+    "ReceivedMail",
+    "Rule",
+    "Script",
+    "SmtpServer",
+    "Stage",
+]

@@ -15,13 +15,22 @@ server without a fitting rule behaves:
 
 A server that keeps the mail and never says so: ``Answer(silent=True, keeps=True)`` at
 the end of data. One that is slow to read: ``Answer(bytes_per_second=1000)`` at DATA.
+One that ends a session after its third message: a rule for MAIL with ``after=3``.
+
+A server in a process of its own gets its rules as JSON:
+
+>>> rule = Rule(Stage.MAIL, Answer("421 4.4.2 Bye", close=Close.PLAIN), after=3)
+>>> Rule.of_json(rule.as_json()) == rule
+True
 """
 
 from __future__ import annotations
 
 import enum
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 
 class Stage(enum.Enum):
@@ -75,19 +84,63 @@ class Answer:
         return not self.reply and not self.silent and self.close is Close.NO
 
 
-@dataclass
-class _Rule:
+@dataclass(frozen=True)
+class Rule:
+    """An answer, and when it is played.
+
+    :param matching: a part of the command's argument, as a recipient's address; of the
+        envelope at DATA and at the end of data
+    :param times: how often it is played, None for always
+    :param after: how often the server behaves before
+    """
+
     stage: Stage
     answer: Answer
-    matching: str
-    times: int | None
+    matching: str = ""
+    times: int | None = None
+    after: int = 0
+
+    def fits(self, stage: Stage, argument: str) -> bool:
+        """Whether it is about a stage with this argument."""
+        return self.stage is stage and self.matching in argument
+
+    def as_json(self) -> dict[str, Any]:
+        """Return its values as JSON has them."""
+        answer = {**asdict(self.answer), "close": self.answer.close.name}
+        return {**vars(self), "stage": self.stage.name, "answer": answer}
+
+    @classmethod
+    def of_json(cls, values: Mapping[str, Any]) -> Rule:
+        """Return the rule of such values."""
+        answer = {**values["answer"], "close": Close[values["answer"]["close"]]}
+        stage = Stage[values["stage"]]
+        return cls(**{**values, "stage": stage, "answer": Answer(**answer)})
+
+
+@dataclass
+class _Playing:
+    """A rule, and how often it has fitted."""
+
+    rule: Rule
+    fitted: int = 0
+
+    def plays(self, stage: Stage, argument: str) -> bool:
+        """Whether it is the rule's turn."""
+        rule = self.rule
+        if not rule.fits(stage, argument):
+            return False
+        last = None if rule.times is None else rule.after + rule.times
+        if last is not None and self.fitted >= last:
+            return False
+        self.fitted += 1
+        return self.fitted > rule.after
 
 
 @dataclass
 class Script:
     """The rules of one server; tests may change them while it serves."""
 
-    _rules: list[_Rule] = field(default_factory=list)
+    _rules: list[_Playing] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def at(
@@ -97,15 +150,15 @@ class Script:
         *,
         matching: str = "",
         times: int | None = None,
+        after: int = 0,
     ) -> None:
-        """Add a rule, after those that are there.
+        """Add a rule, after those that are there: see :class:`Rule`."""
+        self.add(Rule(stage, answer, matching, times, after))
 
-        :param matching: a part of the command's argument, as a recipient's address; of
-            the envelope at DATA and at the end of data
-        :param times: how often it is played, None for always
-        """
+    def add(self, rule: Rule) -> None:
+        """Add a rule, after those that are there."""
         with self._lock:
-            self._rules.append(_Rule(stage, answer, matching, times))
+            self._rules.append(_Playing(rule))
 
     def clear(self) -> None:
         """Have the server behave again."""
@@ -115,9 +168,7 @@ class Script:
     def answer_to(self, stage: Stage, argument: str = "") -> Answer | None:
         """Return the answer to play now, None where the server behaves."""
         with self._lock:
-            for rule in self._rules:
-                fits = rule.stage is stage and rule.matching in argument
-                if fits and rule.times != 0:
-                    rule.times = None if rule.times is None else rule.times - 1
-                    return rule.answer
+            for playing in self._rules:
+                if playing.plays(stage, argument):
+                    return playing.rule.answer
         return None

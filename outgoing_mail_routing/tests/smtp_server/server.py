@@ -25,7 +25,7 @@ logging.getLogger("mail.log").setLevel(logging.ERROR)
 
 
 class _Controller(Controller):
-    """Listens on port 0 and takes the port that the system gave."""
+    """Takes the port that the system gave, where it listens on port 0."""
 
     def __init__(self, script: Script, *arguments: Any, **options: Any) -> None:
         self.script = script
@@ -50,11 +50,13 @@ class SmtpServer:
         STARTTLS, as Gmail and Outlook do; looked up anew at every login
     :param keep: what to do with a mail that was received, before the client is told;
         None: keep it in ``received``
+    :param forsake: what to do with a mail whose client is never told what became of it
     :param tls: its side of STARTTLS; None: it offers that where it has tokens alone
     :param pipelining: whether it offers PIPELINING (RFC 2920), which it always bears
     :param size: the largest message that it takes, told by SIZE (RFC 1870)
     :param smtputf8: whether it offers SMTPUTF8 (RFC 6531)
     :param round_trip: seconds that what passes needs, there and back
+    :param port: to listen on, 0 for a free one
 
     Set ``senders`` to the only addresses that it takes in ``MAIL FROM``; write rules
     into ``script`` to have it misbehave.
@@ -72,12 +74,15 @@ class SmtpServer:
         size: int = 1 << 25,
         smtputf8: bool = True,
         round_trip: float = 0.0,
+        forsake: Callable[[ReceivedMail], None] = lambda mail: None,
+        port: int = 0,
     ) -> None:
         self.accounts = dict(accounts or {})
         self.tokens = {} if tokens is None else tokens
         self.senders: set[str] | None = None
         self.script = Script()
         self._keep = keep or self._remember
+        self._forsake = forsake
         self._received: list[ReceivedMail] = []
         self._arrived = threading.Condition()
         self._pipelining = pipelining
@@ -88,7 +93,7 @@ class SmtpServer:
             self.script,
             self,
             hostname=hostname,
-            port=0,
+            port=port,
             authenticator=self._authenticate,
             auth_required=accounts is not None,
             auth_require_tls=tokens is not None,
@@ -216,4 +221,6 @@ class SmtpServer:
             content=envelope.content,
             token=getattr(session, "token", ""),
         )
-        return await server.end_of_data(lambda: self._keep(mail))
+        return await server.end_of_data(
+            lambda: self._keep(mail), lambda: self._forsake(mail)
+        )

@@ -59,11 +59,12 @@ class ScriptedSession(SMTP):
         return answer.behaves
 
     async def end_of_data(
-        self, keep: Callable[[], None], reply: str = "250 Message accepted for delivery"
+        self, keep: Callable[[], None], forsake: Callable[[], None]
     ) -> str:
         """Play the end of data; return the reply to a complete message.
 
         :param keep: called once the message counts as received
+        :param forsake: called where no whole reply will say what became of it
         """
         words = self._envelope_words()
         answer = self._script.answer_to(Stage.END_OF_DATA, words) or Answer()
@@ -71,9 +72,11 @@ class ScriptedSession(SMTP):
         if answer.keeps or answer.behaves or answer.reply.startswith("2"):
             keep()
         if answer.silent or answer.characters >= 0 or answer.close is not Close.NO:
+            if answer.silent or answer.characters >= 0 or not answer.reply:
+                forsake()
             await self._answer(answer)
             await asyncio.Event().wait()  # until the connection is gone
-        return answer.reply or reply
+        return answer.reply or "250 Message accepted for delivery"
 
     async def _answer(self, answer: Answer) -> None:
         if answer.silent:
