@@ -7,6 +7,7 @@ import dataclasses
 import random
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ from .plan import Plan
 from .reading import Death
 from .workers import Worker
 
+EXECUTOR = ThreadPoolExecutor(1, "an administrator")
 #: How often is looked for what is to be done, in seconds.
 POLL = 0.1
 DOWN_SECONDS = 6.0
@@ -97,6 +99,7 @@ class Stage:
     deaths: list[Death] = field(default_factory=list)
     services: dict[str, SmtpService] = field(default_factory=dict)
     down: dict[str, float] = field(default_factory=dict)
+    mending: Future[Any] | None = None
 
     @contextlib.contextmanager
     def servers(self) -> Iterator[dict[str, int]]:
@@ -152,6 +155,8 @@ class Stage:
     def kill_postgres(self) -> None:
         """Kill the whole of PostgreSQL, and start it again."""
         assert self.cluster is not None
+        if self.mending:  # who mends a server would fail with it
+            self.mending.result()
         run_ids, at = self._runs_of(*self.workers), self._clock()
         self.cluster.kill()
         self.cluster.start()
@@ -168,9 +173,17 @@ class Stage:
         self._note(Death(f"end of {server}", at, self._clock(), sessions, (), server))
 
     def mend_logins(self) -> None:
-        """Give the servers their right passwords, as an administrator does."""
+        """Have the servers given their right passwords, while everything goes on."""
         wrong = {it.name: it.password for it in self.plan.servers if it.wrong_password}
-        self.odoo.call(self.database, fixture.mend_logins, wrong)
+        mend = self.odoo.call
+        self.mending = EXECUTOR.submit(mend, self.database, fixture.mend_logins, wrong)
+
+    def _is_mended(self) -> bool:
+        """Whether nobody is about to mend a server; raises what went wrong with it."""
+        if self.mending is None or not self.mending.done():
+            return self.mending is None
+        self.mending.result()
+        return True
 
     def _bring_back(self, at_once: bool = False) -> None:
         for server, until in list(self.down.items()):
@@ -219,24 +232,28 @@ class Stage:
         while time.monotonic() < ends:
             time.sleep(POLL)
             self._bring_back()
-            waiting = self._count(WAITING)
-            pulse.beat(self.accepted(), waiting, time.monotonic())
+            pulse.beat(self.accepted(), self._count(WAITING), time.monotonic())
             if events and (pulse.accepted >= events[0][0] or pulse.rounds >= ROUNDS):
                 events.pop(0)[1]()
-            elif not (events or self.down or waiting) or self._stays(pulse):
+            elif not events and self._is_over(pulse):
                 return True
-            elif pulse.wants_forward(not self._count(DUE), time.monotonic()):
-                self._fast_forward()
+            else:
+                self._cut_waits_short(pulse)
         self._bring_back(at_once=True)
         return False
 
-    def _stays(self, pulse: Pulse) -> bool:
-        """Whether what waits would wait for ever."""
-        if self.down or pulse.rounds < ROUNDS:
+    def _is_over(self, pulse: Pulse) -> bool:
+        """Whether nothing waits, or what waits would wait for ever."""
+        if self.down or not self._is_mended():
             return False
-        return not (self.delivery and self._count(UNDER_WAY))
+        if not pulse.waiting:
+            return True
+        under_way = self.delivery and self._count(UNDER_WAY)
+        return pulse.rounds >= ROUNDS and not under_way
 
-    def _fast_forward(self) -> None:
+    def _cut_waits_short(self, pulse: Pulse) -> None:
+        if not pulse.wants_forward(not self._count(DUE), time.monotonic()):
+            return
         self._ask(FAST_FORWARD)
         if self.delivery:
             self._ask(HEAL)
