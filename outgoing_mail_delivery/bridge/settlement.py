@@ -15,7 +15,7 @@ from odoo.tools import SQL
 
 from ..delivery import Lane, Outcome, Scope
 from ..delivery.schedule import next_try
-from ..delivery.settling import Fate, is_sent, split
+from ..delivery.settling import Fate, fate_of, is_sent, split
 from .building import Told
 from .collecting import InRun
 from .plans import plans_of
@@ -417,20 +417,25 @@ class Settlement:
     def _settle_plainly(self, mail, error):
         """Keep a mail in its true state although an addon fails on that.
 
-        What was accepted is never offered again; what is to be tried again stays due.
+        What was accepted is never offered again by itself; what is to be tried again stays
+        due, or is held where others were sent the same mail.
         """
         _logger.error(
             "Mail %s could not be settled as a whole", mail.id, exc_info=error
         )
-        outcomes = [
-            last.outcome for last in self._read_journal(mail.ids)[mail.id].values()
-        ]
-        if not any(
-            o in (Outcome.SENT, Outcome.UNKNOWN, Outcome.REFUSED) for o in outcomes
-        ):
+        journaled = self._read_journal(mail.ids)[mail.id]
+        outcomes = [last.outcome for last in journaled.values()]
+        fates = {fate_of(outcome) for outcome in outcomes}
+        if not fates & {Fate.DONE, Fate.UNKNOWN}:
             return {}
-        state = "sent" if is_sent(outcomes) else "exception"
-        mark = "unknown" if Outcome.UNKNOWN in outcomes else "waiting"
+        offered = {part for part, _address in journaled}
+        if Fate.LATER in fates or not offered.issuperset(mail._get_parts()):
+            # some got it and others are to be sent it: only somebody can tell now
+            state, mark = "exception", "held"
+        elif Fate.UNKNOWN in fates:
+            state, mark = "exception", "unknown"
+        else:
+            state, mark = "sent" if is_sent(outcomes) else "exception", "waiting"
         self.env.cr.execute(
             SQL(
                 "UPDATE mail_mail SET state = %s, delivery_mark = %s,"
