@@ -205,5 +205,5 @@ def _answer_values(noting):
         "phase": answer.phase.value,
         "code": answer.code or 0,
         "enhanced_code": enhanced_code(answer.text),
-        "reply": answer.text.replace("\x00", ""),
+        "reply": clean(answer.text),
     }
