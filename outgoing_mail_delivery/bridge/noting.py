@@ -19,6 +19,7 @@ from ..delivery import (
 )
 from ..delivery.connection import answer_of, answer_to_message
 from .healths import Healths
+from .words import clean
 from .settlement import Last, Settlement
 
 _ACCEPTED = Answer(Phase.MESSAGE, 250, "")

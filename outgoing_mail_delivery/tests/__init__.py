@@ -4,6 +4,7 @@ from . import test_crashes
 from . import test_direct
 from . import test_mailings
 from . import test_parallel
+from . import test_guards
 from . import test_isolation
 from . import test_outcomes
 from . import test_security
