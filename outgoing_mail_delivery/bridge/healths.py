@@ -80,6 +80,24 @@ class Healths:
         self.ids[server_id] = row[0]
         return _health_of(row)
 
+    def count_accepted(self, server_id, seconds):
+        """How many messages a server has accepted lately, of whatever run.
+
+        :param seconds: how long that is
+        """
+        self._cr.execute(
+            SQL(
+                "SELECT count(*) FROM mail_delivery_attempt"
+                " WHERE started_at > clock_timestamp() AT TIME ZONE 'UTC'"
+                " - %s * INTERVAL '1 second' AND outcome = 'sent'"
+                " AND COALESCE(mail_server_id, 0) = %s",
+                seconds,
+                server_id,
+            )
+        )
+        [count] = self._cr.fetchone()
+        return count
+
     def update(self, server_id, change):
         """Change the health of a server.
 

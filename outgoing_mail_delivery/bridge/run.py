@@ -52,11 +52,13 @@ TRIES = 8
 class Mail:
     """A mail of the run, and for which server.
 
-    ``open`` are the keys of its messages of which more is to come, ``handed`` those
-    that the pool has got; ``waits`` says that the server takes nothing now.
+    ``place`` is its place among those claimed together. ``open`` are the keys of its
+    messages of which more is to come, ``handed`` those that the pool has got; ``waits``
+    says that the server takes nothing now.
     """
 
     server: int
+    place: int = 0
     open: set = field(default_factory=set)
     handed: set = field(default_factory=set)
     built: bool = False
@@ -155,7 +157,8 @@ class Run:
         """
         commit(self.env.cr)  # what is claimed is newer than the last snapshot
         mails = self.env["mail.mail"].browse(mail_ids).exists()
-        batches = defaultdict(list)
+        batches, asked = defaultdict(list), set()
+        places = {mail_id: place for place, mail_id in enumerate(mail_ids)}
         for (
             server_id,
             alias_domain_id,
@@ -168,8 +171,10 @@ class Run:
             ids = self._throttle_personal(server, ids)
             batch = Batch(server, alias_domain_id, routed, tuple(ids))
             for mail_id in ids:
-                self._mails[mail_id] = Mail(batch.key)
-            self._watch.refresh(batch.key)
+                self._mails[mail_id] = Mail(batch.key, places.get(mail_id, 0))
+            if batch.key not in asked:
+                asked.add(batch.key)
+                self._watch.refresh(batch.key)
             if self._watch.is_out(batch.key):
                 self._wait(ids)
             elif not self._is_refused(batch):
@@ -177,9 +182,12 @@ class Run:
         self._finished.extend(id_ for id_ in mail_ids if id_ not in self._mails)
         return batches
 
-    def build(self, batch, mails):
-        """The messages of some mails, in a transaction of their own."""
-        built = self._builder.build(batch, InRun().on(mails))
+    def build(self, batch_of, mails):
+        """The messages of some mails, in a transaction of their own.
+
+        :param dict batch_of: the batch of each mail, by its id
+        """
+        built = self._builder.build(batch_of, InRun().on(mails))
         commit(self.env.cr)
         messages = []
         for mail_id in mails.ids:
@@ -269,23 +277,28 @@ class Run:
         )
 
     def _build_all(self, key, batches):
-        """Build the messages of a server one group of mails after the other."""
-        for batch in batches:
-            mails = self.env["mail.mail"].browse(batch.mail_ids).exists()
-            self._finished.extend(set(batch.mail_ids) - set(mails.ids))
-            for ids in self._builder.groups(mails):
-                if self._watch.is_out(key):
-                    return
-                if _is_deleted(batch.server):
-                    self._finished.extend(ids)
-                    continue
-                group = self.env["mail.mail"].browse(ids)
-                for message in self._try(self.build, batch, group):
-                    mail = self._mails.get(message.key[0])
-                    # its server may have got into trouble since it was built
-                    if mail and message.key in mail.open:
-                        mail.handed.add(message.key)
-                        yield message
+        """Build the messages of a server, one group of mails after the other.
+
+        A group has mails of any batch, in the order in which they were claimed.
+        """
+        batch_of = {id_: batch for batch in batches for id_ in batch.mail_ids}
+        known = [id_ for id_ in batch_of if id_ in self._mails]
+        mail_ids = sorted(known, key=lambda id_: self._mails[id_].place)
+        mails = self.env["mail.mail"].browse(mail_ids).exists()
+        self._finished.extend(set(mail_ids) - set(mails.ids))
+        for ids in self._builder.groups(mails):
+            if self._watch.is_out(key):
+                return
+            if _is_deleted(self.env["ir.mail_server"].sudo().browse(key)):
+                self._finished.extend(ids)
+                continue
+            group = self.env["mail.mail"].browse(ids)
+            for message in self._try(self.build, batch_of, group):
+                mail = self._mails.get(message.key[0])
+                # its server may have got into trouble since it was built
+                if mail and message.key in mail.open:
+                    mail.handed.add(message.key)
+                    yield message
 
     # ------------------------------------------------------------------
     # What the threads tell

@@ -449,13 +449,18 @@ class Settlement:
         """
         outcomes = [last.outcome for last in journaled.values()]
         fates = {fate_of(outcome) for outcome in outcomes}
-        state, mark = "exception", "waiting"
-        if fates == {Fate.DONE} and is_sent(outcomes):
-            state = "sent"
-        elif Fate.UNKNOWN in fates:
-            mark = "unknown"
-        elif fates <= {Fate.LATER} and not self._get_told(mail, journaled).failure:
+        told = self._get_told(mail, journaled)
+        offered = {part for part, _address in journaled}
+        if fates <= {Fate.LATER}:
             state, mark = "outgoing", "deferred"
+            if told.failure:
+                state, mark = "exception", "waiting"
+        elif Fate.LATER in fates or not offered.issuperset(mail._get_parts()):
+            state, mark = "exception", "held"
+        elif Fate.UNKNOWN in fates:
+            state, mark = "exception", "unknown"
+        else:
+            state, mark = "sent" if is_sent(outcomes) else "exception", "waiting"
         self.env.cr.execute(
             SQL(
                 "UPDATE mail_mail SET state = %s, delivery_mark = %s,"

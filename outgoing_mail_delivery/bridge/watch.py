@@ -138,8 +138,7 @@ class ServerWatch:
                 lambda before: rules.troubled(before, verdict, words, self.now()),
             )
             return
-        recent = time.monotonic() - 60
-        rate = sum(at > recent for at in self._accepted_at[server])
+        rate = self._healths.count_accepted(server, 60)
         self._change(
             server,
             lambda before: rules.throttled(

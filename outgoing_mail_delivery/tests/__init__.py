@@ -9,4 +9,5 @@ from . import test_isolation
 from . import test_outcomes
 from . import test_security
 from . import test_settings
+from . import test_splits
 from . import test_views
