@@ -30,12 +30,29 @@ class MailDeliveryRun(models.Model):
     )
 
     @api.model
+    def _is_here(self):
+        """Whether there may be runs at all: not in tests, nor where nothing is sent."""
+        return not (
+            modules.module.current_test or self.env["ir.mail_server"]._disable_send()
+        )
+
+    @api.model
     def _is_on(self):
-        """Whether mail leaves by runs here: not in tests, nor where it is off."""
-        if modules.module.current_test or self.env["ir.mail_server"]._disable_send():
+        """Whether mail leaves by runs here: not where they are switched off."""
+        if not self._is_here():
             return False
         off = self.env["ir.config_parameter"].sudo().get_param("mail_delivery.off")
         return off not in ("1", "True", "true")
+
+    @api.model
+    def _is_left(self):
+        """Whether runs have mails, or have left some that are to be settled."""
+        self.env.cr.execute(
+            "SELECT EXISTS (SELECT FROM mail_delivery_claim) OR EXISTS"
+            " (SELECT FROM mail_delivery_attempt WHERE NOT settled)"
+        )
+        [is_left] = self.env.cr.fetchone()
+        return is_left
 
     @api.model
     def _process(self, mail_ids=None):
@@ -55,16 +72,25 @@ class MailDeliveryRun(models.Model):
         return run.settled
 
     @api.model
-    def _settle_for_good(self):
-        """End all runs, settle what they left, and let go of what waits for a server.
+    def _end_all(self):
+        """End all runs and settle what they left, so that nothing of it is sent again.
 
-        One that is alive transmits nothing any more then: its claims are gone.
+        One that is alive transmits nothing any more then: its claims are gone. Commits
+        what the caller has done, where there is anything to end.
         """
-        env = self.env(user=SUPERUSER_ID)
-        with Run.begin(env, ()) as run:
-            run.settle_what_others_left(everybody=True)
-        waiting = env["mail.mail"].search(
-            [("state", "=", "outgoing"), ("delivery_mark", "=", "deferred")]
+        if self._is_here() and self._is_left():
+            commit(self.env.cr)
+            with Run.begin(self.env(user=SUPERUSER_ID), ()) as run:
+                run.settle_what_others_left(everybody=True)
+
+    @api.model
+    def _end_for_good(self):
+        """End all runs, and let go of what waits for a server."""
+        self._end_all()
+        waiting = (
+            self.env["mail.mail"]
+            .sudo()
+            .search([("state", "=", "outgoing"), ("delivery_mark", "=", "deferred")])
         )
         waiting.write({"scheduled_date": False, "failure_reason": False})
 
