@@ -75,6 +75,15 @@ class Spread:
         return f"{self.median:.3f} ({self.low:.3f}–{self.high:.3f})"
 
     @property
+    def as_times(self) -> str:
+        """The same, of what is a few times faster.
+
+        >>> Spread(3.9, 4.02, 4.1).as_times
+        '4.0 × faster (3.9–4.1)'
+        """
+        return f"{self.median:.1f} × faster ({self.low:.1f}–{self.high:.1f})"
+
+    @property
     def as_speed(self) -> str:
         """The same, of what is many times faster.
 
@@ -123,6 +132,15 @@ def duration(seconds: float) -> str:
     if seconds >= 1:
         return f"{seconds:.3g} s"
     return f"{seconds * 1000:.3g} ms"
+
+
+def megabytes(size: float) -> str:
+    """Return a size in bytes as people read it.
+
+    >>> megabytes(12_400_000)
+    '12 MB'
+    """
+    return f"{size / 1e6:.0f} MB"
 
 
 def text_table(results: Sequence[Result]) -> str:

@@ -79,9 +79,8 @@ def make_mails(
     env.invalidate_all()
     writers = _users(env, users)
     owners = _companies(env, companies) if companies else env.company
-    customers = _named(env["res.partner"], "Customer", count)
     values = []
-    for number, customer in enumerate(customers):
+    for number, customer in enumerate(customers(env, count)):
         sender = number % senders
         writer = writers[sender % users] if users else env.user
         owner = owners[sender % len(owners)]
@@ -122,6 +121,11 @@ def credit_to_authors(env: Any, mails: Any) -> None:
         [mails.ids],
     )
     env.invalidate_all()
+
+
+def customers(env: Any, count: int) -> Any:
+    """So many contacts with an address, outside of the companies."""
+    return _named(env["res.partner"], "Customer", count)
 
 
 def _users(env: Any, count: int) -> Any:

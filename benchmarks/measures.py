@@ -47,21 +47,29 @@ class Effort:
     core_repeats: int
     task_rounds: int
     large_queue_rounds: int
+    delivery_mails: int
+    delivery_rounds: int
+    backlog_rounds: int
+    heavy_mails: int
 
 
-FULL = Effort(500, 5, 3, 400, 6, 3, 11, 3)
-QUICK = Effort(200, 4, 1, 100, 3, 1, 5, 1)
+FULL = Effort(500, 5, 3, 400, 6, 3, 11, 3, 500, 5, 3, 100)
+QUICK = Effort(200, 4, 1, 100, 3, 1, 5, 1, 200, 3, 1, 10)
 
 
 @dataclass(frozen=True)
 class Bench:
-    """What a measure needs: Odoo, the databases by their use, the sink's port."""
+    """What a measure needs: Odoo, the databases by their use, the sink's port.
+
+    ``addon`` has the routing of mail alone, ``delivery`` all addons there are.
+    """
 
     odoo: OdooServer
     core: str
     addon: str
     core_many: str
     addon_many: str
+    delivery: str
     port: int
     effort: Effort
 

@@ -17,13 +17,22 @@ from workbench.odoo_server import OdooServer
 from workbench.smtp_service import SmtpService
 from workbench.steps import say, step
 
-from . import large, measures
+from . import delivery, large, measures
 from .figures import MISSED, Result, rst_table, text_table
 from .large_sizes import COMPANIES, USERS
 from .measures import Bench
 
-CORE, ADDON = "benchmark_core", "benchmark_addon"
-COPIES = ("run", "run_many")
+CORE, ADDON, DELIVERY = "benchmark_core", "benchmark_addon", "benchmark_delivery"
+#: What is installed in each database: routing is measured by itself.
+INSTALLED = {CORE: (), ADDON: NAMES[:1], DELIVERY: NAMES}
+#: The copies that are worked on.
+COPIES = (
+    (CORE, "run"),
+    (ADDON, "run"),
+    (CORE, "run_many"),
+    (ADDON, "run_many"),
+    (DELIVERY, "run"),
+)
 #: Two benchmarks at once would use the same databases, and measure each other.
 LOCK = "benchmark"
 MEASURES = {
@@ -31,6 +40,7 @@ MEASURES = {
     "servers": measures.servers,
     "sql": measures.sql,
     "queue": measures.whole_queue,
+    "delivery": delivery.measure,
 }
 RESULT = paths.WORK / "benchmark.rst"
 
@@ -51,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only",
         action="append",
-        choices=sorted({*MEASURES, *large.NAMES}),
+        choices=sorted({*MEASURES, *delivery.MEASURES, *large.NAMES}),
         help="measure this alone (may be given several times)",
     )
     parser.add_argument(
@@ -73,8 +83,7 @@ def main(options: argparse.Namespace) -> int:
     with environment.prepare(options) as odoo, locks.exclusive(LOCK):
         with _databases(odoo, options.control) as copies, _sink() as port:
             effort = measures.QUICK if options.quick else measures.FULL
-            core, addon, core_many, addon_many = copies
-            bench = Bench(odoo, core, addon, core_many, addon_many, port, effort)
+            bench = Bench(odoo, *copies, port, effort)
             for result in _measure(bench, names):
                 say(f"    {' | '.join(result.cells)}")
                 results.append(result)
@@ -90,9 +99,10 @@ def main(options: argparse.Namespace) -> int:
 
 def _measure(bench: Bench, names: Sequence[str]) -> Iterator[Result]:
     """Measure what is named; the big customer last, as it stays in the databases."""
+    known = {**MEASURES, **delivery.MEASURES}
     for name in names:
-        if name in MEASURES:
-            yield from MEASURES[name](bench)
+        if name in known:
+            yield from known[name](bench)
     if of_large := [name for name in names if name in large.NAMES]:
         yield from large.measure(bench, of_large)
 
@@ -110,14 +120,13 @@ def _sink() -> Iterator[int]:
 
 @contextlib.contextmanager
 def _databases(odoo: OdooServer, control: bool) -> Iterator[list[str]]:
-    """Copies of the two databases to work on, two of each; dropped at the end."""
-    odoo.ensure_database(CORE, [])
-    odoo.ensure_database(ADDON, [] if control else NAMES)
-    copies = [f"{name}_{use}" for use in COPIES for name in (CORE, ADDON)]
+    """Copies of the databases to work on; dropped at the end."""
+    for name, modules in INSTALLED.items():
+        odoo.ensure_database(name, () if control else modules)
+    copies = [f"{origin}_{use}" for origin, use in COPIES]
     try:
         with step("Copy the databases"):
-            for copy in copies:
-                origin = ADDON if copy.startswith(ADDON) else CORE
+            for copy, (origin, _use) in zip(copies, COPIES, strict=True):
                 odoo.databases.drop(copy)
                 odoo.databases.create(copy, origin)
         yield copies

@@ -32,11 +32,11 @@ class Run:
 class Side:
     """An Odoo process on one database, answering one request at a time."""
 
-    def __init__(self, odoo: OdooServer, database: str) -> None:
+    def __init__(self, odoo: OdooServer, database: str, number: int = 0) -> None:
         self.odoo = odoo
         self.database = database
         self.has_addon = bool(odoo.installed(database).intersection(NAMES))
-        self.log = paths.LOGS / f"benchmark-{database}.log"
+        self.log = paths.LOGS / f"benchmark-{database}-{number}.log"
         config = odoo.write_config(database)
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
@@ -102,8 +102,8 @@ def started(odoo: OdooServer, *databases: str) -> Iterator[list[Side]]:
     """Start a process on each database; end them all at the end."""
     sides: list[Side] = []
     try:
-        for database in databases:
-            sides.append(Side(odoo, database))
+        for number, database in enumerate(databases):
+            sides.append(Side(odoo, database, number))
         yield sides
     finally:
         for side in sides:

@@ -18,11 +18,12 @@ import traceback
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from odoo import api
+from odoo import api, sql_db
 from odoo.modules.registry import Registry
+from odoo.tools import config
 from odoo.tools.lru import LRU
 
-from benchmarks import fixtures, large_fixture, large_tasks
+from benchmarks import delivery_fixture, fixtures, large_fixture, large_tasks
 from workbench.addons import NAMES
 from workbench.odoo_process import boot
 
@@ -82,6 +83,44 @@ class Worker:
         """Do a task of :mod:`benchmarks.large_tasks`; return what it took."""
         with self._environment() as env:
             return large_tasks.run(env, name, number)
+
+    def prepare(self, name: str, **arguments: Any) -> None:
+        """Do what a function of :mod:`benchmarks.delivery_fixture` does."""
+        with self._environment() as env:
+            getattr(delivery_fixture, name)(env, **arguments)
+
+    def post(self, number: int, at_once: bool) -> float:
+        """Post a message; return the seconds until its user may go on."""
+        with self._environment() as env:
+            customer = fixtures.customers(env, 1)
+            delivery_fixture.keep_scheduled(env)
+        gc.collect()
+        started = time.perf_counter()
+        with self._environment() as env:
+            delivery_fixture.post(customer.with_env(env), number, at_once)
+        return time.perf_counter() - started
+
+    def deliver(self, limit: float = 0.0) -> dict[str, float]:
+        """Run the queue as its scheduled action does.
+
+        :param limit: Odoo's own, for the seconds of a scheduled action; 0 for none
+        :return: when it ``started`` and ``ended`` (``time.monotonic``), seconds of
+            ``cpu``, number of SQL ``statements``, and bytes of ``memory`` at most
+        """
+        gc.collect()
+        config["limit_time_real_cron"] = limit
+        memory = _Memory()
+        statements = sql_db.sql_counter
+        cpu, started = time.process_time(), time.monotonic()
+        with self._environment() as env:
+            env["mail.mail"].process_email_queue()
+        return {
+            "started": started,
+            "ended": time.monotonic(),
+            "cpu": time.process_time() - cpu,
+            "statements": sql_db.sql_counter - statements,
+            "memory": memory.growth,
+        }
 
     def split(self, repeats: int, forget_directory: bool) -> list[float]:
         """Split the queue into batches so many times; return what each took.
@@ -162,6 +201,26 @@ def _queue(env: Any) -> Any:
         ["&", ("state", "=", "outgoing"), ("scheduled_date", "=", False)]
     )
     return mails.browse(sorted(mails.ids))
+
+
+class _Memory:
+    """The most memory that the process has had, over what it had at first (Linux)."""
+
+    def __init__(self) -> None:
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")  # the peak counts from now on
+        self._before = self._of("VmRSS")
+
+    @property
+    def growth(self) -> int:
+        """In bytes."""
+        return self._of("VmHWM") - self._before
+
+    @staticmethod
+    def _of(name: str) -> int:
+        with open("/proc/self/status") as file:
+            [line] = [line for line in file if line.startswith(f"{name}:")]
+        return int(line.split()[1]) * 1024
 
 
 class _Clock:

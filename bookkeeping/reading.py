@@ -47,7 +47,7 @@ OUTCOMES = {
     "refused": State.FAILED,
     "unknown": State.UNKNOWN,
 }
-#: The answer to what was interrupted comes so much later at most, in seconds.
+#: Who waits for an answer learns so much later at most that none comes, in seconds.
 SOON = 2.0
 
 
@@ -68,14 +68,16 @@ class Attempt:
 class Death:
     """Something that was killed while messages may have been transmitted.
 
-    :param at: by the database's clock, in seconds
+    :param since: when that began, by the database's clock, in seconds
+    :param until: when it was done
     :param sessions: with one server, that it may have interrupted
     :param run_ids: the runs that were under way, where it was theirs
     :param server: the server that was ended, where it was one
     """
 
     name: str
-    at: float
+    since: float
+    until: float
     sessions: int
     run_ids: Collection[int] = ()
     server: str = ""
@@ -85,7 +87,8 @@ class Death:
         if not self.server:
             return attempt.run_id in self.run_ids
         ended_at = attempt.started_at + (attempt.duration or 0.0)
-        under_way = attempt.started_at - SOON <= self.at <= ended_at + SOON
+        began_before = attempt.started_at <= self.until + SOON
+        under_way = began_before and ended_at >= self.since - SOON
         return self.server == attempt.server and under_way
 
 
@@ -141,7 +144,7 @@ def said(
         for recipient in [*emails, *filter(None, names)] or [""]:
             entry = Entry(message_id, recipient)
             by_mail = Said(STATES[state], reason or "")
-            found[entry] = _together(by_mail, found.get(entry))
+            found[entry] = together(by_mail, found.get(entry))
     return found
 
 
@@ -153,7 +156,7 @@ def _said(attempt: Attempt, deaths: Sequence[Death]) -> Said:
     return Said(state, reason or "", died if state is State.UNKNOWN else "")
 
 
-def _together(mail: Said, attempt: Said | None) -> Said:
+def together(mail: Said, attempt: Said | None) -> Said:
     """What Odoo says, by a mail and by the last attempt for one of its recipients.
 
     The mail tells what will happen. Where it is done, each recipient fared in a way of

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import random
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,10 +18,11 @@ from workbench.smtp_service import SmtpService
 from workbench.steps import say
 
 from . import fixture
-from .plan import Plan, Server
+from .plan import Plan
 from .reading import Death
 from .workers import Worker
 
+EXECUTOR = ThreadPoolExecutor(1, "an administrator")
 #: How often is looked for what is to be done, in seconds.
 POLL = 0.1
 DOWN_SECONDS = 6.0
@@ -58,7 +61,6 @@ WHERE locks.locktype = 'advisory' AND activity.application_name = ANY(%s)
 class Pulse:
     """How the work goes on: what changed when, and when waits were cut short."""
 
-    now: float
     accepted: int = 0
     waiting: int = -1
     rounds: int = 0
@@ -69,7 +71,7 @@ class Pulse:
         """Take down how far it is."""
         if (accepted, waiting) != (self.accepted, self.waiting):
             self.changed = now
-        self.accepted, self.waiting, self.now = accepted, waiting, now
+        self.accepted, self.waiting = accepted, waiting
         self.rounds = int((now - self.changed) / STALLED_SECONDS)
 
     def wants_forward(self, idle: bool, now: float) -> bool:
@@ -97,14 +99,17 @@ class Stage:
     deaths: list[Death] = field(default_factory=list)
     services: dict[str, SmtpService] = field(default_factory=dict)
     down: dict[str, float] = field(default_factory=dict)
+    mending: Future[Any] | None = None
 
     @contextlib.contextmanager
     def servers(self) -> Iterator[dict[str, int]]:
         """Run the SMTP servers, each a process of its own; give their ports."""
         folder = paths.WORK / "books" / self.database
-        self.services = {it.name: SmtpService(folder / it.name) for it in self._servers}
+        self.services = {
+            it.name: SmtpService(folder / it.name) for it in self.plan.servers
+        }
         try:
-            for it in self._servers:
+            for it in self.plan.servers:
                 service = self.services[it.name]
                 accounts = {it.name: {it.login: it.password}}
                 service.start(accounts, {it.name: it.rules}, it.tls)
@@ -131,10 +136,6 @@ class Stage:
         last = Worker(self.odoo, self.database, "last", "--once")
         last.wait_until_done()
 
-    @property
-    def _servers(self) -> list[Server]:
-        return list(self.plan.servers)
-
     # ------------------------------------------------------------------
     # What is done
     # ------------------------------------------------------------------
@@ -147,31 +148,42 @@ class Stage:
         worker.hold()  # so that it may be asked what it was doing
         run_ids = self._runs_of(worker)
         worker.kill()
-        self._died(f"kill of worker {worker.name}", self.connections, run_ids)
+        name, at = f"kill of worker {worker.name}", self._clock()
+        self._note(Death(name, at, at, self.connections, run_ids))
         worker.start()
 
     def kill_postgres(self) -> None:
         """Kill the whole of PostgreSQL, and start it again."""
         assert self.cluster is not None
-        run_ids = self._runs_of(*self.workers)
+        if self.mending:  # who mends a server would fail with it
+            self.mending.result()
+        run_ids, at = self._runs_of(*self.workers), self._clock()
         self.cluster.kill()
         self.cluster.start()
         if self.delivery:  # what began meanwhile
             run_ids += [run_id for (run_id,) in self._ask(ALL_RUNS)]
         sessions = len(self.workers) * self.connections
-        self._died("kill of PostgreSQL", sessions, run_ids)
+        self._note(Death("kill of PostgreSQL", at, self._clock(), sessions, run_ids))
 
     def take_down(self, server: str) -> None:
         """End the process of an SMTP server for a while."""
-        sessions = len(self.workers) * self.connections
-        self._died(f"end of {server}", sessions, server=server)
+        sessions, at = len(self.workers) * self.connections, self._clock()
         self.services[server].stop()
         self.down[server] = time.monotonic() + DOWN_SECONDS
+        self._note(Death(f"end of {server}", at, self._clock(), sessions, (), server))
 
     def mend_logins(self) -> None:
-        """Give the servers their right passwords, as an administrator does."""
-        wrong = {it.name: it.password for it in self._servers if it.wrong_password}
-        self.odoo.call(self.database, fixture.mend_logins, wrong)
+        """Have the servers given their right passwords, while everything goes on."""
+        wrong = {it.name: it.password for it in self.plan.servers if it.wrong_password}
+        mend = self.odoo.call
+        self.mending = EXECUTOR.submit(mend, self.database, fixture.mend_logins, wrong)
+
+    def _is_mended(self) -> bool:
+        """Whether nobody is about to mend a server; raises what went wrong with it."""
+        if self.mending is None or not self.mending.done():
+            return self.mending is None
+        self.mending.result()
+        return True
 
     def _bring_back(self, at_once: bool = False) -> None:
         for server, until in list(self.down.items()):
@@ -179,13 +191,16 @@ class Stage:
                 del self.down[server]
                 self.services[server].start_again()
 
-    def _died(
-        self, what: str, sessions: int, run_ids: Collection[int] = (), server: str = ""
-    ) -> None:
-        name = f"{what} ({len(self.deaths) + 1})"
-        at = float(self._ask("SELECT extract(epoch FROM clock_timestamp())")[0][0])
-        self.deaths.append(Death(name, at, sessions, run_ids, server))
-        say(f"    {self.accepted():,} accepted: {name}")
+    def _note(self, death: Death) -> None:
+        """Keep in mind what was killed, under a name that no other has."""
+        named = dataclasses.replace(
+            death, name=f"{death.name} ({len(self.deaths) + 1})"
+        )
+        self.deaths.append(named)
+        say(f"    {self.accepted():,} accepted: {named.name}")
+
+    def _clock(self) -> float:
+        return float(self._ask("SELECT extract(epoch FROM clock_timestamp())")[0][0])
 
     def _runs_of(self, *workers: Worker) -> list[int]:
         """The runs that these processes are in."""
@@ -202,9 +217,7 @@ class Stage:
 
     def accepted(self) -> int:
         """How many messages the servers have accepted."""
-        return sum(
-            len(service.noted("received.jsonl")) for service in self.services.values()
-        )
+        return sum(service.count() for service in self.services.values())
 
     def play(
         self, events: list[tuple[int, Callable[[], None]]], seconds: float
@@ -214,29 +227,33 @@ class Stage:
         :return: whether it came to an end within these seconds
         """
         events = sorted(events, key=lambda event: event[0])
-        pulse = Pulse(time.monotonic())
+        pulse = Pulse()
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
             time.sleep(POLL)
             self._bring_back()
-            waiting = self._count(WAITING)
-            pulse.beat(self.accepted(), waiting, time.monotonic())
+            pulse.beat(self.accepted(), self._count(WAITING), time.monotonic())
             if events and (pulse.accepted >= events[0][0] or pulse.rounds >= ROUNDS):
                 events.pop(0)[1]()
-            elif not (events or self.down or waiting) or self._stays(pulse):
+            elif not events and self._is_over(pulse):
                 return True
-            elif pulse.wants_forward(not self._count(DUE), time.monotonic()):
-                self._fast_forward()
+            else:
+                self._cut_waits_short(pulse)
         self._bring_back(at_once=True)
         return False
 
-    def _stays(self, pulse: Pulse) -> bool:
-        """Whether what waits would wait for ever."""
-        if self.down or pulse.rounds < ROUNDS:
+    def _is_over(self, pulse: Pulse) -> bool:
+        """Whether nothing waits, or what waits would wait for ever."""
+        if self.down or not self._is_mended():
             return False
-        return not (self.delivery and self._count(UNDER_WAY))
+        if not pulse.waiting:
+            return True
+        under_way = self.delivery and self._count(UNDER_WAY)
+        return pulse.rounds >= ROUNDS and not under_way
 
-    def _fast_forward(self) -> None:
+    def _cut_waits_short(self, pulse: Pulse) -> None:
+        if not pulse.wants_forward(not self._count(DUE), time.monotonic()):
+            return
         self._ask(FAST_FORWARD)
         if self.delivery:
             self._ask(HEAL)

@@ -40,6 +40,11 @@ class SmtpService:
             for noted in self.noted("received.jsonl")
         ]
 
+    def count(self) -> int:
+        """How many mails they have received."""
+        file = self.folder / "received.jsonl"
+        return file.read_bytes().count(b"\n") if file.is_file() else 0
+
     def noted(self, name: str) -> list[dict[str, Any]]:
         """Return what the lines of a file say of mails: see :mod:`smtp_server`."""
         file = self.folder / name

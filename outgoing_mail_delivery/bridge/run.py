@@ -299,6 +299,7 @@ class Run:
         breaker = self._watch.refused(server, attempt, key)
         if breaker:
             self._journal.put_back(breaker.keys, breaker.verdict())
+            self._pool.give_up(server)
             self._wait_for(server)
 
     def _note_trouble(self, event):

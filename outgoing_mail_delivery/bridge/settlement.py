@@ -41,6 +41,18 @@ class Last:
     wait: int | None
     server_id: int
 
+    @classmethod
+    def of(cls, row):
+        """What is read of an attempt by :data:`_LAST`."""
+        outcome, *rest = row
+        return cls(Outcome(outcome), *rest)
+
+
+_LAST = SQL(
+    "attempt.outcome, attempt.scope, attempt.cause, attempt.reply, attempt.code,"
+    " attempt.wait, COALESCE(attempt.mail_server_id, 0)"
+)
+
 
 @dataclass(frozen=True)
 class Wait:
@@ -121,24 +133,43 @@ class Settlement:
         return [mail_id for mail_id in mail_ids if mail_id in kept]
 
     def _read_journal(self, mail_ids):
-        """The last attempt by mail, part and address."""
+        """The last attempt by mail, part and address.
+
+        What was settled of a mail that is to be sent says nothing: it was put off, or
+        somebody has it sent again.
+        """
         self.env.cr.execute(
             SQL(
                 """
                 SELECT DISTINCT ON (mail_mail_id_int, part, recipient)
-                    mail_mail_id_int, part, recipient, outcome, scope, cause, reply,
-                    code, wait, COALESCE(mail_server_id, 0)
-                FROM mail_delivery_attempt
-                WHERE mail_mail_id_int = ANY(%s)
-                ORDER BY mail_mail_id_int, part, recipient, id DESC
+                    mail_mail_id_int, part, recipient, %s
+                FROM mail_delivery_attempt attempt
+                JOIN mail_mail mail ON mail.id = attempt.mail_mail_id_int
+                WHERE mail.id = ANY(%s)
+                    AND (mail.state != 'outgoing' OR NOT attempt.settled)
+                ORDER BY mail_mail_id_int, part, recipient, attempt.id DESC
                 """,
+                _LAST,
                 list(mail_ids),
             )
         )
         last = defaultdict(dict)
-        for mail_id, part, recipient, outcome, *rest in self.env.cr.fetchall():
-            last[mail_id][part, recipient] = Last(Outcome(outcome), *rest)
+        for mail_id, part, recipient, *row in self.env.cr.fetchall():
+            last[mail_id][part, recipient] = Last.of(row)
         return last
+
+    def _read_last_words(self, mail):
+        """The last attempt for anybody, however long ago; ``None`` for none."""
+        self.env.cr.execute(
+            SQL(
+                "SELECT %s FROM mail_delivery_attempt attempt"
+                " WHERE mail_mail_id_int = %s ORDER BY id DESC LIMIT 1",
+                _LAST,
+                mail.id,
+            )
+        )
+        row = self.env.cr.fetchone()
+        return Last.of(row) if row else None
 
     def _mark_settled(self, mail_ids):
         self.env.cr.execute(
@@ -176,8 +207,9 @@ class Settlement:
         for part, addresses in recipients.items():
             for address in addresses:
                 found.setdefault((part, address), None)
+        built = {part for part, _address in found}
         for part in mail._get_parts():
-            if not any(part == known for known, _address in found):
+            if part not in built:
                 found[part, ""] = None
         return found
 
@@ -317,7 +349,7 @@ class Settlement:
         wait = self._seconds_until_next(mail, own, waits, tries)
         last = (own or list(known.values()) or [None])[-1]
         if wait is None:
-            self._give_up(mail, last)
+            self._give_up(mail, last or self._read_last_words(mail))
             return
         self._write_put_off(mail, last, tries, wait, waits)
 

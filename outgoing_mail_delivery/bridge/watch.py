@@ -4,7 +4,7 @@ import logging
 import time
 from collections import defaultdict, deque
 
-from ..delivery import Breaker, Health, Outcome
+from ..delivery import Breaker, Health, Outcome, same_words
 from ..delivery import health as rules
 from .cursors import commit
 from .healths import Healths
@@ -30,6 +30,7 @@ class ServerWatch:
         self._healths = Healths(cr)
         self._known = {}
         self._breakers = defaultdict(Breaker)
+        self._tripped = {}
         self._accepted_at = defaultdict(lambda: deque(maxlen=1000))
         self._offset = self._healths.now() - time.monotonic()
         commit(cr)
@@ -106,8 +107,11 @@ class ServerWatch:
     def refused(self, server, attempt, key):
         """A server has refused a recipient.
 
-        :return: the breaker, where it is the server's trouble after all
+        :return: the breaker, where it is the server's trouble after all; what was under
+            way by then gets another one
         """
+        if same_words(attempt.answer.text) == self._tripped.get(server):
+            return Breaker(keys=(key,))
         breaker = self._breakers[server].refused(
             attempt.recipient, attempt.answer.text, key
         )
@@ -115,6 +119,7 @@ class ServerWatch:
         if not breaker.tripped:
             return None
         del self._breakers[server]
+        self._tripped[server] = breaker.words
         words = attempt.answer.text
         self._change(
             server,

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from .replies import same_words
-from .types import Answer, Cause, Health, Outcome, Scope, Verdict
+from .types import Answer, Cause, Health, Outcome, Phase, Scope, Verdict
 
 #: How long a server is suspended, by the troubles in a row; then always the last one.
 SUSPENSIONS = (60, 120, 300, 600, 1800)
@@ -298,5 +298,5 @@ def counts_for_breaker(answer: Answer, verdict: Verdict) -> bool:
     return (
         answer.code is not None
         and verdict.outcome is Outcome.REFUSED
-        and verdict.scope is Scope.RECIPIENT
+        and (verdict.scope is Scope.RECIPIENT or answer.phase is Phase.RCPT)
     )

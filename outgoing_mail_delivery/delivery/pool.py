@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from .connection import Timeouts
 from .events import Event, Intent, Journal, Returned, Trouble
@@ -88,6 +88,15 @@ class Pool:
         """Begin no message any more, from any thread; what is under way ends."""
         with self.changed:
             self._stopping = True
+            self.changed.notify_all()
+
+    def give_up(self, server: Hashable) -> None:
+        """Offer a server nothing more; what was not offered comes back."""
+        with self.changed:
+            for queue in self.queues:
+                if queue.plan.key == server:
+                    queue.failed = True
+                    self.put_back(queue)
             self.changed.notify_all()
 
     def _goes_on(self) -> bool:

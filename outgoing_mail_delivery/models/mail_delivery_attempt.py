@@ -122,7 +122,9 @@ class MailDeliveryAttempt(models.Model):
         help="The contact whose address it is.",
     )
     lane = fields.Selection(
-        selection=selection_of(Lane, LANES), help="How urgent the mail was."
+        selection=selection_of(Lane, LANES),
+        string="Urgency",
+        help="How urgent the mail was.",
     )
     started_at = fields.Datetime(index=True, help="When it was offered.")
     duration = fields.Float(
@@ -135,7 +137,9 @@ class MailDeliveryAttempt(models.Model):
         help="What became of it.",
     )
     scope = fields.Selection(
-        selection=selection_of(Scope, SCOPES), help="Whose trouble the answer tells of."
+        selection=selection_of(Scope, SCOPES),
+        string="Whose Trouble",
+        help="Whose trouble the answer tells of.",
     )
     cause = fields.Selection(
         selection=selection_of(Cause, CAUSES), help="What kind of trouble it is."
@@ -146,7 +150,7 @@ class MailDeliveryAttempt(models.Model):
     )
     code = fields.Integer(aggregator=None, help="The server's answer, as a number.")
     enhanced_code = fields.Char(help="The same in detail (RFC 3463).")
-    reply = fields.Text(help="The answer in the server's own words.")
+    reply = fields.Text(string="Answer", help="The answer in the server's own words.")
     wait = fields.Integer(
         string="Asked to Wait", aggregator=None, help="Seconds the answer asked for."
     )

@@ -5,6 +5,7 @@ from . import test_crashes
 from . import test_direct
 from . import test_mailings
 from . import test_parallel
+from . import test_outcomes
 from . import test_security
 from . import test_settings
 from . import test_views

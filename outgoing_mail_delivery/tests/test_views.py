@@ -270,6 +270,18 @@ class TestMails(LogCase):
         self.assertEqual(mail.delivery_state, "waiting")
         self.assertEqual(mail.delivery_tries, 0)
 
+    def test_try_now_leaves_alone_what_may_have_arrived(self):
+        self.all.filtered(lambda mail: mail.state != "sent").action_try_now()
+        states = {state: mail.state for state, mail in self.mails.items()}
+        self.assertEqual(states.pop("unknown"), "exception")
+        self.assertEqual(states.pop(False), "sent")
+        self.assertEqual(set(states.values()), {"outgoing"})
+
+    def test_send_again_sends_what_may_have_arrived(self):
+        self.all.action_send_again()
+        self.assertEqual(self.mails["unknown"].delivery_state, "waiting")
+        self.assertEqual(self.mails["held"].delivery_state, "held")
+
 
 @tagged("post_install", "-at_install")
 class TestServerForm(LogCase):

@@ -91,3 +91,13 @@ class Failures(Carried):
 
     def __init__(self):
         self.reasons = []
+
+
+class Sending(Carried):
+    """Remembers for one call of ``send()`` what its mails were routed by.
+
+    ``configured`` says whether anything was, ``None`` as long as nothing was routed.
+    Each mail of a queue is a transaction of its own, that would ask again.
+    """
+
+    configured: bool | None = None

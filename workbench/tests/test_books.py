@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from bookkeeping import ledger, plan, run
+from bookkeeping import ledger, plan, reading, run
 from bookkeeping.ledger import (
     Accepted,
     Entry,
@@ -17,6 +17,7 @@ from bookkeeping.ledger import (
     State,
     compare,
 )
+from bookkeeping.reading import Attempt, Death
 from workbench import cli
 
 ANNA, BEN = Entry("<1@x>", "anna@x.example"), Entry("<1@x>", "ben@x.example")
@@ -122,6 +123,50 @@ def test_death_explains_one_message_for_each_session_it_interrupted() -> None:
     assert books(said, deaths={"kill 1": 2}, made=made).right
     assert kinds(books(said, deaths={"kill 1": 1}, made=made)) == [Kind.UNEXPLAINED]
     assert len(books(said, deaths={"kill 2": 9}, made=made).faults) == 3
+
+
+@pytest.mark.parametrize(
+    ("mail", "attempt", "together"),
+    [
+        # what waits will be sent, whatever was said of it before
+        (State.WAITING, State.SENT, State.WAITING),
+        (State.WAITING, State.UNKNOWN, State.WAITING),
+        (State.WAITING, State.SENDING, State.SENDING),
+        # of a mail that is done each recipient fared in a way of its own
+        (State.SENT, State.SENT, State.SENT),
+        (State.SENT, State.FAILED, State.FAILED),
+        # nobody will try again what was put off, nor ask about what may have arrived
+        (State.SENT, State.WAITING, State.SENT),
+        (State.SENT, State.UNKNOWN, State.SENT),
+        (State.FAILED, State.UNKNOWN, State.UNKNOWN),
+        (State.FAILED, State.FAILED, State.FAILED),
+        (State.FAILED, State.WAITING, State.FAILED),
+        (State.FAILED, State.SENT, State.FAILED),
+        (State.SENT, None, State.SENT),
+    ],
+)
+def test_mail_and_attempt_say_one_thing_together(
+    mail: State, attempt: State | None, together: State
+) -> None:
+    said = Said(attempt, "by attempt") if attempt else None
+    found = reading.together(Said(mail, "by mail"), said)
+    assert found.state is together
+    assert found.reason == ("by attempt" if attempt is together else "by mail")
+
+
+def test_death_explains_what_it_interrupted_alone() -> None:
+    attempt = Attempt("unknown", 0, "", 7, "One", started_at=100.0, duration=5.0)
+    assert Death("kill", 103.0, 103.0, 2, run_ids=[7]).explains(attempt)
+    assert not Death("kill", 103.0, 103.0, 2, run_ids=[8]).explains(attempt)
+    for since, until, explains in (
+        (103.0, 103.5, True),
+        (90.0, 99.0, True),
+        (80.0, 90.0, False),
+        (120.0, 121.0, False),
+    ):
+        ended = Death("end", since, until, 2, server="One")
+        assert ended.explains(attempt) == explains
+    assert not Death("end", 103.0, 103.5, 2, server="Two").explains(attempt)
 
 
 def test_table_has_a_line_for_each_server_and_their_sum() -> None:

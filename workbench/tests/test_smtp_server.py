@@ -159,6 +159,7 @@ def test_process_goes_on_with_its_port_and_its_mails(tmp_path: Path) -> None:
                 service.start_again()
         received = [mail.rcpt_tos for mail in service.received()]
         assert received == [("x@x.example",), ("lost@x.example",)] * 2
+        assert service.count() == len(received)
         forsaken = [noted["message_id"] for noted in service.noted("forsaken.jsonl")]
         assert forsaken == ["<0@x>", "<1@x>"]
     finally:

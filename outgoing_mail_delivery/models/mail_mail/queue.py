@@ -226,10 +226,21 @@ class MailMail(models.Model):
         return super().unlink()
 
     def action_try_now(self):
-        """Have mails that wait sent at once, whatever they wait for."""
+        """Have mails that wait or failed sent at once, whatever they wait for.
+
+        What may have arrived is left alone: :meth:`action_send_again` is for that.
+        """
+        self._make_due(self.filtered(lambda mail: mail.delivery_state != "unknown"))
+
+    def action_send_again(self):
+        """Send again what may have arrived, as somebody has decided."""
+        self._make_due(self.filtered(lambda mail: mail.delivery_state == "unknown"))
+
+    def _make_due(self, mails):
+        """Have some of these mails sent at once, unless they are sent or cancelled."""
         self.check_access("write")
-        waiting = self.filtered(lambda mail: mail.state in ("outgoing", "exception"))
-        waiting.write({"state": "outgoing", "scheduled_date": False})
+        due = mails.filtered(lambda mail: mail.state in ("outgoing", "exception"))
+        due.write({"state": "outgoing", "scheduled_date": False})
         self._wake_queue()
 
     # ------------------------------------------------------------------

@@ -10,7 +10,7 @@ class MailMail(models.Model):
 
     delivery_server_id = fields.Many2one(
         comodel_name="ir.mail_server",
-        string="Mail Server of the Delivery",
+        string="Mail Server",
         compute="_compute_delivery_server_id",
         search="_search_delivery_server_id",
         groups="base.group_system",

@@ -66,7 +66,7 @@ class MailMail(models.Model):
         :param str reason: as core has it, maybe none
         """
         told = not reason or failure_type in _FAILURES_OF_WRITER
-        if told or not self.env["ir.mail_server"]._is_configured():
+        if told or not self._is_sent_as_configured():
             return reason
         return self._get_neutral_reason()
 

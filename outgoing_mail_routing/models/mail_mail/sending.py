@@ -7,7 +7,7 @@ from odoo.exceptions import MissingError
 
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 
-from ...bridge.carrier import Failures
+from ...bridge.carrier import Failures, Sending
 from ...bridge.message_headers import ROUTING_KEYS
 
 # What a mail says of its sender is decided by its route, and by core
@@ -26,6 +26,7 @@ class MailMail(models.Model):
         """Hide servers in errors, and raise for mails that cannot be routed."""
         mails = self._without_client_keys()
         mails = Failures().on(mails) if raise_exception else Failures.off(mails)
+        mails = Sending().on(mails)
         try:
             result = super(MailMail, mails).send(
                 auto_commit, raise_exception, *args, **kwargs
@@ -76,7 +77,7 @@ class MailMail(models.Model):
         core's.
         """
         emails = super()._prepare_outgoing_list(*args, **kwargs)
-        if self.env["ir.mail_server"]._is_configured():
+        if self._is_sent_as_configured():
             own = {"Return-Path": self._get_odoos_bounce_email()}
             for email in emails:
                 kept = {
@@ -87,6 +88,13 @@ class MailMail(models.Model):
                 }
                 email["headers"] = {**kept, **own}
         return emails
+
+    def _is_sent_as_configured(self):
+        """Whether anything was configured when this mail was routed, or is now."""
+        sending = Sending.of(self.env)
+        if sending and sending.configured is not None:
+            return sending.configured
+        return self.env["ir.mail_server"]._is_configured()
 
     def _get_odoos_bounce_email(self):
         """The bounce address that core computes for a mail, or nothing."""

@@ -9,7 +9,7 @@ from odoo import api, models, tools
 
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 
-from ...bridge.carrier import Failures
+from ...bridge.carrier import Failures, Sending
 from ...bridge.directory_source import DirectorySource
 from ...routing import session_key
 
@@ -26,6 +26,8 @@ class MailMail(models.Model):
         if not self:
             return
         directory = DirectorySource(self.env).get()
+        if sending := Sending.of(self.env):
+            sending.configured = directory.configured
         if directory.configured:
             self.env.flush_all()  # what fails here is no fault of these mails
         routes = self._ask_apart(
