@@ -316,9 +316,7 @@ class TestPersonalServers(DeliveryCase):
             user_id = self._connect(name, authentication, prefix)
             for number in range(2):
                 self._write(user_id, "one", f"{name}{number}@c.example")
-            self._write(
-                user_id, "four", *(f"{name}of{n}@c.example" for n in range(4))
-            )
+            self._write(user_id, "four", *(f"{name}of{n}@c.example" for n in range(4)))
         for minutes in range(2):
             with self.subTest(minutes=minutes):
                 self.run_queue()
@@ -376,10 +374,14 @@ class TestTextMessages(DeliveryCase):
             )
             message_id = message.id
             mail.send()
-        self.assertEqual(self._status(message_id), {"email": "ready", "sms": "exception"})
+        self.assertEqual(
+            self._status(message_id), {"email": "ready", "sms": "exception"}
+        )
         self.make_due()
         self.run_queue()
-        self.assertEqual(self._status(message_id), {"email": "sent", "sms": "exception"})
+        self.assertEqual(
+            self._status(message_id), {"email": "sent", "sms": "exception"}
+        )
 
     def _status(self, message_id):
         with self.records() as env:
