@@ -1,5 +1,6 @@
 """Tests of the addon."""
 
+from . import test_core_ways
 from . import test_crashes
 from . import test_direct
 from . import test_mailings
