@@ -3,6 +3,7 @@
 from . import test_core_ways
 from . import test_crashes
 from . import test_direct
+from . import test_documentation
 from . import test_mailings
 from . import test_parallel
 from . import test_guards
