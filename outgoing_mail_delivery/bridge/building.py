@@ -9,6 +9,7 @@ from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 
 from ..delivery import Lane, Message
 from .collecting import CollectingSession
+from .words import clean
 
 _logger = logging.getLogger(__name__)
 
@@ -260,4 +261,4 @@ def _message(key, found, mail):
 
 def _clean(text):
     """A text that a database takes."""
-    return (text or "").replace("\x00", "") or None
+    return clean(text or "") or None

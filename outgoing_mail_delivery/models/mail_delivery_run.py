@@ -32,10 +32,29 @@ class MailDeliveryRun(models.Model):
     @api.model
     def _is_on(self):
         """Whether mail leaves by runs here: not in tests, nor where it is off."""
-        if modules.module.current_test or self.env["ir.mail_server"]._disable_send():
+        return self._may_be() and not self._is_off()
+
+    @api.model
+    def _may_be(self):
+        """Whether there may be runs at all: not in tests."""
+        if modules.module.current_test:
             return False
+        return not self.env["ir.mail_server"]._disable_send()
+
+    @api.model
+    def _is_off(self):
+        """Whether the settings have Odoo's own queue send."""
         off = self.env["ir.config_parameter"].sudo().get_param("mail_delivery.off")
-        return off not in ("1", "True", "true")
+        return off in ("1", "True", "true")
+
+    @api.model
+    def _is_left(self):
+        """Whether a run is at work, or has left something behind."""
+        self.env.cr.execute(
+            "SELECT FROM mail_delivery_run UNION ALL"
+            " SELECT FROM mail_delivery_attempt WHERE NOT settled LIMIT 1"
+        )
+        return bool(self.env.cr.rowcount)
 
     @api.model
     def _process(self, mail_ids=None):
@@ -55,14 +74,25 @@ class MailDeliveryRun(models.Model):
         return run.settled
 
     @api.model
-    def _settle_for_good(self):
-        """End all runs, settle what they left, and let go of what waits for a server.
+    def _end_all(self):
+        """End all runs, and settle what they left; commits where there is anything.
 
         One that is alive transmits nothing any more then: its claims are gone.
+
+        :return: whether nothing is left
         """
-        env = self.env(user=SUPERUSER_ID)
-        with Run.begin(env, ()) as run:
+        if not (self._may_be() and self._is_left()):
+            return True
+        with Run.begin(self.env(user=SUPERUSER_ID), ()) as run:
             run.settle_what_others_left(everybody=True)
+        commit(self.env.cr)
+        return not self._is_left()
+
+    @api.model
+    def _end_for_good(self):
+        """End all runs, and let go of what waits for a server."""
+        env = self.env(user=SUPERUSER_ID)
+        env["mail.delivery.run"]._end_all()
         waiting = env["mail.mail"].search(
             [("state", "=", "outgoing"), ("delivery_mark", "=", "deferred")]
         )
