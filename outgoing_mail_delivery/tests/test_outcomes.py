@@ -194,7 +194,7 @@ class TestTriedAgainByHand(DeliveryCase):
 
     def _send_again(self, mail_id):
         with self.records() as env:
-            env["mail.mail"].browse(mail_id).action_try_now()
+            env["mail.mail"].browse(mail_id).write({"state": "outgoing"})
 
     def test_refused_and_then_its_server_is_down(self):
         self.serve()

@@ -92,11 +92,13 @@ class MailMail(models.Model):
             for part, _address in keys:
                 groups_of[part].add(number)
         number = groups.index(group)
-        partner_ids, addresses = [], []
+        partner_ids, addresses, others = [], [], []
         whole = False
         for part, address in group:
             if part and number == min(groups_of[part]):
                 partner_ids.append(part)
+            elif part:
+                others.append(address)  # of a contact that stays with another part
             elif address:
                 addresses.append(address)
             else:
@@ -108,6 +110,9 @@ class MailMail(models.Model):
         }
         if addresses and not whole:
             values.update(self._address_values(addresses, len(groups_of[0]) > 1))
+        if others:
+            to = [values["email_to"], *others]
+            values["email_to"] = ", ".join(filter(None, to))
         return values
 
     def _address_values(self, addresses, is_split):
@@ -132,6 +137,24 @@ class MailMail(models.Model):
         except (ValueError, SyntaxError, TypeError):
             return self.headers
         return repr({"X-Forge-To": forged_to, **headers})
+
+    def unlink(self):
+        """Keep the message of a mail that was split as long as a part of it is left.
+
+        Core deletes it with the first part, and the database all others with it.
+        """
+        alone = self.sudo().filtered(lambda mail: not mail.is_notification)
+        others = self.sudo().search(
+            [
+                ("mail_message_id", "in", alone.mail_message_id.ids),
+                ("id", "not in", self.ids),
+            ]
+        )
+        shared = others.mail_message_id
+        alone.filtered(lambda mail: mail.mail_message_id in shared).write(
+            {"is_notification": True}
+        )
+        return super().unlink()
 
     def _hand_over(self, mail, group):
         """Have attempts, notifications and traces follow their recipients."""
