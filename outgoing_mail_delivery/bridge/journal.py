@@ -11,8 +11,8 @@ from odoo.tools import SQL
 
 from ..delivery import Answered, Intent, Outcome, enhanced_code
 from ..delivery.journal import FOLLOWS
-from .words import clean
 from .cursors import commit
+from .words import clean
 
 #: As much of an answer is kept.
 KEPT = 4000

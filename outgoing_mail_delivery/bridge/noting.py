@@ -19,8 +19,8 @@ from ..delivery import (
 )
 from ..delivery.connection import answer_of, answer_to_message
 from .healths import Healths
-from .words import clean
 from .settlement import Last, Settlement
+from .words import clean
 
 _ACCEPTED = Answer(Phase.MESSAGE, 250, "")
 # What cannot be transmitted at all is no trouble that passes

@@ -237,10 +237,7 @@ class Settlement:
         self._announce(mails)
         mails.write({"state": "sent", "failure_type": False, "failure_reason": False})
         emails = [each for mail in mails for each in mail._get_success_emails()]
-        self._tell(
-            mails,
-            success_pids=list(mails.recipient_ids), success_emails=emails
-        )
+        self._tell(mails, success_pids=list(mails.recipient_ids), success_emails=emails)
         self.env.flush_all()
         return {}
 
@@ -432,9 +429,7 @@ class Settlement:
         self._tells = False
         try:
             return mail._ask_apart(
-                partial(
-                    self._settle_one, journaled=journaled, waiting_for=waiting_for
-                ),
+                partial(self._settle_one, journaled=journaled, waiting_for=waiting_for),
                 partial(self._keep_from_sending, journaled=journaled),
                 configured=True,
             )

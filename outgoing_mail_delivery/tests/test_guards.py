@@ -130,7 +130,9 @@ class TestEnds(DeliveryCase):
         with self.records() as env:
             env["mail.delivery.run"]._process([self.ids[1]])
         self.assertStates(
-            m0="exception unknown", m1="outgoing deferred", m2="outgoing waiting",
+            m0="exception unknown",
+            m1="outgoing deferred",
+            m2="outgoing waiting",
             m3="outgoing waiting",
         )
         self._send_by_core()
@@ -165,7 +167,9 @@ class TestEnds(DeliveryCase):
             with self.records() as env:
                 uninstall_hook(env)
             self.assertStates(
-                m0="exception unknown", m1="outgoing waiting", m2="outgoing waiting",
+                m0="exception unknown",
+                m1="outgoing waiting",
+                m2="outgoing waiting",
                 m3="outgoing waiting",
             )
             self._send_by_core()
@@ -196,7 +200,5 @@ class TestEnds(DeliveryCase):
             before = set_uuid("that of the copy")
             self.addCleanup(set_uuid, before)
             self.run_queue()
-            self.assertStates(
-                m0="exception unknown", m1="sent", m2="sent", m3="sent"
-            )
+            self.assertStates(m0="exception unknown", m1="sent", m2="sent", m3="sent")
         self.assertNothingLeft()

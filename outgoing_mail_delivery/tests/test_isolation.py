@@ -178,6 +178,35 @@ class TestIsolation(DeliveryCase):
         self.assertState(ids["nobody"], "exception")
         self.assertEqual(self.read(ids["nobody"], "failure_type"), "mail_email_missing")
 
+    def test_a_mail_for_very_many(self):
+        """It is built in parts, others between them; one for more is refused."""
+        count = 25
+        partners = [
+            {"name": f"p{number}", "email": f"p{number}@c.example"}
+            for number in range(count)
+        ]
+        partner_ids = self.make("res.partner", *partners)
+        crowd = "odoo.addons.outgoing_mail_delivery.models.mail_mail.splitting.CROWD"
+        self.mail("m", recipient_ids=[(6, 0, partner_ids)], email_to="m@c.example")
+        with patch(crowd, 10):
+            self.run_queue()
+        self.assertEqual(self.states(), {"m": [("sent", False)] * 3})
+        self.assertEqual(len(self.received()), count + 1)
+        self.assertBooks()
+        self.assertEqual(
+            len({mail.header("Message-ID") for mail in self.smtp["a"].received}), 1
+        )
+        most = "odoo.addons.outgoing_mail_delivery.bridge.building.MOST"
+        with patch(most, 20):
+            refused = self.mail("x", recipient_ids=[(6, 0, partner_ids)])
+            many = ", ".join(f"x{number}@c.example" for number in range(count))
+            refused_too = self.mail("y", email_to=many)
+            self.run_queue()
+        for mail_id in (refused, refused_too):
+            self.assertState(mail_id, "exception")
+            self.assertIn("20 recipients", self.read(mail_id, "failure_reason"))
+        self.assertBooks()
+
     def test_a_mail_whose_building_raises(self):
         bad, good = self.mail("bad"), self.mail("good")
         mails = self.registry["mail.mail"]

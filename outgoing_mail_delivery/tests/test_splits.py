@@ -98,9 +98,7 @@ class TestSplits(DeliveryCase):
         self._put_off("later@")
         self._refuse("gone@")
         lost = Answer(close=Close.RESET)
-        self.smtp["a"].script.at(
-            Stage.END_OF_DATA, lost, matching="doubtful@", times=1
-        )
+        self.smtp["a"].script.at(Stage.END_OF_DATA, lost, matching="doubtful@", times=1)
         names = ("now", "later", "gone", "doubtful")
         partner_ids = [self.partner(name) for name in names]
         self.mail("m", recipient_ids=[(6, 0, partner_ids)])
@@ -124,9 +122,7 @@ class TestSplits(DeliveryCase):
     def test_contacts_beside_an_address_and_one_without(self):
         self._put_off("later@")
         partner_ids = [self.partner("later"), self.partner("none", False)]
-        self.mail(
-            "m", recipient_ids=[(6, 0, partner_ids)], email_to="one@c.example"
-        )
+        self.mail("m", recipient_ids=[(6, 0, partner_ids)], email_to="one@c.example")
         self.run_queue()
         self._run_again()
         self.assertEqual(self.received(), {"one@c.example": 1, "later@c.example": 1})
