@@ -89,7 +89,7 @@ class MailDeliveryRun(models.Model):
         return not self._is_left()
 
     @api.model
-    def _settle_for_good(self):
+    def _end_for_good(self):
         """End all runs, and let go of what waits for a server."""
         env = self.env(user=SUPERUSER_ID)
         env["mail.delivery.run"]._end_all()

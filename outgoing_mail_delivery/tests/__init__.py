@@ -1,7 +1,9 @@
 """Tests of the addon."""
 
+from . import test_core_ways
 from . import test_crashes
 from . import test_direct
+from . import test_documentation
 from . import test_mailings
 from . import test_parallel
 from . import test_guards
