@@ -58,7 +58,7 @@ class TestIsolation(DeliveryCase):
         self.run_queue()
         self.assertState(mail_ids[1], "sent")
         self.assertState(mail_ids[0], "outgoing", "deferred")
-        self.assertTrue(self.read(mail_ids[0], "failure_reason"))
+        self.assertTrue(self.values(mail_ids[0], "failure_reason"))
 
     def test_a_server_that_is_deleted_under_a_run(self):
         for hold in (
@@ -96,7 +96,7 @@ class TestIsolation(DeliveryCase):
                     worker.go_on()
                     worker.wait_until_done()
                 self.assertState(mail_ids[1], "sent")
-                self.assertEqual(self.read(mail_ids[0], "state"), "outgoing")
+                self.assertEqual(self.values(mail_ids[0], "state"), "outgoing")
                 self.assertNothingLeft()
 
     # ------------------------------------------------------------------
@@ -171,12 +171,14 @@ class TestIsolation(DeliveryCase):
         self.assertNothingLeft()
         for name, mail_id in ids.items():
             with self.subTest(name):
-                state, reason = self.read(mail_id, "state", "failure_reason")
+                state, reason = self.values(mail_id, "state", "failure_reason")
                 self.assertIn(state, ("sent", "exception"))
                 if state == "exception":
                     self.assertTrue(reason)
         self.assertState(ids["nobody"], "exception")
-        self.assertEqual(self.read(ids["nobody"], "failure_type"), "mail_email_missing")
+        self.assertEqual(
+            self.values(ids["nobody"], "failure_type"), "mail_email_missing"
+        )
 
     def test_a_mail_for_very_many(self):
         """It is built in parts, others between them; one for more is refused."""
@@ -204,7 +206,7 @@ class TestIsolation(DeliveryCase):
             self.run_queue()
         for mail_id in (refused, refused_too):
             self.assertState(mail_id, "exception")
-            self.assertIn("20 recipients", self.read(mail_id, "failure_reason"))
+            self.assertIn("20 recipients", self.values(mail_id, "failure_reason"))
         self.assertBooks()
 
     def test_a_mail_whose_building_raises(self):
@@ -221,7 +223,7 @@ class TestIsolation(DeliveryCase):
             self.run_queue()
         self.assertState(good, "sent")
         self.assertState(bad, "exception")
-        self.assertIn("an addon's mistake", self.read(bad, "failure_reason"))
+        self.assertIn("an addon's mistake", self.values(bad, "failure_reason"))
 
     def test_a_mail_whose_settling_raises(self):
         """What was accepted is sent, and what was put off is tried again."""
