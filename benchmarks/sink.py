@@ -113,9 +113,7 @@ class Session(asyncio.Protocol):
         """Take what the client sends."""
         self._later(self._sink.way, self._read, data)
 
-    def _later(
-        self, seconds: float, do: Callable[[bytes], Any], data: bytes
-    ) -> None:
+    def _later(self, seconds: float, do: Callable[[bytes], Any], data: bytes) -> None:
         if seconds:
             self._loop.call_later(seconds, do, data)
         else:

@@ -39,13 +39,17 @@ AND (scheduled_date IS NULL OR scheduled_date <= now() AT TIME ZONE 'UTC')
 WAITING = "SELECT count(*) FROM mail_mail WHERE state = 'outgoing'"
 #: Makes due what was put off: nobody here waits for minutes.
 FAST_FORWARD = """
-UPDATE mail_mail SET scheduled_date = now() AT TIME ZONE 'UTC'
-WHERE state = 'outgoing' AND scheduled_date > now() AT TIME ZONE 'UTC'
+UPDATE mail_mail SET scheduled_date = now() AT TIME ZONE 'UTC' WHERE id IN (
+    SELECT id FROM mail_mail
+    WHERE state = 'outgoing' AND scheduled_date > now() AT TIME ZONE 'UTC'
+    FOR UPDATE SKIP LOCKED  -- whoever writes it is not to be held up, nor to deadlock
+)
 """
 #: The same for servers, where the delivery addon knows how they do.
 HEAL = """
 UPDATE mail_delivery_health SET until = least(until, now() AT TIME ZONE 'UTC'),
 paused_until = NULL, rate = NULL, connections = NULL, asked_at = NULL
+WHERE id IN (SELECT id FROM mail_delivery_health FOR UPDATE SKIP LOCKED)
 """
 UNDER_WAY = "SELECT count(*) FROM mail_delivery_claim"
 ALL_RUNS = "SELECT id FROM mail_delivery_run"

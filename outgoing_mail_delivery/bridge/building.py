@@ -9,6 +9,7 @@ from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 
 from ..delivery import Lane, Message
 from .collecting import CollectingSession
+from .words import clean
 
 _logger = logging.getLogger(__name__)
 
@@ -103,28 +104,30 @@ class MessageBuilder:
             size += bytes_
         return groups
 
-    def build(self, batch, mails):
-        """The messages of some mails of a batch.
+    def build(self, batches, mails):
+        """The messages of some mails, whatever their batches.
 
         One that raises harms itself alone.
 
+        :param dict batches: the batch of each mail, by its id
         :return: ``{mail.mail id: Built}``
         """
         mails = mails.with_context(prefetch_fields=True)
         return mails._ask_apart(
-            lambda some: self._build_all(batch, some),
+            lambda some: self._build_all(batches, some),
             lambda mail, error: {mail.id: Built(failure=self._explain(error, mail))},
             configured=True,
         )
 
-    def _build_all(self, batch, mails):
+    def _build_all(self, batches, mails):
         with_link = mails.filtered(
             lambda mail: mail.body_html and "/mail/unfollow" in mail.body_html
         )
         followers = self.env["mail.followers"]
         doc_to_followers = followers._get_mail_doc_to_followers(with_link.ids)
         return {
-            mail.id: self._build_one(batch, mail, doc_to_followers) for mail in mails
+            mail.id: self._build_one(batches[mail.id], mail, doc_to_followers)
+            for mail in mails
         }
 
     def _build_one(self, batch, mail, doc_to_followers):
@@ -258,4 +261,4 @@ def _message(key, found, mail):
 
 def _clean(text):
     """A text that a database takes."""
-    return (text or "").replace("\x00", "") or None
+    return clean(text or "") or None

@@ -30,29 +30,31 @@ class MailDeliveryRun(models.Model):
     )
 
     @api.model
-    def _is_here(self):
-        """Whether there may be runs at all: not in tests, nor where nothing is sent."""
-        return not (
-            modules.module.current_test or self.env["ir.mail_server"]._disable_send()
-        )
+    def _is_on(self):
+        """Whether mail leaves by runs here: not in tests, nor where it is off."""
+        return self._may_be() and not self._is_off()
 
     @api.model
-    def _is_on(self):
-        """Whether mail leaves by runs here: not where they are switched off."""
-        if not self._is_here():
+    def _may_be(self):
+        """Whether there may be runs at all: not in tests."""
+        if modules.module.current_test:
             return False
+        return not self.env["ir.mail_server"]._disable_send()
+
+    @api.model
+    def _is_off(self):
+        """Whether the settings have Odoo's own queue send."""
         off = self.env["ir.config_parameter"].sudo().get_param("mail_delivery.off")
-        return off not in ("1", "True", "true")
+        return off in ("1", "True", "true")
 
     @api.model
     def _is_left(self):
-        """Whether runs have mails, or have left some that are to be settled."""
+        """Whether a run is at work, or has left something behind."""
         self.env.cr.execute(
-            "SELECT EXISTS (SELECT FROM mail_delivery_claim) OR EXISTS"
-            " (SELECT FROM mail_delivery_attempt WHERE NOT settled)"
+            "SELECT FROM mail_delivery_run UNION ALL"
+            " SELECT FROM mail_delivery_attempt WHERE NOT settled LIMIT 1"
         )
-        [is_left] = self.env.cr.fetchone()
-        return is_left
+        return bool(self.env.cr.rowcount)
 
     @api.model
     def _process(self, mail_ids=None):
@@ -73,24 +75,26 @@ class MailDeliveryRun(models.Model):
 
     @api.model
     def _end_all(self):
-        """End all runs and settle what they left, so that nothing of it is sent again.
+        """End all runs, and settle what they left; commits where there is anything.
 
-        One that is alive transmits nothing any more then: its claims are gone. Commits
-        what the caller has done, where there is anything to end.
+        One that is alive transmits nothing any more then: its claims are gone.
+
+        :return: whether nothing is left
         """
-        if self._is_here() and self._is_left():
-            commit(self.env.cr)
-            with Run.begin(self.env(user=SUPERUSER_ID), ()) as run:
-                run.settle_what_others_left(everybody=True)
+        if not (self._may_be() and self._is_left()):
+            return True
+        with Run.begin(self.env(user=SUPERUSER_ID), ()) as run:
+            run.settle_what_others_left(everybody=True)
+        commit(self.env.cr)
+        return not self._is_left()
 
     @api.model
     def _end_for_good(self):
         """End all runs, and let go of what waits for a server."""
-        self._end_all()
-        waiting = (
-            self.env["mail.mail"]
-            .sudo()
-            .search([("state", "=", "outgoing"), ("delivery_mark", "=", "deferred")])
+        env = self.env(user=SUPERUSER_ID)
+        env["mail.delivery.run"]._end_all()
+        waiting = env["mail.mail"].search(
+            [("state", "=", "outgoing"), ("delivery_mark", "=", "deferred")]
         )
         waiting.write({"scheduled_date": False, "failure_reason": False})
 

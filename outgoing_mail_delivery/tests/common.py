@@ -113,7 +113,7 @@ class DeliveryCase(BaseCase):
     # Mails
     # ------------------------------------------------------------------
 
-    def mail(self, subject="m", server="a", **values):
+    def mail(self, subject="m", server="a", /, **values):
         """A mail in the queue; to ``SUBJECT@c.example`` where nobody is named."""
         if not {"email_to", "recipient_ids", "email_cc"}.intersection(values):
             values["email_to"] = f"{subject}@c.example"

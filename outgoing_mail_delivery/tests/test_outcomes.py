@@ -21,10 +21,20 @@ SERVERS = [
     (Stage.CONNECT, "421 4.3.2 Too busy", "deferred", "suspended"),
     (Stage.AUTH, "535 5.7.8 Wrong password", "deferred", "stopped"),
     (Stage.AUTH, "454 4.7.0 Temporary failure", "deferred", "suspended"),
-    (Stage.MAIL, "530 5.7.0 Must issue a STARTTLS command first", "deferred", "stopped"),
+    (
+        Stage.MAIL,
+        "530 5.7.0 Must issue a STARTTLS command first",
+        "deferred",
+        "stopped",
+    ),
     (Stage.MAIL, "452 4.3.1 Insufficient system storage", "deferred", "suspended"),
     (Stage.RCPT, "554 5.7.1 Relay access denied", "deferred", "stopped"),
-    (Stage.END_OF_DATA, "550 5.4.5 Daily user sending limit exceeded", "deferred", None),
+    (
+        Stage.END_OF_DATA,
+        "550 5.4.5 Daily user sending limit exceeded",
+        "deferred",
+        None,
+    ),
 ]
 MAILS = [
     (Stage.MAIL, "553 5.7.1 Sender address rejected: not owned by user", "identity"),

@@ -24,8 +24,10 @@ class MailMail(models.Model):
         """Deliver by a run what is due; in core's way where runs are off."""
         runs = self.env["mail.delivery.run"]
         if not runs._is_on():
-            runs.sudo()._end_all()
-            return super().process_email_queue(email_ids, batch_size)
+            # what runs have sent, or are sending, is not for core to send
+            if runs.sudo()._end_all():
+                return super().process_email_queue(email_ids, batch_size)
+            return True
         self.check_access("write")
         only_ids = list(email_ids) or None
         if filters := self.env.context.get("filters"):
@@ -156,9 +158,8 @@ class MailMail(models.Model):
 
     @api.model
     def _is_guarded(self):
-        """Whether runs may have mails; where they are off, some may not have ended."""
         runs = self.env["mail.delivery.run"]
-        return runs._is_on() or (runs._is_here() and runs._is_left())
+        return runs._is_on() or (runs._may_be() and runs._is_left())
 
     @api.model
     def _claim_for_a_moment(self, mail_ids):

@@ -41,7 +41,7 @@ class MailMail(models.Model):
         ) in self._split_by_mail_configuration():
             server = self.env["ir.mail_server"].browse(server_id)
             batch = Batch(server, alias_domain_id, routed, tuple(ids))
-            built = builder.build(batch, self).get(self.id, Built())
+            built = builder.build({self.id: batch}, self).get(self.id, Built())
             if built.failure:
                 break  # what the journal has is all there is
             return Told.of(built)
