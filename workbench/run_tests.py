@@ -145,7 +145,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--together",
         action="store_true",
-        help="run each addon's tests with all addons installed, not only those it needs",
+        help="run each addon's tests with all addons installed",
     )
 
 
