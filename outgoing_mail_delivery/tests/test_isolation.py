@@ -50,6 +50,10 @@ class TestIsolation(DeliveryCase):
             self.assertEqual(len(self.smtp["a"].wait_for(3, timeout=20)), 3)
             worker.wait_until_done()
         self.assertBooks()
+        # what waited for an answer at the very end may have arrived
+        self.assertNothingLeft()
+        self.assertFalse(self.attempts("recipient", outcome="sending"))
+        self.assertTrue(self.attempts("recipient", outcome="unknown"))
 
     def test_a_server_without_a_host(self):
         server_id = self.serve("b")
