@@ -11,7 +11,6 @@ from odoo.addons.outgoing_mail_routing.tests.smtp_server import Answer, Stage
 from ..bridge.claims import Claims
 from ..bridge.journal import JournalWriter
 from ..bridge.settlement import Settlement
-from ..hooks import uninstall_hook
 from .common import DeliveryCase
 from .workers import Worker, after, before, held, run_queue
 
@@ -165,7 +164,7 @@ class TestEnds(DeliveryCase):
     def test_uninstalled_while_a_run_is_at_work(self):
         with held(self, after(JournalWriter, "_execute", _intends)) as worker:
             with self.records() as env:
-                uninstall_hook(env)
+                env["mail.delivery.run"]._end_for_good()
             self.assertStates(
                 m0="exception unknown",
                 m1="outgoing waiting",
@@ -183,7 +182,7 @@ class TestEnds(DeliveryCase):
         self.smtp["a"].script.at(Stage.RCPT, later, matching="m1@", times=1)
         self.run_queue()
         with self.records() as env:
-            uninstall_hook(env)
+            env["mail.delivery.run"]._end_for_good()
         self._send_by_core()
         self.assertStates(m0="sent", m1="sent", m2="sent", m3="sent")
         self.assertEqual(sorted(self.received().values()), [1, 1, 1, 1])
