@@ -79,13 +79,15 @@ class Run:
         uuid = env["ir.config_parameter"].sudo().get_param("database.uuid")
         self._claims = Claims(cr, uuid or "", only_ids)
         self._watch = ServerWatch(cr)
-        self._builder = MessageBuilder(env)
+        self._builder = MessageBuilder(env, self._breathe)
         self._facts = {}
         self._mails = {}
         self._told = {}
         self._finished = deque()
         self._settled_at = self._renewed_at = time.monotonic()
         self._pool = None
+        self._builds = False
+        self._troubled_meanwhile = set()
 
     @classmethod
     @contextmanager
@@ -181,8 +183,12 @@ class Run:
 
         :param dict batch_of: the batch of each mail, by its id
         """
-        built = self._builder.build(batch_of, InRun().on(mails))
-        commit(self.env.cr)
+        self._builds = True
+        try:
+            built = self._builder.build(batch_of, InRun().on(mails))
+            commit(self.env.cr)
+        finally:
+            self._builds = False
         messages = []
         for mail_id in mails.ids:
             one = built[mail_id]
@@ -194,6 +200,9 @@ class Run:
             if not one.messages:
                 self._finished.append(mail_id)
             messages += one.messages
+        for server in self._troubled_meanwhile:
+            self._wait_for(server)
+        self._troubled_meanwhile.clear()
         return messages
 
     def journal(self, events):
@@ -289,6 +298,11 @@ class Run:
                     mail.handed.add(message.key)
                     yield message
 
+    def _breathe(self):
+        """Let sessions go on while many mails are built."""
+        if self._pool:
+            self._pool.breathe()
+
     # ------------------------------------------------------------------
     # What the threads tell
     # ------------------------------------------------------------------
@@ -338,7 +352,13 @@ class Run:
             self._finished.append(mail_id)
 
     def _wait_for(self, server):
-        """Have all mails of a server wait that the pool has not got, nor will."""
+        """Have all mails of a server wait that the pool has not got, nor will.
+
+        What is being built is among them as soon as that is known.
+        """
+        if self._builds:
+            self._troubled_meanwhile.add(server)
+            return
         of_server = [(i, m) for i, m in self._mails.items() if m.server == server]
         for mail_id, mail in of_server:
             if not mail.built and not mail.waits:
@@ -351,9 +371,10 @@ class Run:
     # ------------------------------------------------------------------
 
     def _keep_house(self):
-        """Settle what is worth it, and stay alive."""
+        """Settle what is worth it, but amid no other transaction, and stay alive."""
         late = time.monotonic() - self._settled_at > SETTLED_AFTER
-        if len(self._finished) >= SETTLED_AT_ONCE or (self._finished and late):
+        many = len(self._finished) >= SETTLED_AT_ONCE
+        if not self._builds and (many or (self._finished and late)):
             self.settle()
         self._renew()
 
