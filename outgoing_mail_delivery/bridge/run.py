@@ -11,6 +11,8 @@ from collections import defaultdict, deque
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
+from psycopg2.errors import LockNotAvailable
+
 from odoo.tools import config
 
 from odoo.addons.outgoing_mail_routing.bridge.carrier import Failures
@@ -19,6 +21,7 @@ from ..delivery import (
     Allowance,
     Answered,
     Health,
+    Later,
     Outcome,
     Pool,
     Returned,
@@ -210,7 +213,7 @@ class Run:
 
         :return: the intents that stand: their texts are transmitted
         """
-        standing = self._journal.note(events)
+        standing = self._write_down(events)
         for event in events:
             if isinstance(event, Answered):
                 self._note_answer(event)
@@ -222,6 +225,18 @@ class Run:
         commit(self._cr)
         self._keep_house()
         return standing
+
+    def _write_down(self, events):
+        """Write events into the journal, however long somebody else holds a row.
+
+        :raise Later: it may be the mails that are being built who hold it
+        """
+        while True:
+            try:
+                return self._journal.note(events)
+            except LockNotAvailable:
+                if self._builds:
+                    raise Later from None
 
     def settle(self):
         """Settle all mails that are finished, but those that a breaker may put back."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from .connection import Timeouts
-from .events import Event, Intent, Journal, Returned, Trouble
+from .events import Event, Intent, Journal, Later, Returned, Trouble
 from .queues import ServerPlan, ServerQueue
 from .types import Answer, Scope, Verdict
 from .worker import TICK, Worker
@@ -31,8 +31,8 @@ class Pool:
     """Carries the messages of some servers.
 
     :param journal: called in the thread that calls :meth:`run`, with all events there
-        are. Every message is answered for or returned; where it raises, nothing more is
-        transmitted nor told, as if the process had died
+        are. Every message is answered for or returned; where it raises anything but
+        :class:`Later`, nothing more is transmitted nor told, as if the process had died
     :param feed: asked for more where a server has nothing left to build: plans of
         servers, new ones or such that go on; none where there is nothing for now
     :param deadline: the instant at which :meth:`run` ends, by ``clock``
@@ -214,7 +214,13 @@ class Pool:
         """Have events written down, and let go on who waits for that."""
         if not events:
             return
-        standing = self._standing(events)
+        try:
+            standing = self._standing(events)
+        except Later:
+            with self.changed:
+                self._events[:0] = events
+                self._urgent = True
+            return
         with self.changed:
             for event in events:
                 if isinstance(event, Intent):
@@ -227,6 +233,8 @@ class Pool:
             return set()
         try:
             return set(self._journal(events))
+        except Later:
+            raise
         except BaseException:
             self._broken = True
             with self.changed:
