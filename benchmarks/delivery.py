@@ -28,7 +28,7 @@ TOGETHER = 1.7
 MEMORY = 200 << 20
 
 #: The messages that are posted in each database, and put back into the queue.
-POSTS = 1000
+POSTS = 600
 ROUND_TRIP, FAR_SERVERS, FAR_MAILS = 0.05, 3, 600
 SENDERS, SERVERS, CONNECTIONS = 500, 10, 2
 FEW, MANY, BACKLOG_SECONDS = 1_000, 100_000, 10

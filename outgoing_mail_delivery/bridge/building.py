@@ -84,10 +84,14 @@ class Told:
 
 
 class MessageBuilder:
-    """Builds the messages of batches, by the methods that core's ``_send`` calls."""
+    """Builds the messages of batches, by the methods that core's ``_send`` calls.
 
-    def __init__(self, env):
+    :param between: called after each mail, as building many takes its time
+    """
+
+    def __init__(self, env, between=lambda: None):
         self.env = env
+        self._between = between
         self._servers = env["ir.mail_server"]
 
     def groups(self, mails):
@@ -127,10 +131,11 @@ class MessageBuilder:
         )
         followers = self.env["mail.followers"]
         doc_to_followers = followers._get_mail_doc_to_followers(with_link.ids)
-        return {
-            mail.id: self._build_one(batches[mail.id], mail, doc_to_followers)
-            for mail in mails
-        }
+        built = {}
+        for mail in mails:
+            built[mail.id] = self._build_one(batches[mail.id], mail, doc_to_followers)
+            self._between()
+        return built
 
     def _build_one(self, batch, mail, doc_to_followers):
         addresses = f"{mail.email_to or ''}{mail.email_cc or ''}".count("@")

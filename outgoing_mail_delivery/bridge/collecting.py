@@ -27,7 +27,8 @@ class CollectingSession(smtplib.SMTP):
     """
 
     def __init__(self, from_filter, smtp_from):
-        super().__init__()
+        # smtplib would ask the system's resolver for its name, once a message
+        super().__init__(local_hostname="localhost")
         self.from_filter = from_filter
         self.smtp_from = smtp_from
         self.collected = []

@@ -7,6 +7,8 @@ statement. An answer is written over ``sending`` or ``unknown`` alone.
 import json
 from dataclasses import dataclass
 
+from psycopg2.errors import LockNotAvailable
+
 from odoo.tools import SQL
 
 from ..delivery import Answered, Intent, Outcome, enhanced_code
@@ -88,7 +90,9 @@ _FRAGMENTS = {
     ),
     "types": _types({**_INSERTED, **dict.fromkeys(_REFERENCES, "integer")}),
 }
+# Whoever builds mails may hold a row themselves (:meth:`JournalWriter.note`)
 _STATEMENT = """
+    SET LOCAL lock_timeout = '5s';
     WITH answered AS (
         UPDATE mail_delivery_attempt attempt
         SET settled = FALSE, %(answered)s
@@ -141,15 +145,21 @@ class JournalWriter:
         """Write events down for good.
 
         :return: the intents that stand
+        :raise LockNotAvailable: somebody holds a row for long; nothing was written
         """
-        sheet = Sheet([], [])
+        sheet, known = Sheet([], []), dict(self._attempt_ids)
         intents = [event for event in events if isinstance(event, Intent)]
         for event in events:
             if isinstance(event, Intent):
                 self._add_intent(sheet, event)
             elif isinstance(event, Answered):
                 self._add_answers(sheet, event.result)
-        written = self._execute(sheet) if sheet.new or sheet.answers else set()
+        try:
+            written = self._execute(sheet) if sheet.new or sheet.answers else set()
+        except LockNotAvailable:
+            self._cr.rollback()
+            self._attempt_ids = known
+            raise
         return [intent for intent in intents if self._stands(intent, written)]
 
     def forget(self, key):

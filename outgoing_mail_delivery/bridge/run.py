@@ -11,6 +11,8 @@ from collections import Counter, defaultdict, deque
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
+from psycopg2.errors import LockNotAvailable
+
 from odoo.tools import config
 
 from odoo.addons.outgoing_mail_routing.bridge.carrier import Failures
@@ -19,6 +21,7 @@ from ..delivery import (
     Allowance,
     Answered,
     Health,
+    Later,
     Outcome,
     Pool,
     Returned,
@@ -79,13 +82,15 @@ class Run:
         uuid = env["ir.config_parameter"].sudo().get_param("database.uuid")
         self._claims = Claims(cr, uuid or "", only_ids)
         self._watch = ServerWatch(cr)
-        self._builder = MessageBuilder(env)
+        self._builder = MessageBuilder(env, self._breathe)
         self._facts = {}
         self._mails = {}
         self._told = {}
         self._finished = deque()
         self._settled_at = self._renewed_at = time.monotonic()
         self._pool = None
+        self._builds = False
+        self._troubled_meanwhile = set()
 
     @classmethod
     @contextmanager
@@ -187,8 +192,12 @@ class Run:
 
         :param dict batch_of: the batch of each mail, by its id
         """
-        built = self._builder.build(batch_of, InRun().on(mails))
-        commit(self.env.cr)
+        self._builds = True
+        try:
+            built = self._builder.build(batch_of, InRun().on(mails))
+            commit(self.env.cr)
+        finally:
+            self._builds = False
         messages = []
         for mail_id in mails.ids:
             one = built[mail_id]
@@ -200,6 +209,9 @@ class Run:
             if not one.messages:
                 self._finished.append(mail_id)
             messages += one.messages
+        for server in self._troubled_meanwhile:
+            self._wait_for(server)
+        self._troubled_meanwhile.clear()
         return messages
 
     def journal(self, events):
@@ -207,7 +219,7 @@ class Run:
 
         :return: the intents that stand: their texts are transmitted
         """
-        standing = self._journal.note(events)
+        standing = self._write_down(events)
         for event in events:
             if isinstance(event, Answered):
                 self._note_answer(event)
@@ -219,6 +231,18 @@ class Run:
         commit(self._cr)
         self._keep_house()
         return standing
+
+    def _write_down(self, events):
+        """Write events into the journal, however long somebody else holds a row.
+
+        :raise Later: it may be the mails that are being built who hold it
+        """
+        while True:
+            try:
+                return self._journal.note(events)
+            except LockNotAvailable:
+                if self._builds:
+                    raise Later from None
 
     def settle(self):
         """Settle all mails that are finished, but those that a breaker may put back."""
@@ -311,6 +335,11 @@ class Run:
                     mail.handed.add(message.key)
                     yield message
 
+    def _breathe(self):
+        """Let sessions go on while many mails are built."""
+        if self._pool:
+            self._pool.breathe()
+
     # ------------------------------------------------------------------
     # What the threads tell
     # ------------------------------------------------------------------
@@ -361,7 +390,13 @@ class Run:
             self._finished.append(mail_id)
 
     def _wait_for(self, server):
-        """Have all mails of a server wait that the pool has not got, nor will."""
+        """Have all mails of a server wait that the pool has not got, nor will.
+
+        What is being built is among them as soon as that is known.
+        """
+        if self._builds:
+            self._troubled_meanwhile.add(server)
+            return
         of_server = [(i, m) for i, m in self._mails.items() if m.server == server]
         for mail_id, mail in of_server:
             if not mail.built and not mail.waits:
@@ -374,9 +409,10 @@ class Run:
     # ------------------------------------------------------------------
 
     def _keep_house(self):
-        """Settle what is worth it, and stay alive."""
+        """Settle what is worth it, but amid no other transaction, and stay alive."""
         late = time.monotonic() - self._settled_at > SETTLED_AFTER
-        if len(self._finished) >= SETTLED_AT_ONCE or (self._finished and late):
+        many = len(self._finished) >= SETTLED_AT_ONCE
+        if not self._builds and (many or (self._finished and late)):
             self.settle()
         self._renew()
 

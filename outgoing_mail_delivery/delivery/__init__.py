@@ -11,7 +11,7 @@ and writes down what it decides; the same functions serve runs, buttons and page
 """
 
 from .connection import Timeouts
-from .events import Answered, Event, Intent, Returned, Trouble
+from .events import Answered, Event, Intent, Later, Returned, Trouble
 from .health import Breaker, ServerHealth, Throttle
 from .journal import after_death, may_follow, may_offer
 from .limits import Limits, Pace, Span
@@ -48,6 +48,7 @@ __all__ = [
     "Health",
     "Intent",
     "Lane",
+    "Later",
     "Limits",
     "Message",
     "Outcome",

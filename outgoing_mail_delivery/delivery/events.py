@@ -54,6 +54,10 @@ class Returned:
     messages: tuple[Message, ...]
 
 
+class Later(Exception):
+    """A journal can write nothing now, and wrote nothing: it is asked again."""
+
+
 Event = Intent | Answered | Trouble | Returned
 
 #: Writes events down for good, in their order; returns those intents that stand.

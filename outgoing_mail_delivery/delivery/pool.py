@@ -12,14 +12,14 @@ import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from .connection import Timeouts
-from .events import Event, Intent, Journal, Returned, Trouble
+from .events import Event, Intent, Journal, Later, Returned, Trouble
 from .queues import ServerPlan, ServerQueue
 from .types import Answer, Scope, Verdict
 from .worker import TICK, Worker
 
 #: Bytes of messages that are ready or under way, all servers together.
 MEMORY = 64 << 20
-#: How long an answer waits for the intent that comes right behind it.
+#: How long an event waits for those of other sessions, to be written down together.
 LINGER = 0.005
 #: How long after one that brought nothing more is asked for again.
 HUNGER = 1.0
@@ -31,8 +31,8 @@ class Pool:
     """Carries the messages of some servers.
 
     :param journal: called in the thread that calls :meth:`run`, with all events there
-        are. Every message is answered for or returned; where it raises, nothing more is
-        transmitted nor told, as if the process had died
+        are. Every message is answered for or returned; where it raises anything but
+        :class:`Later`, nothing more is transmitted nor told, as if the process had died
     :param feed: asked for more where a server has nothing left to build: plans of
         servers, new ones or such that go on; none where there is nothing for now
     :param deadline: the instant at which :meth:`run` ends, by ``clock``
@@ -62,6 +62,7 @@ class Pool:
         self._stopping = False
         self._ending = False
         self._broken = False
+        self._error: BaseException | None = None
         self._closed = False
         self._workers: list[Worker] = []
         self._events: list[Event] = []
@@ -79,10 +80,23 @@ class Pool:
             fed = self._ask_for_more()
             while self._goes_on() and self.clock() < self._deadline:
                 built = self._build_one()
+                if self._error is not None:
+                    raise self._error
                 self._write_down(self._next_events(0.0 if built or fed else TICK))
                 fed = self._ask_for_more()
         finally:
             self._end()
+
+    def breathe(self) -> None:
+        """Write down what there is, while something long goes on in :meth:`run`.
+
+        Whoever builds messages calls it between two of them. An error is none of
+        theirs: :meth:`run` raises it.
+        """
+        try:
+            self._write_down(self._next_events(0.0))
+        except BaseException as error:
+            self._error = self._error or error
 
     def stop(self) -> None:
         """Begin no message any more, from any thread; what is under way ends."""
@@ -169,14 +183,24 @@ class Pool:
         return min(hungry, key=lambda queue: queue.size, default=None)
 
     def _next_events(self, wait: float) -> list[Event]:
-        """All events there are, once one is worth writing down."""
+        """All events there are, once they are worth writing down.
+
+        :param wait: seconds to wait for the first one
+        """
         with self.changed:
-            self.changed.wait_for(lambda: self._urgent, self._patience(wait))
-            if not self._urgent and self._lingers():
+            self.changed.wait_for(self._is_complete, self._patience(wait))
+            if self._lingers() and not self._is_complete():
                 return []
             events, self._events = self._events, []
             self._urgent = False
             return events
+
+    def _is_complete(self) -> bool:
+        """Whether all sessions that carry something wait for what is written down."""
+        if not self._urgent:
+            return False
+        intents = sum(isinstance(event, Intent) for event in self._events)
+        return intents >= sum(queue.sessions_at_work for queue in self.queues)
 
     def _patience(self, wait: float) -> float:
         if not self._events:
@@ -190,7 +214,13 @@ class Pool:
         """Have events written down, and let go on who waits for that."""
         if not events:
             return
-        standing = self._standing(events)
+        try:
+            standing = self._standing(events)
+        except Later:
+            with self.changed:
+                self._events[:0] = events
+                self._urgent = True
+            return
         with self.changed:
             for event in events:
                 if isinstance(event, Intent):
@@ -203,6 +233,8 @@ class Pool:
             return set()
         try:
             return set(self._journal(events))
+        except Later:
+            raise
         except BaseException:
             self._broken = True
             with self.changed:

@@ -194,6 +194,11 @@ class ServerQueue:
         return max(0, useful - open_sessions)
 
     @property
+    def sessions_at_work(self) -> int:
+        """How many sessions have messages of which something is to come."""
+        return len(self._held)
+
+    @property
     def _is_slow(self) -> bool:
         """Whether messages go so seldom that a session ends before the next one."""
         return 0 < (self.plan.rate or 0) * self.plan.allowance.idle < 60

@@ -18,7 +18,7 @@ from smtp_server import Answer, Close, SmtpServer, Stage, tls
 
 from ...delivery import pool as pool_module
 from ...delivery.connection import Timeouts
-from ...delivery.events import Answered, Event, Intent, Returned, Trouble
+from ...delivery.events import Answered, Event, Intent, Later, Returned, Trouble
 from ...delivery.pool import Pool
 from ...delivery.queues import ServerPlan
 from ...delivery.session import Allowance
@@ -201,6 +201,81 @@ def test_intent_is_written_before_the_text_and_the_answer_with_the_next(
     assert len(books.events) == 80
     # one commit a message, and a few where the machine was slow
     assert len(books.batches) < 60
+
+
+def test_sessions_that_wait_are_written_down_together_and_nobody_waits_for_others(
+    places: Callable[..., Place], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "LINGER", 60.0)
+    place, books = places(), Books()
+    took = run([plan(place, some("m", 60))], books)
+    assert len(books.sent) == 60
+    assert took < 30  # the last message, and one alone, waited for nobody
+    # two intents a time, wherever the next messages were ready
+    assert len(books.batches) < 55
+
+
+def test_sessions_go_on_while_the_next_message_is_built(
+    places: Callable[..., Place],
+) -> None:
+    place, books = places(), Books()
+    answered: list[int] = []
+
+    def slow() -> Iterator[Message]:
+        yield from some("m", 4)
+        until = time.monotonic() + 10
+        while len(books.sent) < 4 and time.monotonic() < until:
+            pool.breathe()
+        answered.append(len(books.sent))
+        yield from some("n", 1)
+
+    plans = [plan(place, slow())]
+    pool = Pool(plans, books.note, deadline=time.monotonic() + 30, timeouts=PATIENT)
+    pool.run()
+    assert answered == [4]
+    assert len(books.sent) == 5
+    assert books.threads == {threading.get_ident()}
+
+
+def test_journal_that_fails_while_a_message_is_built_ends_the_run_afterwards(
+    places: Callable[..., Place],
+) -> None:
+    place, books = places(), Books(fails_at=0)
+    built: list[str] = []
+
+    def slow() -> Iterator[Message]:
+        yield from some("m", 4)
+        until = time.monotonic() + 2
+        while time.monotonic() < until:
+            pool.breathe()
+        built.append("whole")
+        yield from some("n", 1)
+
+    plans = [plan(place, slow())]
+    pool = Pool(plans, books.note, deadline=time.monotonic() + 30, timeouts=PATIENT)
+    with pytest.raises(RuntimeError, match="database"):
+        pool.run()
+    assert built == ["whole"]  # building is not to blame, and is not told
+    assert not place.counts
+
+
+def test_journal_that_can_write_later_is_asked_again_with_all_there_was(
+    places: Callable[..., Place],
+) -> None:
+    place, books = places(), Books()
+    refused: list[int] = []
+
+    def write(events: Sequence[Event]) -> list[Intent]:
+        if len(refused) < 5:
+            refused.append(len(events))
+            raise Later
+        return books.note(events)
+
+    plans = [plan(place, some("m", 10))]
+    Pool(plans, write, deadline=time.monotonic() + 30, timeouts=PATIENT).run()
+    assert len(refused) == 5
+    assert place.counts == {f"m{number}@x.example": 1 for number in range(10)}
+    assert len(books.events) == 20
 
 
 def test_intent_that_does_not_stand_is_not_transmitted(
