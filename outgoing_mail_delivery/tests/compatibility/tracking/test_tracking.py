@@ -14,6 +14,7 @@ from ...workers import after, held
 
 REFUSED = Answer("550 5.1.1 No such user")
 LATER = Answer("450 4.2.2 Mailbox full")
+HELLO = "Hello"
 
 
 @tagged("post_install", "-at_install")
@@ -96,7 +97,7 @@ class TestPostDefer(DeliveryCase):
         with self.records() as env:
             partner = env["res.partner"].browse(self.partner_id)
             message = partner.message_post(
-                body="Hello",
+                body=HELLO,
                 subtype_xmlid="mail.mt_comment",
                 message_type="comment",
                 email_from="sender@a.example",
