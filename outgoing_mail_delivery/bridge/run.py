@@ -156,7 +156,7 @@ class Run:
         :return: ``{server id: [Batch]}``, without servers that take nothing now
         """
         commit(self.env.cr)  # what is claimed is newer than the last snapshot
-        mails = self.env["mail.mail"].browse(mail_ids).exists()
+        mails = self._split_crowded(self.env["mail.mail"].browse(mail_ids).exists())
         batches, asked = defaultdict(list), set()
         places = {mail_id: place for place, mail_id in enumerate(mail_ids)}
         for (
@@ -239,12 +239,23 @@ class Run:
             return ids
         mails = self.env["mail.mail"].browse(ids)
         kept = mails._split_by_delayed_batch(server)
+        return self._claim_copies(mails, kept).ids
+
+    def _split_crowded(self, mails):
+        """Mails for very many contacts in parts, so that none holds up the others."""
+        kept = mails.browse()
+        for mail in mails:
+            kept += mail._split_crowd()
+        return self._claim_copies(mails, kept)
+
+    def _claim_copies(self, mails, kept):
+        """Claim what was made of these mails, unless another run was quicker."""
         if copies := kept - mails:
             self.env.flush_all()
             commit(self.env.cr)
             claimed = self._claims.add(copies.ids)
             kept -= copies.filtered(lambda mail: mail.id not in claimed)
-        return kept.ids
+        return kept
 
     def _is_refused(self, batch):
         """Whether the server may not carry these mails; then they fail, and say why."""

@@ -81,7 +81,7 @@ class MailDeliveryRun(models.Model):
 
         :return: whether nothing is left
         """
-        if not (self._may_be() and self._is_left()):
+        if not self._is_left():
             return True
         with Run.begin(self.env(user=SUPERUSER_ID), ()) as run:
             run.settle_what_others_left(everybody=True)

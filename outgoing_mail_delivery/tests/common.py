@@ -150,7 +150,7 @@ class DeliveryCase(BaseCase):
                 f"UPDATE mail_delivery_health SET until = {now} WHERE until > {now}"
             )
 
-    def read(self, mail_id, *names):
+    def values(self, mail_id, *names):
         """The values of some fields of a mail."""
         with self.records() as env:
             mail = env["mail.mail"].browse(mail_id)
@@ -171,7 +171,7 @@ class DeliveryCase(BaseCase):
 
     def assertState(self, mail_id, state, delivery_state=False):
         self.assertEqual(
-            self.read(mail_id, "state", "delivery_state"), (state, delivery_state)
+            self.values(mail_id, "state", "delivery_state"), (state, delivery_state)
         )
 
     def assertStates(self, **states):

@@ -70,7 +70,7 @@ class TestGuards(DeliveryCase):
         self.assertState(other, "sent")
         self.assertState(self.id, "outgoing", "waiting")
         self.run_queue()
-        self.assertEqual(self.read(self.id, "subject", "state"), ("changed", "sent"))
+        self.assertEqual(self.values(self.id, "subject", "state"), ("changed", "sent"))
         self.assertBooks()
 
     def test_a_mail_that_is_claimed_is_not_sent_directly(self):
@@ -136,11 +136,11 @@ class TestEnds(DeliveryCase):
             m3="outgoing waiting",
         )
         self._send_by_core()
-        self.assertEqual(self.read(self.ids[1], "state"), "outgoing")
+        self.assertEqual(self.values(self.ids[1], "state"), "outgoing")
         self.make_due()
         self._send_by_core()
         for mail_id in self.ids[1:]:
-            self.assertEqual(self.read(mail_id, "state"), "sent")
+            self.assertEqual(self.values(mail_id, "state"), "sent")
         self.assertEqual(max(self.received().values()), 1)
 
     def test_switched_off_while_a_run_is_at_work(self):

@@ -50,6 +50,10 @@ class TestIsolation(DeliveryCase):
             self.assertEqual(len(self.smtp["a"].wait_for(3, timeout=20)), 3)
             worker.wait_until_done()
         self.assertBooks()
+        # what waited for an answer at the very end may have arrived
+        self.assertNothingLeft()
+        self.assertFalse(self.attempts("recipient", outcome="sending"))
+        self.assertTrue(self.attempts("recipient", outcome="unknown"))
 
     def test_a_server_without_a_host(self):
         server_id = self.serve("b")
@@ -58,7 +62,7 @@ class TestIsolation(DeliveryCase):
         self.run_queue()
         self.assertState(mail_ids[1], "sent")
         self.assertState(mail_ids[0], "outgoing", "deferred")
-        self.assertTrue(self.read(mail_ids[0], "failure_reason"))
+        self.assertTrue(self.values(mail_ids[0], "failure_reason"))
 
     def test_a_server_that_is_deleted_under_a_run(self):
         for hold in (
@@ -96,7 +100,7 @@ class TestIsolation(DeliveryCase):
                     worker.go_on()
                     worker.wait_until_done()
                 self.assertState(mail_ids[1], "sent")
-                self.assertEqual(self.read(mail_ids[0], "state"), "outgoing")
+                self.assertEqual(self.values(mail_ids[0], "state"), "outgoing")
                 self.assertNothingLeft()
 
     # ------------------------------------------------------------------
@@ -171,12 +175,43 @@ class TestIsolation(DeliveryCase):
         self.assertNothingLeft()
         for name, mail_id in ids.items():
             with self.subTest(name):
-                state, reason = self.read(mail_id, "state", "failure_reason")
+                state, reason = self.values(mail_id, "state", "failure_reason")
                 self.assertIn(state, ("sent", "exception"))
                 if state == "exception":
                     self.assertTrue(reason)
         self.assertState(ids["nobody"], "exception")
-        self.assertEqual(self.read(ids["nobody"], "failure_type"), "mail_email_missing")
+        self.assertEqual(
+            self.values(ids["nobody"], "failure_type"), "mail_email_missing"
+        )
+
+    def test_a_mail_for_very_many(self):
+        """It is built in parts, others between them; one for more is refused."""
+        count = 25
+        partners = [
+            {"name": f"p{number}", "email": f"p{number}@c.example"}
+            for number in range(count)
+        ]
+        partner_ids = self.make("res.partner", *partners)
+        crowd = "odoo.addons.outgoing_mail_delivery.models.mail_mail.splitting.CROWD"
+        self.mail("m", recipient_ids=[(6, 0, partner_ids)], email_to="m@c.example")
+        with patch(crowd, 10):
+            self.run_queue()
+        self.assertEqual(self.states(), {"m": [("sent", False)] * 3})
+        self.assertEqual(len(self.received()), count + 1)
+        self.assertBooks()
+        self.assertEqual(
+            len({mail.header("Message-ID") for mail in self.smtp["a"].received}), 1
+        )
+        most = "odoo.addons.outgoing_mail_delivery.bridge.building.MOST"
+        with patch(most, 20):
+            refused = self.mail("x", recipient_ids=[(6, 0, partner_ids)])
+            many = ", ".join(f"x{number}@c.example" for number in range(count))
+            refused_too = self.mail("y", email_to=many)
+            self.run_queue()
+        for mail_id in (refused, refused_too):
+            self.assertState(mail_id, "exception")
+            self.assertIn("20 recipients", self.values(mail_id, "failure_reason"))
+        self.assertBooks()
 
     def test_a_mail_whose_building_raises(self):
         bad, good = self.mail("bad"), self.mail("good")
@@ -192,7 +227,7 @@ class TestIsolation(DeliveryCase):
             self.run_queue()
         self.assertState(good, "sent")
         self.assertState(bad, "exception")
-        self.assertIn("an addon's mistake", self.read(bad, "failure_reason"))
+        self.assertIn("an addon's mistake", self.values(bad, "failure_reason"))
 
     def test_a_mail_whose_settling_raises(self):
         """What was accepted is sent, and what was put off is tried again."""

@@ -25,9 +25,9 @@ class MailMail(models.Model):
         runs = self.env["mail.delivery.run"]
         if not runs._is_on():
             # what runs have sent, or are sending, is not for core to send
-            if runs.sudo()._end_all():
-                return super().process_email_queue(email_ids, batch_size)
-            return True
+            if runs._may_be() and not runs.sudo()._end_all():
+                return True
+            return super().process_email_queue(email_ids, batch_size)
         self.check_access("write")
         only_ids = list(email_ids) or None
         if filters := self.env.context.get("filters"):
