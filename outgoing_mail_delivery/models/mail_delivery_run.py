@@ -90,9 +90,10 @@ class MailDeliveryRun(models.Model):
 
     @api.model
     def _end_for_good(self):
-        """End all runs, and let go of what waits for a server."""
+        """End all runs and their scheduled actions, and let go of what waits."""
         env = self.env(user=SUPERUSER_ID)
         env["mail.delivery.run"]._end_all()
+        env["mail.delivery.run"]._keep_crons(1)
         waiting = env["mail.mail"].search(
             [("state", "=", "outgoing"), ("delivery_mark", "=", "deferred")]
         )
@@ -136,7 +137,9 @@ class MailDeliveryRun(models.Model):
         xmlid = f"{_MODULE}.{_name_of_cron(number)}"
         found = self.env.ref(xmlid, raise_if_not_found=False)
         if found and not wanted:
+            action = found.sudo().ir_actions_server_id
             found.sudo().unlink()
+            action.unlink()  # core leaves it behind
         elif found and found.sudo().active != core.active:
             found.sudo().active = core.active
         elif wanted and not found:

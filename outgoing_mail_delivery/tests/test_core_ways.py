@@ -223,6 +223,14 @@ class TestSwitchedOff(DeliveryCase):
         self.run_queue()
         self.assertEqual(self.received(), {"now@c.example": 1, "later@c.example": 1})
 
+    def test_scheduled_actions_of_parallel_runs_leave_nothing_behind(self):
+        with self.records() as env:
+            actions = env["ir.actions.server"].search([])
+            env["mail.delivery.run"]._keep_crons(3)
+            self.assertEqual(len(env["ir.actions.server"].search([]) - actions), 2)
+            env["mail.delivery.run"]._end_for_good()
+            self.assertEqual(env["ir.actions.server"].search([]), actions)
+
     def read_later(self, *names):
         with self.records() as env:
             [mail] = env["mail.mail"].search([("state", "=", "outgoing")])

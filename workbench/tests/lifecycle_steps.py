@@ -144,7 +144,7 @@ def assign(env: Any) -> dict[str, int]:
 
 
 def keep_waiting(env: Any) -> None:
-    """Have a mail wait as one that was put off, and change settings of delivery."""
+    """Have a mail wait as one that was put off, and use what delivery can set."""
     env["ir.config_parameter"].set_param("mail_delivery.normal_then_every", "5 h")
     env["mail.delivery.run"]._keep_crons(3)
     _queue(env)[-1].write(
