@@ -178,16 +178,6 @@ class MailDeliveryAttempt(models.Model):
             "autovacuum_analyze_scale_factor = 0.05)"
         )
 
-    @api.model
-    def _log_columns(self):
-        """The columns that runs write of a message, besides those of its answers."""
-        return (
-            *("mail_mail_id_int", "part", "message_id", "subject", "model", "res_id"),
-            *("mail_message_id", "company_id", "sender_id", "mail_server_id"),
-            *("mail_server_name", "rule", "reason", "email_from_before", "email_from"),
-            *("envelope_sender", "partner_id", "lane"),
-        )
-
     @api.depends("rule", "reason", "mail_server_name", "sender_id", "company_id")
     @api.depends_context("lang")
     def _compute_reason_text(self):

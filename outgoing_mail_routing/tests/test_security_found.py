@@ -584,3 +584,26 @@ class TestHooksOfOthers(RoutingCase):
         finally:
             server.unlink()
             first.cr.commit()
+
+
+@tagged("post_install", "-at_install")
+class TestParts(RoutingCase):
+    """Mails that core splits, where a personal server has sent enough in a minute."""
+
+    def test_part_of_a_mail_is_settled_as_the_mail(self):
+        limit = ("mail.server.personal.limit.minutes", "1")
+        self.env["ir.config_parameter"].set_param(*limit)
+        personal = self._create_server("p", owner_user_id=self.clara.id)
+        customers = self.env["res.partner"].create(
+            [{"name": name, "email": f"{name}@customer.example"} for name in "xy"]
+        )
+        mail = self.mail(
+            self.clara, email_to=False, recipient_ids=[Command.set(customers.ids)]
+        )
+        mail.mail_message_id.record_company_id = self.company_b
+        settled = mail.settled_company_id
+        self.assertTrue(settled and settled != self.company_b)
+        mails = mail.sudo()
+        kept = mails._split_by_delayed_batch(personal.sudo())
+        [part] = kept - mails
+        self.assertEqual(part.settled_company_id, settled)

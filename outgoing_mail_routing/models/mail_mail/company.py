@@ -81,11 +81,23 @@ class MailMail(models.Model):
                 vals[name] = int(value) or False
         return super().write(vals)
 
+    def _split_by_delayed_batch(self, mail_server):
+        """Keep what was noted of mails in the parts that core makes of them."""
+        kept = super()._split_by_delayed_batch(mail_server)
+        for part in kept - self:
+            part._settle_as(
+                self.filtered(lambda m, p=part: m.mail_message_id == p.mail_message_id)
+            )
+        return kept
+
     def _settle_as(self, other):
         """Note for these mails what was noted for another one, which they are parts of.
 
         A copy would be settled anew: by what became of its document since.
+
+        :param other: the mail, the first of several
         """
+        other = other[:1]
         companies = ("sent_for_company_id", "settled_company_id")
         noted = {name: _SettledId(other[name].id) for name in companies}
         if other.made_in_bulk:
