@@ -106,7 +106,9 @@ def _create_values(model, values_list):
     fields = [model._fields[n] for n in _get_columns(model) if n in given]
     rows = [
         {
-            field.name: field.convert_to_column_insert(values[field.name], model, values)
+            field.name: field.convert_to_column_insert(
+                values[field.name], model, values
+            )
             for field in fields
             if field.name in values
         }
