@@ -11,8 +11,6 @@ class IrFieldsConverter(models.AbstractModel):
         """Take ids that :meth:`ir.mail_server.load` looked up for the whole file."""
         found = FoundIds.of(self.env)
         id_ = found and subfield == ".id" and found.get(field.comodel_name, value)
-        return (
-            (id_, [])
-            if id_
-            else super().db_id_for(model, field, subfield, value, savepoint)
-        )
+        if id_:
+            return id_, []
+        return super().db_id_for(model, field, subfield, value, savepoint)

@@ -281,7 +281,9 @@ class IrMailServer(models.Model):
 
     @api.constrains("own_user_ids")
     def _check_own_users_internal(self):
-        outsiders = self.sudo().own_user_ids.filtered("share")
+        users = self.sudo().own_user_ids
+        users.fetch(["share"])  # and no more of them, where a file assigns thousands
+        outsiders = users.filtered("share")
         for server in self.sudo() if outsiders else ():
             if outsider := (server.own_user_ids & outsiders)[:1]:
                 raise ValidationError(server._get_outsider_refusal(outsider))

@@ -77,6 +77,9 @@ class IrMailServer(models.Model):
         }
         initial_values = self.env.cr.precommit.data[f"mail.tracking.{self._name}"]
         initial_values.update(servers._get_others_than(defaults))
+        users = servers.own_user_ids  # of whom no more than their names is logged
+        users.fetch(["partner_id"])
+        users.partner_id.fetch(["name"])
         servers._track_set_log_message(servers[0]._creation_message())
 
     def _get_others_than(self, values):
