@@ -64,9 +64,7 @@ class Stage:
     def put_back(self, side: Side, mails: int, senders: int = 1) -> None:
         """Have so many mails wait, and the servers count anew."""
         servers = min(senders, len(self.sinks.ports))
-        self.prepare(
-            side, "put_back", count=mails, senders=senders, servers=servers
-        )
+        self.prepare(side, "put_back", count=mails, senders=senders, servers=servers)
 
     def prepare(self, side: Side, name: str, **arguments: Any) -> None:
         """Prepare a queue: :mod:`benchmarks.delivery_fixture`."""
@@ -117,7 +115,9 @@ def _stage(
 ) -> Iterator[Stage]:
     """Start Odoo on these databases, and an SMTP server for each of these arguments."""
     with receiving(*setups) as sinks, started(bench.odoo, *databases) as sides:
-        together(sides[: len(set(databases))], "prepare", name="make_posts", count=POSTS)
+        together(
+            sides[: len(set(databases))], "prepare", name="make_posts", count=POSTS
+        )
         for side in sides[: len(set(databases))]:
             ports = list(sinks.ports.values())
             side.do("prepare", name="make_servers", ports=ports)
@@ -146,12 +146,16 @@ def chatter(bench: Bench) -> Iterator[Result]:
     ]
     yield Result(
         f"{title}, SQL statements a mail",
-        *(f"{each:.2f}" for each in statements),
+        f"{statements[0]:.2f}",
+        f"{statements[1]:.2f}",
         f"{statements[1] / statements[0]:.3f}",
     ).judged(statements[1] <= STATEMENTS, f"≤ {STATEMENTS:g} a mail")
     yield Result(
         f"{title}, CPU time of Odoo's process",
-        *(duration(statistics.median(run.cpu for run in runs)) for runs in (core, ours)),
+        *(
+            duration(statistics.median(run.cpu for run in runs))
+            for runs in (core, ours)
+        ),
         ratios([run.cpu for run in ours], [run.cpu for run in core]).as_factor,
     )
 
@@ -171,11 +175,12 @@ def _faster(
     measure: str, core: Sequence[Took], ours: Sequence[Took], target: float
 ) -> Result:
     """A line that says how many times faster a mail is delivered."""
-    costs = [[run.per_mail for run in runs] for runs in (core, ours)]
-    faster = ratios(*costs)
+    theirs, our = ([run.per_mail for run in runs] for runs in (core, ours))
+    faster = ratios(theirs, our)
     return Result(
         measure,
-        *(duration(statistics.median(each)) for each in costs),
+        duration(statistics.median(theirs)),
+        duration(statistics.median(our)),
         faster.as_times,
     ).at_least(faster.median, target)
 
@@ -190,7 +195,7 @@ def connections(bench: Bench) -> Iterator[Result]:
             counts.append(stage.sinks.connections)
     most = SERVERS * CONNECTIONS
     yield Result(
-        title, *map(str, counts), f"{counts[1] / counts[0]:.3f}"
+        title, str(counts[0]), str(counts[1]), f"{counts[1] / counts[0]:.3f}"
     ).judged(counts[1] <= most, f"≤ {most}")
 
 
@@ -215,9 +220,9 @@ def parallel(bench: Bench) -> Iterator[Result]:
     ratio = f"{faster.as_times}, {double} double, {lost} lost"
     met = faster.median >= TOGETHER and not (double or lost)
     costs = [duration(statistics.median(each)) for each in (alone, together_)]
-    yield Result(
-        f"{title}, a mail", NO_TARGET, " → ".join(costs), ratio
-    ).judged(met, f"≥ {TOGETHER:g}, nothing double or lost")
+    yield Result(f"{title}, a mail", NO_TARGET, " → ".join(costs), ratio).judged(
+        met, f"≥ {TOGETHER:g}, nothing double or lost"
+    )
 
 
 # ----------------------------------------------------------------------
@@ -290,14 +295,14 @@ def backlog(bench: Bench) -> Iterator[Result]:
             costs = [duration(statistics.median(each)) for each in (few, many)]
             name = f"{title}, a transaction open elsewhere" if idle else title
             ratio = ratios(many, few)
-            yield Result(
-                name, NO_TARGET, " → ".join(costs), ratio.as_factor
-            ).at_most(ratio.median, BACKLOG)
+            yield Result(name, NO_TARGET, " → ".join(costs), ratio.as_factor).at_most(
+                ratio.median, BACKLOG
+            )
 
 
 @contextlib.contextmanager
 def _idle_transaction(side: Side) -> Iterator[None]:
-    """Keep a transaction open that has read something: nothing is vacuumed meanwhile."""
+    """Keep a transaction open that has read something: vacuum is held back."""
     with contextlib.closing(side.odoo.databases.connect(side.database)) as server:
         server.autocommit = False
         server.set_session(isolation_level="REPEATABLE READ")
@@ -352,7 +357,7 @@ def memory(bench: Bench) -> Iterator[Result]:
             grown.append(_took(count, side.do("deliver")).memory)
             stage.sinks.wait_for(count, 1)
     yield Result(
-        title, *map(megabytes, grown), f"{grown[1] / grown[0]:.3f}"
+        title, megabytes(grown[0]), megabytes(grown[1]), f"{grown[1] / grown[0]:.3f}"
     ).judged(grown[1] <= MEMORY, f"≤ {megabytes(MEMORY)}")
 
 

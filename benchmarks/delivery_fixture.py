@@ -1,4 +1,4 @@
-"""What the delivery of a queue is measured on: posted messages, put back and back again.
+"""What the delivery of a queue is measured on: messages, put back again and again.
 
 Messages are really posted, once; afterwards their mails, which core deletes when they
 were sent, are put back by SQL. Server ``n`` has the FROM filter of domain ``n``, and
