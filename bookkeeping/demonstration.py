@@ -142,4 +142,4 @@ def _death(odoo: OdooServer, database: str) -> reading.Death:
     """The kill, with the runs that what is unknown belongs to."""
     unknown = "SELECT run_id_int FROM mail_delivery_attempt WHERE outcome = 'unknown'"
     run_ids = [run_id for (run_id,) in odoo.databases.query(unknown, database)]
-    return reading.Death(KILL, 0.0, SESSIONS, run_ids)
+    return reading.Death(KILL, 0.0, 0.0, SESSIONS, run_ids)

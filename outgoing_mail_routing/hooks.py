@@ -10,7 +10,7 @@ def uninstall_hook(env):
     if not _others_give_servers_a_chatter(env):
         _forget_server_log(env)
         _forget_chatter(env)
-    _forget_foreign_keys(env)
+    forget_foreign_keys(env, _MODULE)
 
 
 def _others_give_servers_a_chatter(env):
@@ -59,12 +59,12 @@ def _forget_chatter(env):
         orphans.with_context(**{MODULE_UNINSTALL_FLAG: True}).unlink()
 
 
-def _forget_foreign_keys(env):
-    """Remove core's notes of this module's foreign keys.
+def forget_foreign_keys(env, module):
+    """Remove core's notes of a module's foreign keys.
 
     Core finds what to remove by external ids, and gives these notes none.
     """
     constraints = env["ir.model.constraint"].search(
-        [("module.name", "=", _MODULE), ("type", "=", "f")]
+        [("module.name", "=", module), ("type", "=", "f")]
     )
     constraints.unlink()

@@ -32,6 +32,7 @@ OTHER_MODULES = ("mail_multicompany", "mail_outbound_static")
 #: first. Mail Environment takes logins out of the database.
 INSTALLED = {
     Path("compatibility", "environment"): ("mail_environment",),
+    Path("compatibility", "tracking"): ("mail_post_defer", "mail_tracking"),
     Path("compatibility"): ("google_gmail", "microsoft_outlook", *OTHER_MODULES),
     Path(): CORE_MODULES,
 }
@@ -141,6 +142,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the linters, the tests that need no Odoo, and those of the routes: "
         "a minute or two",
     )
+    parser.add_argument(
+        "--together",
+        action="store_true",
+        help="run each addon's tests with all addons installed",
+    )
 
 
 def main(options: argparse.Namespace) -> int:
@@ -156,7 +162,7 @@ def main(options: argparse.Namespace) -> int:
         if options.quick:
             _run_quick(odoo, suite)
         else:
-            _run_all(odoo, suite)
+            _run_all(odoo, suite, ADDONS[-1] if options.together else None)
         suite.end(*suite.started)
     fine = suite.is_fine()
     say("All is well." if fine else "Not all is well.")
@@ -208,10 +214,13 @@ def _run_quick(odoo: OdooServer, suite: Suite) -> None:
             suite.run(addon.name, chosen, *QUICK, *_in_database(odoo, addon))
 
 
-def _run_all(odoo: OdooServer, suite: Suite) -> None:
-    """Run the longest on all processors; before that, make the databases on one."""
+def _run_all(odoo: OdooServer, suite: Suite, beside: Addon | None) -> None:
+    """Run the longest on all processors; before that, make the databases on one.
+
+    :param beside: the addon whose databases are used for the tests of all
+    """
     _start_without_odoo(suite)
-    for apart, title, chosen in sorted(_with_databases(odoo, suite)):
+    for apart, title, chosen in sorted(_with_databases(odoo, suite, beside)):
         split = SIDE_BY_SIDE if suite.is_whole and not apart else ()
         suite.run(title, chosen, *split, apart=apart)
     if suite.is_whole:
@@ -221,7 +230,7 @@ def _run_all(odoo: OdooServer, suite: Suite) -> None:
 
 
 def _with_databases(
-    odoo: OdooServer, suite: Suite
+    odoo: OdooServer, suite: Suite, beside: Addon | None
 ) -> Iterator[tuple[bool, str, list[str]]]:
     """Make the databases of what is chosen; return who is apart, title, arguments."""
     for addon in ADDONS:
@@ -230,9 +239,10 @@ def _with_databases(
             folder = addon.folder / "tests" / place
             if chosen := suite.chosen(folder, *apart):
                 server = odoo.with_other_addons() if place.name else odoo
-                options = _in_database(server, addon, place.name, core_modules)
+                of = beside or addon
+                options = _in_database(server, of, place.name, core_modules)
                 if suite.is_whole and not place.name:
-                    odoo.call(f"test_{addon.name}", make_assets)
+                    odoo.call(f"test_{of.name}", make_assets)
                 title = f"{addon.name} {place.name}".strip()
                 yield bool(place.name), title, [*options, *chosen]
             apart.append(folder)

@@ -9,11 +9,14 @@ from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 
 from ..delivery import Lane, Message
 from .collecting import CollectingSession
+from .words import clean
 
 _logger = logging.getLogger(__name__)
 
 #: Mails whose messages are built in one transaction, and bytes of their attachments.
 MAILS_AT_ONCE, BYTES_AT_ONCE = 50, 4 << 20
+#: Recipients of one mail at most.
+MOST = 10_000
 
 # What core answers for a mail that has none or no usable address
 _MISSING, _INVALID = "mail_email_missing", "mail_email_invalid"
@@ -135,6 +138,9 @@ class MessageBuilder:
         return built
 
     def _build_one(self, batch, mail, doc_to_followers):
+        addresses = f"{mail.email_to or ''}{mail.email_cc or ''}".count("@")
+        if len(mail.recipient_ids) + addresses > MOST:
+            return Built(failure=self._refuse_crowd())
         emails_from = tools.mail.email_split_and_format_normalize(mail.email_from)
         email_from = emails_from[0] if emails_from else mail.email_from
         emails = mail._prepare_outgoing_list(
@@ -161,6 +167,14 @@ class MessageBuilder:
         if not messages and len(unsendable) == len(emails):
             return Built(failure=next(iter(unsendable.values())))
         return Built(tuple(messages), facts, unsendable)
+
+    def _refuse_crowd(self):
+        reason = self.env._(
+            "It has more than %(count)s recipients. Send it as several mails, or as a "
+            "mailing.",
+            count=MOST,
+        )
+        return Unsendable("unknown", reason)
 
     def _collect(self, batch, mail, email, email_from):
         """One message, on core's way: every addon's hooks see it.
@@ -265,4 +279,4 @@ def _message(key, found, mail):
 
 def _clean(text):
     """A text that a database takes."""
-    return (text or "").replace("\x00", "") or None
+    return clean(text or "") or None

@@ -228,6 +228,14 @@ class Claims:
             with suppress(LockNotAvailable):
                 self._bury(run_id)
             self._cr.rollback()
+        self._cr.execute(
+            SQL(
+                "UPDATE mail_delivery_attempt attempt SET outcome = 'unknown',"
+                " scope = 'message', cause = 'connection'"
+                " WHERE outcome = 'sending' AND NOT EXISTS ("
+                "SELECT FROM mail_delivery_run run WHERE run.id = attempt.run_id_int)"
+            )
+        )
         # a mail that somebody is editing is not waited for, nor one that is deleted
         self._cr.execute(
             SQL(

@@ -7,6 +7,7 @@ a row locks it, so that several runs and a button see each other's.
 from odoo.tools import SQL
 
 from ..delivery import Cause, Health, ServerHealth, Throttle
+from .words import clean
 
 #: Mails that are woken or put off by one statement.
 MANY = 2000
@@ -101,11 +102,11 @@ class Healths:
         """Change the health of a server.
 
         :param change: gives the new health for the one there is
-        :return: the new one
+        :return: the new one; of a server that was deleted, nothing is kept
         """
         before = self._lock(server_id)
         after = change(before)
-        if after != before:
+        if after != before and server_id in self.ids:
             self._write(self.ids[server_id], after)
             if _is_mended(before, after):
                 self.wake(server_id)
@@ -115,7 +116,11 @@ class Healths:
         self._cr.execute(
             SQL(
                 "INSERT INTO mail_delivery_health (mail_server_id, state)"
-                " VALUES (NULLIF(%s, 0), 'ok') ON CONFLICT DO NOTHING",
+                " SELECT NULLIF(%s, 0), 'ok' WHERE %s = 0"
+                " OR EXISTS (SELECT FROM ir_mail_server WHERE id = %s FOR KEY SHARE)"
+                " ON CONFLICT DO NOTHING",
+                server_id,
+                server_id,
                 server_id,
             )
         )
@@ -128,6 +133,9 @@ class Healths:
             )
         )
         row = self._cr.fetchone()
+        if row is None:
+            self.ids.pop(server_id, None)
+            return ServerHealth()
         self.ids[server_id] = row[0]
         return _health_of(row)
 
@@ -143,7 +151,7 @@ class Healths:
                 _at(health.until),
                 health.troubles,
                 health.cause.value if health.cause else None,
-                health.words.replace("\x00", ""),
+                clean(health.words),
                 throttle.rate,
                 throttle.connections,
                 _at(throttle.paused_until),

@@ -14,6 +14,7 @@ from odoo.tools import SQL
 from ..delivery import Answered, Intent, Outcome, enhanced_code
 from ..delivery.journal import FOLLOWS
 from .cursors import commit
+from .words import clean
 
 #: As much of an answer is kept.
 KEPT = 4000
@@ -235,7 +236,7 @@ class JournalWriter:
 def _answer_row(attempt, duration):
     """The columns of an answer; zero bytes are no text for a database."""
     answer, verdict = attempt.answer, attempt.verdict
-    reply = _clean(answer.text)[:KEPT]
+    reply = clean(answer.text)[:KEPT]
     return {
         "outcome": verdict.outcome.value,
         "scope": verdict.scope.value,
@@ -247,8 +248,3 @@ def _answer_row(attempt, duration):
         "wait": verdict.wait,
         "duration": round(duration, 3),
     }
-
-
-def _clean(text):
-    """A text that a database takes: no zero byte, no half of a character."""
-    return text.replace("\x00", "").encode("utf-8", "replace").decode()

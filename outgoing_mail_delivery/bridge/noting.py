@@ -20,6 +20,7 @@ from ..delivery import (
 from ..delivery.connection import answer_of, answer_to_message
 from .healths import Healths
 from .settlement import Last, Settlement
+from .words import clean
 
 _ACCEPTED = Answer(Phase.MESSAGE, 250, "")
 # What cannot be transmitted at all is no trouble that passes
@@ -205,5 +206,5 @@ def _answer_values(noting):
         "phase": answer.phase.value,
         "code": answer.code or 0,
         "enhanced_code": enhanced_code(answer.text),
-        "reply": answer.text.replace("\x00", ""),
+        "reply": clean(answer.text),
     }

@@ -7,7 +7,7 @@ piece a transaction, and a narrow one for claims, journal and healths.
 
 import logging
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
@@ -140,15 +140,20 @@ class Run:
         :return: a plan for each server that takes any
         """
         self._renew()
-        if len(self._mails) - self._count_stuck() >= TAKEN:
-            return ()
-        mail_ids = self._claims.take(TAKEN_AT_ONCE)
-        if not mail_ids:
-            self._claims.start_over()
-            self.settle()
-            return ()
-        batches = self.route(mail_ids)
-        return [self._plan(key, of_server) for key, of_server in batches.items()]
+        until = time.monotonic() + SETTLED_AFTER
+        plans = []
+        while not plans and time.monotonic() < until:
+            if len(self._mails) - self._count_stuck() >= TAKEN:
+                break
+            mail_ids = self._claims.take(TAKEN_AT_ONCE)
+            if not mail_ids:
+                self._claims.start_over()
+                self.settle()
+                break
+            batches = self._try(self.route, mail_ids)
+            plans = [self._plan(key, batches[key]) for key in batches]
+            commit(self.env.cr)
+        return plans
 
     def route(self, mail_ids):
         """The batches of mails by server, as routing makes them.
@@ -156,7 +161,7 @@ class Run:
         :return: ``{server id: [Batch]}``, without servers that take nothing now
         """
         commit(self.env.cr)  # what is claimed is newer than the last snapshot
-        mails = self.env["mail.mail"].browse(mail_ids)
+        mails = self._split_crowded(self.env["mail.mail"].browse(mail_ids).exists())
         batches, asked = defaultdict(list), set()
         places = {mail_id: place for place, mail_id in enumerate(mail_ids)}
         for (
@@ -166,6 +171,8 @@ class Run:
             ids,
         ) in mails._split_by_mail_configuration():
             server = self.env["ir.mail_server"].sudo().browse(server_id)
+            if self._watch.is_stuck(server.id or 0) or _is_deleted(server):
+                continue  # given back: it is due as before
             ids = self._throttle_personal(server, ids)
             batch = Batch(server, alias_domain_id, routed, tuple(ids))
             for mail_id in ids:
@@ -177,7 +184,6 @@ class Run:
                 self._wait(ids)
             elif not self._is_refused(batch):
                 batches[batch.key].append(batch)
-        commit(self.env.cr)
         self._finished.extend(id_ for id_ in mail_ids if id_ not in self._mails)
         return batches
 
@@ -257,12 +263,23 @@ class Run:
             return ids
         mails = self.env["mail.mail"].browse(ids)
         kept = mails._split_by_delayed_batch(server)
+        return self._claim_copies(mails, kept).ids
+
+    def _split_crowded(self, mails):
+        """Mails for very many contacts in parts, so that none holds up the others."""
+        kept = mails.browse()
+        for mail in mails:
+            kept += mail._split_crowd()
+        return self._claim_copies(mails, kept)
+
+    def _claim_copies(self, mails, kept):
+        """Claim what was made of these mails, unless another run was quicker."""
         if copies := kept - mails:
             self.env.flush_all()
             commit(self.env.cr)
             claimed = self._claims.add(copies.ids)
             kept -= copies.filtered(lambda mail: mail.id not in claimed)
-        return kept.ids
+        return kept
 
     def _is_refused(self, batch):
         """Whether the server may not carry these mails; then they fail, and say why."""
@@ -300,13 +317,18 @@ class Run:
         A group has mails of any batch, in the order in which they were claimed.
         """
         batch_of = {id_: batch for batch in batches for id_ in batch.mail_ids}
-        mail_ids = sorted(batch_of, key=lambda id_: self._mails[id_].place)
+        known = [id_ for id_ in batch_of if id_ in self._mails]
+        mail_ids = sorted(known, key=lambda id_: self._mails[id_].place)
         mails = self.env["mail.mail"].browse(mail_ids).exists()
         self._finished.extend(set(mail_ids) - set(mails.ids))
         for ids in self._builder.groups(mails):
             if self._watch.is_out(key):
                 return
-            for message in self.build(batch_of, self.env["mail.mail"].browse(ids)):
+            if _is_deleted(self.env["ir.mail_server"].sudo().browse(key)):
+                self._finished.extend(ids)
+                continue
+            group = self.env["mail.mail"].browse(ids)
+            for message in self._try(self.build, batch_of, group):
                 mail = self._mails.get(message.key[0])
                 # its server may have got into trouble since it was built
                 if mail and message.key in mail.open:
@@ -353,6 +375,7 @@ class Run:
         mail = self._mails.get(key[0])
         if mail is None or key not in mail.open:
             return
+        self._watch.moved(mail.server)
         mail.open.discard(key)
         mail.waits = mail.waits or waits
         self._facts.pop(key, None)
@@ -434,10 +457,23 @@ class Run:
 
     def _count_stuck(self):
         """Mails of servers that have not moved for a while hold up no other."""
-        moving = self._watch.get_moving()
-        if not moving:
-            return 0
-        return sum(mail.server not in moving for mail in self._mails.values())
+        servers = Counter(mail.server for mail in self._mails.values())
+        return sum(servers[key] for key in servers if self._watch.is_stuck(key))
+
+    def _try(self, step, *args):
+        """Do a step, again where another transaction was quicker."""
+        for tries in range(TRIES):
+            try:
+                return step(*args)
+            except CONCURRENT:
+                self.env.cr.rollback()
+                time.sleep(0.05 * 2**tries)
+        return step(*args)
+
+
+def _is_deleted(server):
+    """Whether a server was deleted since mail was routed to it."""
+    return bool(server) and not server.exists()
 
 
 def _seconds():

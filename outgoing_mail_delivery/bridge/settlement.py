@@ -9,6 +9,7 @@ import random
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from odoo import fields
 from odoo.tools import SQL
@@ -19,7 +20,7 @@ from ..delivery.settling import Fate, fate_of, is_sent, split
 from .building import Told
 from .collecting import InRun
 from .plans import plans_of
-from .words import Words
+from .words import Words, clean
 
 _logger = logging.getLogger(__name__)
 
@@ -87,6 +88,7 @@ class Settlement:
         self._plans = plans_of(env)
         self._words = Words(env)
         self._split_ids = []
+        self._tells = True
 
     def settle(self, mail_ids, waiting_for=None):
         """Settle mails whose claims still stand.
@@ -98,18 +100,20 @@ class Settlement:
         mail_ids = self._give_back(mail_ids)
         mails = InRun().on(self.env["mail.mail"].browse(mail_ids).exists())
         last = self._read_journal(mail_ids)
+        waiting_for = waiting_for or {}
         wholly_sent = mails.filtered(lambda mail: self._is_wholly_sent(mail, last))
         wholly_sent._ask_apart(
             lambda some: self._settle_sent(some),
-            lambda mail, error: self._settle_plainly(mail, error),
+            lambda mail, error: self._settle_plainly(mail, error, last[mail.id], None),
             configured=True,
         )
         for mail in mails - wholly_sent:
+            journaled, server_id = last[mail.id], waiting_for.get(mail.id)
             mail._ask_apart(
-                lambda one: self._settle_one(
-                    one, last[one.id], (waiting_for or {}).get(one.id)
+                partial(self._settle_one, journaled=journaled, waiting_for=server_id),
+                partial(
+                    self._settle_plainly, journaled=journaled, waiting_for=server_id
                 ),
-                lambda one, error: self._settle_plainly(one, error),
                 configured=True,
             )
         self._mark_settled([*mail_ids, *self._split_ids])
@@ -230,12 +234,10 @@ class Settlement:
         """What core writes on mails that were sent, for all of them together."""
         if not mails:
             return {}
-        mails._delivery_accepted(self._attempts_of(mails))
+        self._announce(mails)
         mails.write({"state": "sent", "failure_type": False, "failure_reason": False})
         emails = [each for mail in mails for each in mail._get_success_emails()]
-        mails._postprocess_sent_message(
-            success_pids=list(mails.recipient_ids), success_emails=emails
-        )
+        self._tell(mails, success_pids=list(mails.recipient_ids), success_emails=emails)
         self.env.flush_all()
         return {}
 
@@ -286,11 +288,11 @@ class Settlement:
         sent = {key for key, last in known.items() if is_sent([last.outcome])}
         refused = [last for key, last in known.items() if key not in sent]
         if sent:
-            mail._delivery_accepted(self._attempts_of(mail, Outcome.SENT))
+            self._announce(mail, Outcome.SENT)
         failure_type = reason = False
         if refused or unsendable:
             failure_type, reason = self._failure(refused, unsendable)
-            mail._delivery_failed(self._attempts_of(mail, Outcome.REFUSED))
+            self._announce(mail, Outcome.REFUSED)
         state = "sent" if sent else "exception"
         mail.write(
             {
@@ -303,7 +305,8 @@ class Settlement:
         )
         partner_ids = {part for part, _address in sent if part}
         emails = mail._get_success_emails() if any(not key[0] for key in sent) else []
-        mail._postprocess_sent_message(
+        self._tell(
+            mail,
             success_pids=list(self.env["res.partner"].browse(partner_ids)),
             success_emails=emails,
             failure_type=failure_type or None,
@@ -320,7 +323,7 @@ class Settlement:
     def _settle_unknown(self, mail, known):
         """It may have arrived: somebody decides."""
         reason = self._words.of_unknown(next(iter(known.values())))
-        mail._delivery_failed(self._attempts_of(mail, Outcome.UNKNOWN))
+        self._announce(mail, Outcome.UNKNOWN)
         self._fail(mail, "unknown", reason, mark="unknown")
 
     def put_off(self, mail, known, waiting_for=None):
@@ -383,7 +386,7 @@ class Settlement:
                 "delivery_health_id": waits[0].health_id if waits else False,
             }
         )
-        mail._delivery_failed(self._attempts_of(mail, Outcome.DEFERRED))
+        self._announce(mail, Outcome.DEFERRED)
         self.env.cr.execute(
             SQL(
                 "UPDATE mail_delivery_attempt SET next_attempt_at = %s"
@@ -394,7 +397,7 @@ class Settlement:
         )
 
     def _give_up(self, mail, last):
-        mail._delivery_failed(self._attempts_of(mail, Outcome.DEFERRED))
+        self._announce(mail, Outcome.DEFERRED)
         self._fail(mail, _LOST, self._words.of_given_up(last))
 
     def _fail(self, mail, failure_type, reason, mark="waiting"):
@@ -407,30 +410,47 @@ class Settlement:
                 "delivery_health_id": False,
             }
         )
-        mail._postprocess_sent_message(
+        self._tell(
+            mail,
             success_pids=[],
             success_emails=[],
             failure_type=failure_type,
             failure_reason=reason,
         )
 
-    def _settle_plainly(self, mail, error):
+    def _settle_plainly(self, mail, error, journaled, waiting_for):
         """Keep a mail in its true state although an addon fails on that.
 
-        What was accepted is never offered again by itself; what is to be tried again stays
-        due, or is held where others were sent the same mail.
+        It is settled without telling anybody.
         """
         _logger.error(
             "Mail %s could not be settled as a whole", mail.id, exc_info=error
         )
-        journaled = self._read_journal(mail.ids)[mail.id]
+        self._tells = False
+        try:
+            return mail._ask_apart(
+                partial(self._settle_one, journaled=journaled, waiting_for=waiting_for),
+                partial(self._keep_from_sending, journaled=journaled),
+                configured=True,
+            )
+        finally:
+            self._tells = True
+
+    def _keep_from_sending(self, mail, error, journaled):
+        """Have nothing that was accepted offered again, whatever fails.
+
+        What is to be tried again waits for an hour. Where only some of it is, somebody
+        has to look at it: who was not sent it is in the journal.
+        """
         outcomes = [last.outcome for last in journaled.values()]
         fates = {fate_of(outcome) for outcome in outcomes}
-        if not fates & {Fate.DONE, Fate.UNKNOWN}:
-            return {}
+        told = self._get_told(mail, journaled)
         offered = {part for part, _address in journaled}
-        if Fate.LATER in fates or not offered.issuperset(mail._get_parts()):
-            # some got it and others are to be sent it: only somebody can tell now
+        if fates <= {Fate.LATER}:
+            state, mark = "outgoing", "deferred"
+            if told.failure:
+                state, mark = "exception", "waiting"
+        elif Fate.LATER in fates or not offered.issuperset(mail._get_parts()):
             state, mark = "exception", "held"
         elif Fate.UNKNOWN in fates:
             state, mark = "exception", "unknown"
@@ -439,15 +459,31 @@ class Settlement:
         self.env.cr.execute(
             SQL(
                 "UPDATE mail_mail SET state = %s, delivery_mark = %s,"
-                " failure_reason = %s WHERE id = %s",
+                " failure_reason = %s, scheduled_date = now() AT TIME ZONE 'UTC'"
+                " + INTERVAL '1 hour' WHERE id = %s",
                 state,
                 mark,
-                str(error),
+                clean(str(error)),
                 mail.id,
             )
         )
         mail.invalidate_recordset(flush=False)
         return {}
+
+    def _tell(self, mails, **values):
+        """Tell by core's method what became of mails."""
+        if self._tells:
+            mails._postprocess_sent_message(**values)
+
+    def _announce(self, mails, outcome=None):
+        """Tell other addons what became of mails, by their attempts."""
+        if not self._tells:
+            return
+        attempts = self._attempts_of(mails, outcome)
+        if outcome in (None, Outcome.SENT):
+            mails._delivery_accepted(attempts)
+        else:
+            mails._delivery_failed(attempts)
 
     def _attempts_of(self, mails, outcome=None):
         """The attempts that these mails are settled by."""

@@ -12,7 +12,7 @@ from .settlement import Wait
 
 _logger = logging.getLogger(__name__)
 
-#: Seconds without an accepted message after which a server counts as stuck.
+#: Seconds after which a server counts as stuck that answers for no message.
 STUCK = 30
 
 
@@ -32,6 +32,7 @@ class ServerWatch:
         self._breakers = defaultdict(Breaker)
         self._tripped = {}
         self._accepted_at = defaultdict(lambda: deque(maxlen=1000))
+        self._moved_at = defaultdict(time.monotonic)
         self._offset = self._healths.now() - time.monotonic()
         commit(cr)
 
@@ -77,12 +78,13 @@ class ServerWatch:
             if self.is_out(server) or health.state is Health.SUSPENDED
         }
 
-    def get_moving(self):
-        """The servers that have accepted something a short while ago."""
-        recent = time.monotonic() - STUCK
-        return {
-            server for server, at in self._accepted_at.items() if at and at[-1] > recent
-        }
+    def is_stuck(self, server):
+        """Whether nothing has come of a server's messages for a while."""
+        return time.monotonic() - self._moved_at[server] > STUCK
+
+    def moved(self, server):
+        """Something came of a message, or the first ones are for the server."""
+        self._moved_at[server] = time.monotonic()
 
     def get_doubtful(self):
         """The messages whose refusals may turn out to be the server's trouble."""

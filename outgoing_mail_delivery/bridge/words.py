@@ -11,6 +11,11 @@ _FAILURE_TYPES = {
 }
 
 
+def clean(text):
+    """A text that a database takes: no zero byte, no half of a character."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
 class Words:
     """Makes sentences of attempts, in the language of an environment."""
 

@@ -32,10 +32,29 @@ class MailDeliveryRun(models.Model):
     @api.model
     def _is_on(self):
         """Whether mail leaves by runs here: not in tests, nor where it is off."""
-        if modules.module.current_test or self.env["ir.mail_server"]._disable_send():
+        return self._may_be() and not self._is_off()
+
+    @api.model
+    def _may_be(self):
+        """Whether there may be runs at all: not in tests."""
+        if modules.module.current_test:
             return False
+        return not self.env["ir.mail_server"]._disable_send()
+
+    @api.model
+    def _is_off(self):
+        """Whether the settings have Odoo's own queue send."""
         off = self.env["ir.config_parameter"].sudo().get_param("mail_delivery.off")
-        return off not in ("1", "True", "true")
+        return off in ("1", "True", "true")
+
+    @api.model
+    def _is_left(self):
+        """Whether a run is at work, or has left something behind."""
+        self.env.cr.execute(
+            "SELECT FROM mail_delivery_run UNION ALL"
+            " SELECT FROM mail_delivery_attempt WHERE NOT settled LIMIT 1"
+        )
+        return bool(self.env.cr.rowcount)
 
     @api.model
     def _process(self, mail_ids=None):
@@ -55,14 +74,26 @@ class MailDeliveryRun(models.Model):
         return run.settled
 
     @api.model
-    def _settle_for_good(self):
-        """End all runs, settle what they left, and let go of what waits for a server.
+    def _end_all(self):
+        """End all runs, and settle what they left; commits where there is anything.
 
         One that is alive transmits nothing any more then: its claims are gone.
+
+        :return: whether nothing is left
         """
-        env = self.env(user=SUPERUSER_ID)
-        with Run.begin(env, ()) as run:
+        if not self._is_left():
+            return True
+        with Run.begin(self.env(user=SUPERUSER_ID), ()) as run:
             run.settle_what_others_left(everybody=True)
+        commit(self.env.cr)
+        return not self._is_left()
+
+    @api.model
+    def _end_for_good(self):
+        """End all runs and their scheduled actions, and let go of what waits."""
+        env = self.env(user=SUPERUSER_ID)
+        env["mail.delivery.run"]._end_all()
+        env["mail.delivery.run"]._keep_crons(1)
         waiting = env["mail.mail"].search(
             [("state", "=", "outgoing"), ("delivery_mark", "=", "deferred")]
         )
@@ -106,7 +137,9 @@ class MailDeliveryRun(models.Model):
         xmlid = f"{_MODULE}.{_name_of_cron(number)}"
         found = self.env.ref(xmlid, raise_if_not_found=False)
         if found and not wanted:
+            action = found.sudo().ir_actions_server_id
             found.sudo().unlink()
+            action.unlink()  # core leaves it behind
         elif found and found.sudo().active != core.active:
             found.sudo().active = core.active
         elif wanted and not found:

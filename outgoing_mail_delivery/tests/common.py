@@ -113,7 +113,7 @@ class DeliveryCase(BaseCase):
     # Mails
     # ------------------------------------------------------------------
 
-    def mail(self, subject="m", server="a", **values):
+    def mail(self, subject="m", server="a", /, **values):
         """A mail in the queue; to ``SUBJECT@c.example`` where nobody is named."""
         if not {"email_to", "recipient_ids", "email_cc"}.intersection(values):
             values["email_to"] = f"{subject}@c.example"
@@ -150,7 +150,7 @@ class DeliveryCase(BaseCase):
                 f"UPDATE mail_delivery_health SET until = {now} WHERE until > {now}"
             )
 
-    def read(self, mail_id, *names):
+    def values(self, mail_id, *names):
         """The values of some fields of a mail."""
         with self.records() as env:
             mail = env["mail.mail"].browse(mail_id)
@@ -171,7 +171,7 @@ class DeliveryCase(BaseCase):
 
     def assertState(self, mail_id, state, delivery_state=False):
         self.assertEqual(
-            self.read(mail_id, "state", "delivery_state"), (state, delivery_state)
+            self.values(mail_id, "state", "delivery_state"), (state, delivery_state)
         )
 
     def assertStates(self, **states):

@@ -40,7 +40,9 @@ class TestKilled(DeliveryCase):
         self.run_queue()
         self.assertBooks()
         self.assertNothingLeft()
-        return [self.read(id_, "state", "delivery_state") for id_ in self.ids], arrived
+        return [
+            self.values(id_, "state", "delivery_state") for id_ in self.ids
+        ], arrived
 
     def assertAllSent(self, states):
         self.assertEqual(states, [("sent", False)] * MAILS)
@@ -93,6 +95,19 @@ class TestKilled(DeliveryCase):
         unknown = states.count(("exception", "unknown"))
         self.assertEqual(unknown, 1)
         self.assertEqual(states.count(("sent", False)), MAILS - 1)
+
+    def test_after_the_intent_with_nothing_left_of_the_run(self):
+        """Whoever removes runs by hand has nothing sent twice."""
+        with held(self, after(JournalWriter, "_execute", _intends)):
+            pass
+        with self.records() as env:
+            env.cr.execute("DELETE FROM mail_delivery_run")
+        self.run_queue()
+        self.assertStates(
+            m0="exception unknown", m1="sent", m2="sent", m3="sent", m4="sent"
+        )
+        self.assertBooks()
+        self.assertNothingLeft()
 
     def test_before_settling(self):
         states, _arrived = self._kill_at(before(Settlement, "settle"))

@@ -1,4 +1,4 @@
-"""Mail that is sent right away: core's way, and no mail is lost to a passing trouble."""
+"""Mail that is sent right away, in core's way: none is lost to a passing trouble."""
 
 from odoo.fields import Command
 from odoo.tests import tagged

@@ -15,7 +15,7 @@ from odoo.addons.outgoing_mail_routing.tests.smtp_server import (
 from .common import DeliveryCase
 
 GONE = Answer(close=Close.RESET)
-#: Stage, answer, and then: the mail, its attempts' outcome, phase and cause, the server.
+#: Stage and answer, and how the mail and the server are doing then.
 SERVERS = [
     (Stage.CONNECT, "554 5.7.1 Service unavailable", "deferred", "ok"),
     (Stage.CONNECT, "421 4.3.2 Too busy", "deferred", "suspended"),
@@ -60,11 +60,11 @@ class TestAnswers(DeliveryCase):
             with self.subTest(f"{stage.name}: {reply}"):
                 mail_id, server_id = self._run_with(stage, reply)
                 self.assertState(mail_id, "outgoing", told)
-                self.assertEqual(self.read(mail_id, "delivery_tries"), 0)
+                self.assertEqual(self.values(mail_id, "delivery_tries"), 0)
                 words = reply.partition(" ")[2]
-                self.assertIn(words, self.read(mail_id, "failure_reason"))
+                self.assertIn(words, self.values(mail_id, "failure_reason"))
                 self.assertGreater(
-                    self.read(mail_id, "scheduled_date"), fields.Datetime.now()
+                    self.values(mail_id, "scheduled_date"), fields.Datetime.now()
                 )
                 if state not in (None, "ok"):
                     self.assertEqual(self.health(server_id), (state, words))
@@ -83,7 +83,7 @@ class TestAnswers(DeliveryCase):
                 mail_id, server_id = self._run_with(stage, reply)
                 self.assertState(mail_id, "exception")
                 words = reply.partition(" ")[2]
-                self.assertIn(words, self.read(mail_id, "failure_reason"))
+                self.assertIn(words, self.values(mail_id, "failure_reason"))
                 [(outcome, told, code)] = self.attempts("outcome", "cause", "code")
                 self.assertEqual((outcome, code), ("refused", int(reply[:3])))
                 if cause:
@@ -100,7 +100,7 @@ class TestAnswers(DeliveryCase):
         mail_id = self.mail("m0")
         self.run_queue()
         self.assertState(mail_id, "outgoing", "deferred")
-        at, tries, reason = self.read(
+        at, tries, reason = self.values(
             mail_id, "scheduled_date", "delivery_tries", "failure_reason"
         )
         self.assertEqual(tries, 1)
@@ -134,7 +134,7 @@ class TestAnswers(DeliveryCase):
         self.make_due()
         self.run_queue()
         self.assertState(mail_id, "exception")
-        self.assertIn("Not now", self.read(mail_id, "failure_reason"))
+        self.assertIn("Not now", self.values(mail_id, "failure_reason"))
         self.assertEqual(self.outcomes()["m0@c.example"], ["deferred", "deferred"])
 
     def test_given_up_when_its_server_is_down_for_too_long(self):
@@ -158,7 +158,7 @@ class TestAnswers(DeliveryCase):
         mail_id = self.mail("m0")
         self.run_queue()
         self.assertState(mail_id, "exception", "unknown")
-        self.assertEqual(self.read(mail_id, "failure_type"), "unknown")
+        self.assertEqual(self.values(mail_id, "failure_type"), "unknown")
         self.assertEqual(self.outcomes(), {"m0@c.example": ["unknown"]})
         self.make_due()
         self.run_queue()
@@ -172,7 +172,7 @@ class TestAnswers(DeliveryCase):
         mail_id = self.mail("m0")
         self.run_queue()
         self.assertState(mail_id, "outgoing", "deferred")
-        self.assertEqual(self.read(mail_id, "delivery_tries"), 1)
+        self.assertEqual(self.values(mail_id, "delivery_tries"), 1)
         self.make_due()
         self.run_queue()
         self.assertState(mail_id, "sent")
@@ -184,7 +184,7 @@ class TestAnswers(DeliveryCase):
         self.smtp["a"].script.at(Stage.RCPT, odd)
         mail_id = self.mail("m0")
         self.run_queue()
-        self.assertNotEqual(self.read(mail_id, "state"), "sent")
+        self.assertNotEqual(self.values(mail_id, "state"), "sent")
         self.assertNothingLeft()
 
 
@@ -194,7 +194,7 @@ class TestTriedAgainByHand(DeliveryCase):
 
     def _send_again(self, mail_id):
         with self.records() as env:
-            env["mail.mail"].browse(mail_id).action_try_now()
+            env["mail.mail"].browse(mail_id).write({"state": "outgoing"})
 
     def test_refused_and_then_its_server_is_down(self):
         self.serve()
@@ -248,12 +248,12 @@ class TestTriedAgainByHand(DeliveryCase):
         script.at(Stage.RCPT, Answer("450 4.2.0 Not now"), times=1)
         mail_id = self.mail("m0")
         self.run_queue()
-        self.assertEqual(self.read(mail_id, "delivery_tries"), 1)
+        self.assertEqual(self.values(mail_id, "delivery_tries"), 1)
         script.at(Stage.CONNECT, GONE, times=1)
         self.make_due()
         self.run_queue()
         self.assertState(mail_id, "outgoing", "deferred")
-        self.assertEqual(self.read(mail_id, "delivery_tries"), 1)
+        self.assertEqual(self.values(mail_id, "delivery_tries"), 1)
         self.make_due()
         self.run_queue()
         self.assertState(mail_id, "sent")

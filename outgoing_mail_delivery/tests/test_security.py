@@ -292,7 +292,7 @@ class TestCallers(SecurityCase, RpcCase):
             for model, method, args in (
                 ("mail.delivery.run", "_process", ()),
                 ("mail.delivery.run", "_keep_crons", (8,)),
-                ("mail.delivery.run", "_settle_for_good", ()),
+                ("mail.delivery.run", "_end_for_good", ()),
                 ("mail.delivery.health", "_resume", (health_ids,)),
                 ("mail.delivery.attempt", "_gc_attempts", ()),
                 ("mail.mail", "_wake_queue", ()),

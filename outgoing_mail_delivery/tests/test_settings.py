@@ -4,6 +4,7 @@ from odoo import fields
 from odoo.exceptions import ValidationError
 from odoo.tests import tagged
 
+from ..models import mail_delivery_attempt
 from .log_case import LogCase
 
 #: A setting, what somebody writes into it, and the sentence that refuses it
@@ -218,17 +219,8 @@ class TestSettings(LogCase):
         for _each in range(3):
             self._create_attempt(started_at=self.days_ago(100))
         left = attempts.search_count([("started_at", "<", self.days_ago(90))])
-        self.patch(
-            self.registry_module("models.mail_delivery_attempt"), "PRUNED_AT_ONCE", 2
-        )
+        self.patch(mail_delivery_attempt, "PRUNED_AT_ONCE", 2)
         self.assertEqual(attempts._gc_attempts(), (2, True))
         self.assertEqual(
             attempts.search_count([("started_at", "<", self.days_ago(90))]), left - 2
         )
-
-    @staticmethod
-    def registry_module(name):
-        """A module of the addon, by its name."""
-        from importlib import import_module
-
-        return import_module(f"odoo.addons.outgoing_mail_delivery.{name}")

@@ -1,5 +1,11 @@
+from ast import literal_eval
+
+from lxml import etree
+
 from odoo.fields import Domain
 from odoo.tests import Form, tagged
+
+from odoo.addons.outgoing_mail_routing.routing import Reason
 
 from .log_case import LogCase
 
@@ -42,10 +48,6 @@ class TestLog(LogCase):
 
     def _check_filters(self, model, arch):
         """Apply each filter and group of a search view."""
-        from ast import literal_eval
-
-        from lxml import etree
-
         checked = 0
         for node in etree.fromstring(arch).iter("filter"):
             with self.subTest(model, filter=node.get("name")):
@@ -141,8 +143,6 @@ class TestLog(LogCase):
                 self.assertEqual(attempt.reason_text, text)
 
     def test_every_reason_can_be_told(self):
-        from odoo.addons.outgoing_mail_routing.routing import Reason
-
         for reason in Reason:
             with self.subTest(reason.name):
                 attempt = self._create_attempt(rule="user", reason=reason.name)

@@ -17,6 +17,7 @@ so that an editor and a type checker see where a mail goes.
 * ``carrier``: how facts and decisions travel through core, and cannot be forged.
 * ``origin``, ``company_text``: what else travels so.
 * ``notes``: the log of many records, written at once.
+* ``found_ids``: whom a file names by database id, looked up at once.
 * ``kept_values``: what the cache has of many records, read at once.
 * ``registry_cache``: forgetting what a process keeps.
 * ``addresses``, ``from_filters``, ``telling``: texts of whatever kind.

@@ -5,6 +5,7 @@ the same: core makes the first of them, with all that it and other addons fill i
 SQL makes the others like it.
 """
 
+import json
 from collections import defaultdict
 
 from odoo.tools import SQL
@@ -20,6 +21,23 @@ class Notes(Carried):
 
     def __init__(self):
         self._noted = defaultdict(dict)
+        self._first = {}
+
+    def describe(self, name, kind, old, new, create):
+        """The tracking values of a field that changed.
+
+        Those of a short text are the first ones from the same text with another new
+        one, as core makes them.
+
+        :param str name: of the field
+        :param str kind: its type
+        :param create: makes the values, without arguments
+        """
+        if kind != "char":
+            return create()
+        if (name, old) not in self._first:
+            self._first[name, old] = create()
+        return {**self._first[name, old], "new_value_char": new}
 
     def collect(self, record, body, author_id, values_list):
         """Take a note on a record, the only one on it.
@@ -85,31 +103,31 @@ def _create_values(model, values_list):
     defaults = model._add_missing_default_values({})
     values_list = [{**defaults, **values} for values in values_list]
     given = frozenset().union(*values_list)
-    names = [name for name in _get_columns(model) if name in given]
-    arrays = (_as_array(model, name, values_list) for name in names)
+    fields = [model._fields[n] for n in _get_columns(model) if n in given]
+    rows = [
+        {
+            field.name: field.convert_to_column_insert(
+                values[field.name], model, values
+            )
+            for field in fields
+            if field.name in values
+        }
+        for values in values_list
+    ]
     now = model.env.cr.now()
     model.env.cr.execute(
         SQL(
             "INSERT INTO mail_tracking_value"
-            " (create_uid, write_uid, create_date, write_date, %s)"
-            " SELECT %s, %s, %s, %s, line.* FROM unnest(%s) AS line",
-            SQL(", ").join(map(SQL.identifier, names)),
-            *(model.env.uid, model.env.uid, now, now),
-            SQL(", ").join(arrays),
+            " (create_uid, write_uid, create_date, write_date, %(columns)s)"
+            " SELECT %(uid)s, %(uid)s, %(now)s, %(now)s, %(columns)s"
+            # one text: PostgreSQL would read each value of an array by itself
+            " FROM json_populate_recordset(NULL::mail_tracking_value, %(rows)s)",
+            columns=SQL(", ").join(SQL.identifier(field.name) for field in fields),
+            uid=model.env.uid,
+            now=now,
+            rows=json.dumps(rows, default=str),
         )
     )
-
-
-def _as_array(model, name, values_list):
-    """The SQL of what a column gets, for all rows; nothing where nothing is given."""
-    field = model._fields[name]
-    column = [
-        field.convert_to_column_insert(values[name], model, values)
-        if name in values
-        else None
-        for values in values_list
-    ]
-    return SQL("%s::%s[]", column, SQL.identifier(field.column_type[0]))
 
 
 def _get_columns(model, *left_out):

@@ -1,6 +1,7 @@
 from . import base
 from . import fetchmail_server
 from . import ir_attachment
+from . import ir_fields_converter
 from . import ir_mail_server
 from . import ir_model
 from . import mail_alias_domain

@@ -5,36 +5,34 @@ from lxml import etree
 
 from odoo.tests import TransactionCase, tagged
 
-MODULE = "outgoing_mail_routing"
-README = Path(__file__).parents[1] / "readme"
-
-#: The table of each model, in the chapter on settings
-TABLES = {
-    "ir.mail_server": "FIELDS_SERVER",
-    "res.users": "FIELDS_USER",
-    "res.company": "FIELDS_COMPANY",
-    "res.config.settings": "FIELDS_SETTINGS",
-    "fetchmail.server": "FIELDS_INCOMING",
-    "mail.template": "FIELDS_TEMPLATE",
-    "mail.compose.message": "FIELDS_COMPOSER",
-}
-
 
 @tagged("post_install", "-at_install")
 class TestDocumentedFields(TransactionCase):
     """Every field that the addon shows on a form has its row in the README."""
 
     maxDiff = None
+    module = "outgoing_mail_routing"
+    readme = Path(__file__).parents[1] / "readme"
+    #: The table of each model, in the chapter on settings
+    tables = {
+        "ir.mail_server": "FIELDS_SERVER",
+        "res.users": "FIELDS_USER",
+        "res.company": "FIELDS_COMPANY",
+        "res.config.settings": "FIELDS_SETTINGS",
+        "fetchmail.server": "FIELDS_INCOMING",
+        "mail.template": "FIELDS_TEMPLATE",
+        "mail.compose.message": "FIELDS_COMPOSER",
+    }
 
     def read_rows(self, model):
         """``{label: default}`` of a model's table."""
-        table = TABLES.get(model)
+        table = self.tables.get(model)
         self.assertTrue(
             table,
             f"{model} shows fields of this addon: give it a table in readme/, show it "
-            "in readme/SETTINGS.rst, and name it here in TABLES",
+            "in readme/SETTINGS.rst, and name it in the tables of this test",
         )
-        with (README / f"{table}.csv").open(newline="") as lines:
+        with (self.readme / f"{table}.csv").open(newline="") as lines:
             rows = list(csv.DictReader(lines))
         return {row["Field"].strip("*"): row["Default"] for row in rows}
 
@@ -47,8 +45,8 @@ class TestDocumentedFields(TransactionCase):
         xml_ids = views.get_external_id()
         shown = {}
         for view in views:
-            of_addon = xml_ids[view.id].partition(".")[0] == MODULE
-            if of_addon and self.env[view.model]._original_module != MODULE:
+            of_addon = xml_ids[view.id].partition(".")[0] == self.module
+            if of_addon and self.env[view.model]._original_module != self.module:
                 for field in self._get_added_fields(view):
                     shown.setdefault(view.model, {})[field.name] = field
         return {model: list(fields.values()) for model, fields in shown.items()}
@@ -63,7 +61,7 @@ class TestDocumentedFields(TransactionCase):
         return [
             field
             for name, field in self.env[view.model]._fields.items()
-            if name in names and field._modules == (MODULE,)
+            if name in names and field._modules == (self.module,)
         ]
 
     def get_default(self, model, field):
@@ -83,11 +81,12 @@ class TestDocumentedFields(TransactionCase):
                 labels = {field.string for field in fields}
                 missing = sorted(labels - set(rows))
                 self.assertFalse(
-                    missing, f"add to readme/{TABLES[model]}.csv: {missing}"
+                    missing, f"add to readme/{self.tables[model]}.csv: {missing}"
                 )
                 left = sorted(set(rows) - labels)
                 self.assertFalse(
-                    left, f"no such label any more, readme/{TABLES[model]}.csv: {left}"
+                    left,
+                    f"no such label any more, readme/{self.tables[model]}.csv: {left}",
                 )
 
     def test_defaults_in_the_tables_are_those_of_the_fields(self):

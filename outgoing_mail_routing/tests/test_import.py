@@ -68,6 +68,43 @@ class TestImport(RoutingCase):
                     for name, value in zip(SERVER_FIELDS[1:], values, strict=True):
                         self.assertEqual(server[name], value, name)
 
+    def test_users_of_new_servers_are_looked_up_at_once(self):
+        def load(number):
+            users = f"{self.anna.id},{self.ben.id}"
+            rows = [[f"New {n}", users] for n in range(number)]
+            result = self.load("ir.mail_server", ["name", "own_user_ids/.id"], rows)
+            self.assertLoaded(result)
+            return self.env["ir.mail_server"].browse(result["ids"])
+
+        load(2)
+        few, _servers = self.counted(lambda: load(2))
+        many, servers = self.counted(lambda: load(20))
+        self.assertLess(many - few, 5)
+        for server in servers:
+            self.assertEqual(server.own_user_ids, self.anna | self.ben)
+
+    def test_users_of_new_servers_are_told_whom_nobody_has(self):
+        unknown = self.env["res.users"].search([], order="id desc", limit=1).id + 1000
+        ben = str(self.ben.id)
+        for text, message in (
+            (str(unknown), "No matching record found for database id"),
+            (f"{ben},{unknown}", "No matching record found for database id"),
+            ("9" * 9, "No matching record found for database id"),
+            ("Ben", "Invalid database id"),
+        ):
+            with self.subTest(text):
+                columns = ["name", "own_user_ids/.id"]
+                rows = [["New", ben], ["Newer", text]]
+                self.assertNotLoaded(
+                    self.load("ir.mail_server", columns, rows), 1, message
+                )
+        for text in ("", "0"):
+            with self.subTest(text):
+                rows = [["New", text]]
+                result = self.load("ir.mail_server", ["name", "own_user_ids/.id"], rows)
+                server = self.env["ir.mail_server"].browse(result["ids"])
+                self.assertFalse(server.own_user_ids)
+
     def test_users_get_servers_by_name(self):
         rows = [
             ["New", "new", "Shop,Shared"],

@@ -4,9 +4,6 @@ from lxml import etree
 
 from odoo.tests import TransactionCase, tagged
 
-MODULE = "outgoing_mail_routing"
-SOURCES = Path(__file__).parents[1] / "static" / "src"
-
 #: Switches that know no label but that of a form
 NAMELESS = {"boolean_toggle"}
 
@@ -20,13 +17,16 @@ def text_of(node):
 class TestLabels(TransactionCase):
     """What has no visible label has one for those who cannot see."""
 
+    module = "outgoing_mail_routing"
+    sources = Path(__file__).parents[1] / "static" / "src"
+
     def get_views(self):
         """``(name, root)`` of every view and template of the addon."""
         views = self.env["ir.ui.view"].search([("model", "!=", False)])
         for view in views:
-            if view.get_external_id()[view.id].startswith(f"{MODULE}."):
+            if view.get_external_id()[view.id].startswith(f"{self.module}."):
                 yield view.name, etree.fromstring(view.arch)
-        for path in sorted(SOURCES.glob("**/*.xml")):
+        for path in sorted(self.sources.glob("**/*.xml")):
             yield path.name, etree.parse(str(path)).getroot()
 
     def test_every_column_has_a_header(self):

@@ -17,6 +17,7 @@ class LogCase(RoutingCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.administrator = cls._create_administrator()
+        cls.env.cr.flush()  # what was made without a log is not part of what follows
         cls.env = cls.env(context={})
         for name in ("mailbox", "relay_a", "shared", "company_a", "company_b"):
             record = getattr(cls, name).with_env(cls.env)
@@ -176,19 +177,31 @@ class TestServerLog(LogCase):
 
     def test_notes_of_many_servers_have_what_core_gives_one(self):
         servers = self.as_administrator(self.env["ir.mail_server"])
-        values = {"name": "New", "own_user_ids": self.ben.ids}
+        values = {
+            "name": "New",
+            "own_user_ids": self.ben.ids,
+            "fetchmail_server_id": self.env["fetchmail.server"]
+            .create({"name": "Incoming", "server_type": "imap"})
+            .id,
+            "reserved": True,
+            "sequence": 7,
+        }
         alone = servers.create(values)
         self.env.cr.flush()
-        together = servers.create([values] * 3)
+        names = ("Other", "New", "New")  # the last two by what is kept of the first
+        together = servers.create([{**values, "name": name} for name in names])
         self.env.cr.flush()
         noted = [self._columns(server.message_ids) for server in together]
         [expected] = self._columns(alone.message_ids)
         self.assertEqual(noted, [[expected]] * 3)
         self.assertEqual(expected["author_id"], self.administrator.partner_id.id)
         values = self._columns(alone.message_ids.tracking_value_ids)
-        for server in together:
-            messages = server.message_ids
-            self.assertEqual(self._columns(messages.tracking_value_ids), values)
+        for server, name in zip(together, names, strict=True):
+            noted = self._columns(server.message_ids.tracking_value_ids)
+            for value in noted:
+                if value["new_value_char"] == name:
+                    value["new_value_char"] = "New"
+            self.assertEqual(noted, values)
 
     def _columns(self, records):
         """What the rows of records say, but for what tells them apart."""

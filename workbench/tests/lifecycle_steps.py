@@ -1,7 +1,8 @@
 """A database full of mail servers, users and queued mail, as Odoo itself sees it.
 
 Each step is called by ``OdooServer.call``, in a process of Odoo's. ``assign`` and
-``take_over`` need the routing addon; the others work without it and with it.
+``take_over`` need the routing addon, ``keep_waiting`` delivery; the others work without
+them and with them.
 """
 
 from typing import Any
@@ -140,6 +141,19 @@ def assign(env: Any) -> dict[str, int]:
     for server in changed:
         server.message_post(body="Note", attachments=[("note.txt", b"Note")])
     return {"users": len(assigned), "companies": len(shared)}
+
+
+def keep_waiting(env: Any) -> None:
+    """Have a mail wait as one that was put off, and use what delivery can set."""
+    env["ir.config_parameter"].set_param("mail_delivery.normal_then_every", "5 h")
+    env["mail.delivery.run"]._keep_crons(3)
+    _queue(env)[-1].write(
+        {
+            "scheduled_date": "2100-01-01",
+            "failure_reason": "Try again later",
+            "delivery_mark": "deferred",
+        }
+    )
 
 
 def take_over(env: Any) -> list[str]:

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 DATABASE = "lifecycle"
 #: How many mails of the queue are sent with the addon, and after it is gone.
 SENT = 60
-#: An installation that handles record by record would take far longer.
+#: For each addon; one that handles record by record would take far longer.
 INSTALL_SECONDS = 60.0
 #: What a database is made of; nothing of the addon may be left behind there.
 CATALOG = {
@@ -161,6 +161,7 @@ def life(odoo: OdooServer, service: SmtpService) -> Iterator[Life]:
     life.install_seconds = time.monotonic() - started
     life.note("installed")
     life.take(lifecycle_steps.assign)
+    life.take(lifecycle_steps.keep_waiting)
     life.note("assigned")
     odoo.upgrade(DATABASE, NAMES)
     life.note("upgraded")
@@ -180,7 +181,7 @@ def difference(before: Rows, after: Rows) -> dict[str, set[str]]:
 
 
 def test_installation_takes_its_time_only(life: Life) -> None:
-    assert life.install_seconds < INSTALL_SECONDS
+    assert life.install_seconds < INSTALL_SECONDS * len(NAMES)
 
 
 def test_installation_leaves_every_record_and_route(life: Life) -> None:

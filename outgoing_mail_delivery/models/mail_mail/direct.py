@@ -22,11 +22,11 @@ class MailMail(models.Model):
         passing reason is left to the queue instead of failing for good. What may be
         committed after each mail is no part of a transaction: a run delivers it.
         """
+        mails = self - self._find_taken()
         if not self.env["mail.delivery.run"]._is_on():
-            return super().send(
+            return super(MailMail, mails).send(
                 auto_commit, raise_exception, post_send_callback, **kwargs
             )
-        mails = self - self._find_taken()
         if auto_commit and not raise_exception:
             mails = mails._deliver_due(post_send_callback)
         noted = Noted(self.env)

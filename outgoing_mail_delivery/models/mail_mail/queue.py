@@ -24,6 +24,9 @@ class MailMail(models.Model):
         """Deliver by a run what is due; in core's way where runs are off."""
         runs = self.env["mail.delivery.run"]
         if not runs._is_on():
+            # what runs have sent, or are sending, is not for core to send
+            if runs._may_be() and not runs.sudo()._end_all():
+                return True
             return super().process_email_queue(email_ids, batch_size)
         self.check_access("write")
         only_ids = list(email_ids) or None
@@ -155,7 +158,8 @@ class MailMail(models.Model):
 
     @api.model
     def _is_guarded(self):
-        return self.env["mail.delivery.run"]._is_on()
+        runs = self.env["mail.delivery.run"]
+        return runs._is_on() or (runs._may_be() and runs._is_left())
 
     @api.model
     def _claim_for_a_moment(self, mail_ids):

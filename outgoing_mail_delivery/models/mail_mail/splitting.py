@@ -6,7 +6,10 @@ from collections import defaultdict
 from odoo import models, tools
 from odoo.tools import SQL
 
-from ...bridge.building import Batch, Built, MessageBuilder, Told
+from ...bridge.building import MOST, Batch, Built, MessageBuilder, Told
+
+#: Contacts of one mail that are built together; one for more is split.
+CROWD = 100
 
 
 class MailMail(models.Model):
@@ -23,6 +26,19 @@ class MailMail(models.Model):
     def _get_success_emails(self):
         """The addresses that core counts as sent where the To of a mail was."""
         return tools.mail.email_split_and_format_normalize(self.email_to or "")
+
+    def _split_crowd(self):
+        """Split a mail for many contacts, each of whom gets a message of its own.
+
+        :return: this mail and the others; itself where it is for few
+        """
+        partner_ids = self.recipient_ids.ids
+        if not CROWD < len(partner_ids) <= MOST:
+            return self
+        first = len(self._get_parts()) - len(partner_ids)  # its To and Cc
+        keys = [(0, "")] * first + [(id_, "") for id_ in partner_ids]
+        groups = [list(group) for group in tools.split_every(CROWD, keys)]
+        return self.browse().concat(*self._split_for_delivery(groups))
 
     def _find_recipients(self):
         """Who the messages of a mail are for, found out by building them again.
@@ -59,7 +75,14 @@ class MailMail(models.Model):
         """
         if len(groups) < 2:
             return [self]
-        values = [self._values_of_part(group, groups) for group in groups]
+        groups_of = defaultdict(set)
+        for number, keys in enumerate(groups):
+            for part, _address in keys:
+                groups_of[part].add(number)
+        values = [
+            self._values_of_part(number, group, groups_of)
+            for number, group in enumerate(groups)
+        ]
         mails = [self]
         for group, part_values in zip(groups[1:], values[1:], strict=True):
             mail = (
@@ -85,18 +108,18 @@ class MailMail(models.Model):
         self.write(values[0])
         return mails
 
-    def _values_of_part(self, group, groups):
-        """The recipients of one part of this mail."""
-        groups_of = defaultdict(set)
-        for number, keys in enumerate(groups):
-            for part, _address in keys:
-                groups_of[part].add(number)
-        number = groups.index(group)
-        partner_ids, addresses = [], []
+    def _values_of_part(self, number, group, groups_of):
+        """The recipients of one part of this mail.
+
+        :param dict groups_of: the numbers of the groups that a part of it is in
+        """
+        partner_ids, addresses, others = [], [], []
         whole = False
         for part, address in group:
             if part and number == min(groups_of[part]):
                 partner_ids.append(part)
+            elif part:
+                others.append(address)  # of a contact that stays with another part
             elif address:
                 addresses.append(address)
             else:
@@ -108,6 +131,9 @@ class MailMail(models.Model):
         }
         if addresses and not whole:
             values.update(self._address_values(addresses, len(groups_of[0]) > 1))
+        if others:
+            to = [values["email_to"], *others]
+            values["email_to"] = ", ".join(filter(None, to))
         return values
 
     def _address_values(self, addresses, is_split):
@@ -133,10 +159,30 @@ class MailMail(models.Model):
             return self.headers
         return repr({"X-Forge-To": forged_to, **headers})
 
+    def unlink(self):
+        """Keep the message of a mail that was split as long as a part of it is left.
+
+        Core deletes it with the first part, and the database all others with it.
+        """
+        alone = self.sudo().filtered(lambda mail: not mail.is_notification)
+        others = self.sudo().search(
+            [
+                ("mail_message_id", "in", alone.mail_message_id.ids),
+                ("id", "not in", self.ids),
+            ]
+        )
+        shared = others.mail_message_id
+        alone.filtered(lambda mail: mail.mail_message_id in shared).write(
+            {"is_notification": True}
+        )
+        return super().unlink()
+
     def _hand_over(self, mail, group):
         """Have attempts, notifications and traces follow their recipients."""
         partner_ids = set(mail.recipient_ids.ids)
         for part, address in group:
+            if not address:
+                continue  # never offered
             self.env.cr.execute(
                 SQL(
                     "UPDATE mail_delivery_attempt"

@@ -174,7 +174,7 @@ def test_reply_cut_at_any_byte_is_never_taken_for_more(number: int) -> None:
 def line() -> Iterator[tuple[smtplib.SMTP, socket.socket]]:
     """Both ends of a connection that holds little."""
     ours, theirs = socket.socketpair()
-    smtp = smtplib.SMTP()
+    smtp = smtplib.SMTP(timeout=60)
     with ours, theirs:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 13)
         smtp.sock = ours

@@ -7,6 +7,7 @@ number of random histories.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -206,7 +207,7 @@ class Delivery(RuleBasedStateMachine):
     def carry(self, run: Run, fates: list[Fate], pipelining: bool) -> None:
         """Sessions, one after the other, until one ends in trouble or none is left."""
         left = True
-        try:
+        with contextlib.suppress(Died):
             while left:
                 connection = self.server.connect(fates, pipelining)
                 fates = []
@@ -216,8 +217,6 @@ class Delivery(RuleBasedStateMachine):
                 left = bool(run.messages) and (
                     ending.verdict is None or ending.verdict.scope is Scope.SESSION
                 )
-        except Died:
-            pass
 
     @invariant()
     def nothing_was_handed_over_twice(self) -> None:

@@ -5,6 +5,7 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.tools import SQL
 
 from ...bridge.directory_source import DirectorySource
+from ...bridge.found_ids import FoundIds
 from ...bridge.registry_cache import forget_kept
 from ...bridge.server_rows import SERVER_FIELDS
 from ..import_templates import with_template
@@ -419,6 +420,18 @@ class IrMailServer(models.Model):
         """Show at once what saving does."""
         if self._origin._filter_private() and not self._filter_assigned():
             self.reserved = True
+
+    @api.model
+    def load(self, fields, data):
+        """Look up at once whom a file names by database id."""
+        found = FoundIds()
+        for number, path in enumerate(fields):
+            name, _separator, subfield = path.partition("/")
+            field = self._fields.get(name)
+            if field and field.relational and subfield == ".id":
+                texts = (text for row in data for text in row[number : number + 1])
+                found.look_up(self.env[field.comodel_name], texts)
+        return super(IrMailServer, found.on(self)).load(fields, data)
 
     @api.model
     def get_import_templates(self):

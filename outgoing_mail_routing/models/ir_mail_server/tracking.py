@@ -14,6 +14,7 @@ from odoo import SUPERUSER_ID, api, fields, models, tools
 from odoo.exceptions import UserError
 from odoo.fields import Command, Domain
 
+from ...bridge.kept_values import kept_values
 from ...bridge.notes import Notes
 
 
@@ -75,8 +76,32 @@ class IrMailServer(models.Model):
             for default in [self._fields[name].default]
         }
         initial_values = self.env.cr.precommit.data[f"mail.tracking.{self._name}"]
-        initial_values.update((server_id, dict(defaults)) for server_id in self.ids)
+        initial_values.update(servers._get_others_than(defaults))
         servers._track_set_log_message(servers[0]._creation_message())
+
+    def _get_others_than(self, values):
+        """Which of these values a server may not have, to be looked at no further.
+
+        Core would look at each of them on each server.
+
+        :param dict values: by name of the field
+        :return: ``{server id: values}``, with all that are kept in no column
+        """
+        depends_on = self.pool.field_depends_context
+        fields = [self._fields[name] for name in values]
+        known = [field for field in fields if field.store and not depends_on[field]]
+        names = [field.name for field in known]
+        asked = [field.convert_to_cache(values[field.name], self) for field in known]
+        rest = {name: values[name] for name in values if name not in names}
+        return {
+            server_id: rest
+            | {
+                name: values[name]
+                for name, one, other in zip(names, kept, asked, strict=True)
+                if (one or None) != (other or None)  # core takes nothing for equal
+            }
+            for server_id, kept in kept_values(self, names).items()
+        }
 
     def _track_prepare(self, fields_iter):
         """Log no sender address that an installation computes."""
@@ -94,11 +119,10 @@ class IrMailServer(models.Model):
     def _mail_track(self, tracked_fields, initial_values):
         """Look at what changed only: core sorts all fields anew for each server."""
         changed = {
-            name: info
-            for name, info in tracked_fields.items()
+            name: tracked_fields[name]
+            for name, value in initial_values.items()
             # nothing has several forms: core takes them for equal, too
-            if name in initial_values
-            and (self[name] or False) != (initial_values[name] or False)
+            if name in tracked_fields and (self[name] or False) != (value or False)
         }
         return super()._mail_track(changed, initial_values)
 
