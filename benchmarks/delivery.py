@@ -61,10 +61,16 @@ class Stage:
     sides: Sequence[Side]
     sinks: Sinks
 
-    def put_back(self, side: Side, mails: int, senders: int = 1) -> None:
-        """Have so many mails wait, and the servers count anew."""
-        servers = min(senders, len(self.sinks.ports))
-        self.prepare(side, "put_back", count=mails, senders=senders, servers=servers)
+    def put_back(
+        self, side: Side, mails: int, senders: int = 1, first: int = 0
+    ) -> None:
+        """Have so many mails wait, and the servers count anew.
+
+        :param first: the number of the first server that any are for
+        """
+        servers = min(senders, len(self.sinks.ports) - first)
+        numbers = {"count": mails, "senders": senders, "servers": servers}
+        self.prepare(side, "put_back", **numbers, first=first)
 
     def prepare(self, side: Side, name: str, **arguments: Any) -> None:
         """Prepare a queue: :mod:`benchmarks.delivery_fixture`."""
@@ -243,7 +249,7 @@ def _with_one(
     """
     mails = bench.effort.delivery_mails
     title = f"Mail of {SERVERS - 1} servers, while another one {what}"
-    setups = [*[{}] * (SERVERS - 1), odd]
+    setups = [odd, *[{}] * (SERVERS - 1)]
     without, with_ = [], []
     theirs = NO_TARGET
     with step(title), _stage(_both(bench), bench, *setups) as stage:
@@ -270,7 +276,8 @@ def _time_of_the_others(stage: Stage, side: Side, mails: int, odd: bool) -> floa
     """
     servers = SERVERS if odd else SERVERS - 1
     wanted = mails - mails % (SERVERS - 1)
-    stage.put_back(side, wanted // (SERVERS - 1) * servers, servers)
+    mails = wanted // (SERVERS - 1) * servers
+    stage.put_back(side, mails, servers, first=0 if odd else 1)
     side.ask("deliver")
     stage.sinks.wait_for(wanted, PATIENCE)
     stage.sinks.release()
