@@ -31,7 +31,7 @@ MEMORY = 200 << 20
 POSTS = 600
 ROUND_TRIP, FAR_SERVERS, FAR_MAILS = 0.05, 3, 600
 SENDERS, SERVERS, CONNECTIONS = 500, 10, 2
-FEW, MANY, BACKLOG_SECONDS = 1_000, 100_000, 10
+FEW, MANY, COUNTED, BACKLOG_SECONDS = 1_000, 100_000, 500, 30
 RUNS = 4
 THINKS = 2.0
 HEAVY = 10_000_000
@@ -316,14 +316,14 @@ def _idle_transaction(side: Side) -> Iterator[None]:
 
 
 def _cost_with(stage: Stage, side: Side, waiting: int) -> float:
-    """The seconds of a mail where so many wait: from the beginning of the run to the
-    1,000th mail, and from its last one to its end.
+    """The seconds of a mail where so many wait: from the beginning of a run through so
+    many mails, and from its last one to its end.
     """
     stage.prepare(side, "make_backlog", count=waiting)
     took = side.do("deliver", limit=BACKLOG_SECONDS if waiting > FEW else 0)
     taken_at = stage.sinks.taken_at
-    seconds = taken_at[FEW - 1] - took["started"] + took["ended"] - taken_at[-1]
-    return float(seconds / FEW)
+    seconds = taken_at[COUNTED - 1] - took["started"] + took["ended"] - taken_at[-1]
+    return float(seconds / COUNTED)
 
 
 # ----------------------------------------------------------------------
