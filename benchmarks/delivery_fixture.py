@@ -1,4 +1,4 @@
-"""What the delivery of a queue is measured on: posted messages, put back and back again.
+"""What the delivery of a queue is measured on: messages, put back again and again.
 
 Messages are really posted, once; afterwards their mails, which core deletes when they
 were sent, are put back by SQL. Server ``n`` has the FROM filter of domain ``n``, and
@@ -85,11 +85,12 @@ def post(customer: Any, number: int, at_once: bool = False) -> None:
     )
 
 
-def put_back(env: Any, count: int, senders: int, servers: int) -> None:
+def put_back(env: Any, count: int, senders: int, servers: int, first: int = 0) -> None:
     """Have so many of the posted messages wait in the queue, and nothing else.
 
     :param senders: how many addresses take turns in From
     :param servers: how many domains they have
+    :param first: the number of the first domain
     """
     _empty(env)
     env.cr.execute(
@@ -99,7 +100,7 @@ def put_back(env: Any, count: int, senders: int, servers: int) -> None:
         WHERE mail_mail_id IN (SELECT id FROM mail_mail);
         UPDATE mail_message message SET email_from = format(
             '"Sender %%s" <sender%%s@server%%s.example>', sender, sender,
-            sender %% %(servers)s
+            %(first)s + sender %% %(servers)s
         ) FROM (
             SELECT mail_message_id, number %% %(senders)s AS sender FROM bench_order
         ) known WHERE message.id = known.mail_message_id;
@@ -107,7 +108,7 @@ def put_back(env: Any, count: int, senders: int, servers: int) -> None:
             failure_type = NULL, failure_reason = NULL, mail_mail_id = mail.id
         FROM mail_mail mail WHERE mail.mail_message_id = notification.mail_message_id;
         """,
-        {"count": count, "senders": senders, "servers": servers},
+        {"count": count, "senders": senders, "servers": servers, "first": first},
     )
     keep_scheduled(env)
 

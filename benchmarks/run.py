@@ -83,7 +83,8 @@ def main(options: argparse.Namespace) -> int:
     with environment.prepare(options) as odoo, locks.exclusive(LOCK):
         with _databases(odoo, options.control) as copies, _sink() as port:
             effort = measures.QUICK if options.quick else measures.FULL
-            bench = Bench(odoo, *copies, port, effort)
+            core, addon, core_many, addon_many, ours = copies
+            bench = Bench(odoo, core, addon, core_many, addon_many, ours, port, effort)
             for result in _measure(bench, names):
                 say(f"    {' | '.join(result.cells)}")
                 results.append(result)

@@ -1,10 +1,11 @@
 """Small SMTP servers that take everything and keep only counts, in one process.
 
-Started as ``python -m benchmarks.sink``. They are no more than what is needed, so that
-it is the client that is measured: PIPELINING (RFC 2920), SIZE and 8BITMIME are offered,
-no login is asked for, and no mail is kept. The first line on standard input says in JSON
-what servers there are, by their names: the arguments of :class:`Sink`. The answer is one
-line with their ports. Each further line is one of these, answered by one line:
+Started as ``python -m benchmarks.sink``. They are no more than what is needed, so
+that it is the client that is measured: PIPELINING (RFC 2920), SIZE and 8BITMIME are
+offered, no login is asked for, and no mail is kept. The first line on standard input
+says in JSON what servers there are, by their names: the arguments of :class:`Sink`. The
+answer is one line with their ports. Each further line is one of these, answered by one
+line:
 
 * ``tally``: what each received, :meth:`Sink.tally`
 * ``forget``: count anew, and misbehave as at first
@@ -19,6 +20,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from .sink_text import TextReader
@@ -149,7 +151,7 @@ class Session(asyncio.Protocol):
         return ANSWERS.get(verb, UNKNOWN)
 
     def _read_text(self) -> bytes | None:
-        """The answer to a text, ``None`` where it has not ended yet, or there is none."""
+        """The answer to a text, ``None`` where it has not ended, or there is none."""
         assert self._text is not None
         if not self._text.read(self._buffer):
             return None
@@ -173,8 +175,8 @@ async def serve() -> None:
         for name, options in json.loads(sys.stdin.readline()).items()
     }
     listening = {
-        name: await loop.create_server(lambda s=s: Session(s, loop), "127.0.0.1", 0)
-        for name, s in sinks.items()
+        name: await loop.create_server(partial(Session, sink, loop), "127.0.0.1", 0)
+        for name, sink in sinks.items()
     }
     ports = {name: it.sockets[0].getsockname()[1] for name, it in listening.items()}
     print(json.dumps(ports), flush=True)

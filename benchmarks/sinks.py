@@ -41,7 +41,7 @@ class Sinks:
 
     def tally(self) -> dict[str, dict[str, Any]]:
         """What each server received: :meth:`benchmarks.sink.Sink.tally`."""
-        return self._ask("tally")
+        return dict(self._ask("tally"))
 
     def forget(self) -> None:
         """Have all count anew."""

@@ -15,6 +15,8 @@ _logger = logging.getLogger(__name__)
 
 #: Mails whose messages are built in one transaction, and bytes of their attachments.
 MAILS_AT_ONCE, BYTES_AT_ONCE = 50, 4 << 20
+#: The same at first: what a dead server gets is built in vain, while others wait.
+MAILS_AT_FIRST = 16
 #: Recipients of one mail at most.
 MOST = 10_000
 
@@ -102,7 +104,8 @@ class MessageBuilder:
         groups, size = [[]], 0
         for mail in mails.sudo():
             bytes_ = sum(mail.attachment_ids.mapped("file_size"))
-            many = len(groups[-1]) >= MAILS_AT_ONCE or size + bytes_ > BYTES_AT_ONCE
+            most = MAILS_AT_ONCE if len(groups) > 1 else MAILS_AT_FIRST
+            many = len(groups[-1]) >= most or size + bytes_ > BYTES_AT_ONCE
             if groups[-1] and many:
                 groups.append([])
                 size = 0

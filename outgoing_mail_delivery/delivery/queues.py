@@ -16,7 +16,7 @@ from .limits import sessions_for
 from .session import Allowance
 from .types import Lane, Message, Phase, Result
 
-#: As many messages are kept ready for each session.
+#: As many messages are kept ready for each session, with those under way.
 READY = 8
 #: How long a message is thought to take before any was sent, and each byte of it.
 FIRST_SECONDS, BYTE_SECONDS = 2.0, 1e-6
@@ -117,7 +117,8 @@ class ServerQueue:
         :param memory_left: whether all servers together have room; one that has nothing
             at all gets its message all the same
         """
-        if self.built_all or self.failed or len(self._waiting) >= READY * self.limit:
+        unanswered = len(self._waiting) + sum(map(len, self._held.values()))
+        if self.built_all or self.failed or unanswered >= READY * self.limit:
             return False
         return self.size < share if memory_left else not (self._waiting or self._held)
 

@@ -7,6 +7,7 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 from ...bridge.collecting import InRun
+from ...delivery import Lane
 
 _logger = logging.getLogger(__name__)
 
@@ -67,11 +68,13 @@ class MailMail(models.Model):
         self.env.cr.execute(
             SQL(
                 "SELECT count(*) FROM (SELECT FROM mail_mail mail"
-                " WHERE state = 'outgoing' AND COALESCE(scheduled_date, create_date,"
+                " WHERE state = 'outgoing' AND delivery_lane = ANY(%s)"
+                " AND COALESCE(scheduled_date, create_date,"
                 " TIMESTAMP '1970-01-01 00:00:00')"
                 " <= clock_timestamp() AT TIME ZONE 'UTC'"
                 " AND NOT EXISTS (SELECT FROM mail_delivery_claim claim"
                 " WHERE claim.mail_mail_id_int = mail.id) LIMIT %s) due",
+                [lane.value for lane in Lane],  # as the index begins with it
                 most,
             )
         )

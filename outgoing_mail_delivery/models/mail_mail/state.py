@@ -77,6 +77,9 @@ class MailMail(models.Model):
         "(delivery_lane, COALESCE(scheduled_date, create_date, "
         "TIMESTAMP '1970-01-01 00:00:00'), id) WHERE state = 'outgoing'"
     )
+    _delivery_next = models.Index(
+        "(scheduled_date) WHERE state = 'outgoing' AND delivery_mark = 'deferred'"
+    )
 
     def init(self):
         """Let SQL insert a mail without a lane."""
