@@ -299,7 +299,10 @@ def answer_to_message(error: Exception, recipient: str) -> Answer | None:
     if isinstance(error, smtplib.SMTPResponseException):
         refused = isinstance(error, smtplib.SMTPSenderRefused)
         phase = Phase.MAIL if refused else Phase.MESSAGE
-        return Answer(phase, error.smtp_code, decoded(error.smtp_error))
+        # typeshed has it as a text as well, which smtplib never makes of it
+        said = error.smtp_error
+        said = said.encode() if isinstance(said, str) else said
+        return Answer(phase, error.smtp_code, decoded(said))
     if isinstance(error, (OSError, smtplib.SMTPServerDisconnected)) and not isinstance(
         error, smtplib.SMTPNotSupportedError
     ):
