@@ -126,25 +126,34 @@ class Noted(Carried):
         :return: whether any was left to the queue
         """
         now = fields.Datetime.now()
-        attempts = (
-            self.env["mail.delivery.attempt"]
-            .sudo()
-            .create(
-                [
-                    {
-                        **noting.values,
-                        **_answer_values(noting),
-                        "started_at": now,
-                        "number": 1,
-                        "settled": False,
-                    }
-                    for noting in self.notings
-                ]
-            )
-        )
+        rows = [
+            {
+                **noting.values,
+                **_answer_values(noting),
+                "started_at": now,
+                "number": 1,
+                "settled": False,
+            }
+            for noting in self.notings
+        ]
+        attempts = self.env["mail.delivery.attempt"].sudo()
+        self._forget_deleted(attempts, rows)
+        attempts = attempts.create(rows)
         left = leave_to_queue and self._leave_to_queue(mails.sudo())
         attempts.settled = True
         return left
+
+    def _forget_deleted(self, attempts, rows):
+        """Leave out of rows the records that are gone, as a sent mail's message is."""
+        for name, field in attempts._fields.items():
+            if field.type == "many2one":
+                ids = {row[name] for row in rows if row.get(name)}
+                gone = ids.difference(
+                    attempts.env[field.comodel_name].browse(ids).exists().ids
+                )
+                for row in rows:
+                    if row.get(name) in gone:
+                        row[name] = False
 
     def _leave_to_queue(self, mails):
         failures = self._get_passing_failures()

@@ -21,6 +21,8 @@ from .worker import TICK, Worker
 MEMORY = 64 << 20
 #: How long an event waits for those of other sessions, to be written down together.
 LINGER = 0.005
+#: How long what waits to be written down waits for more.
+GATHER = 0.001
 #: How long after one that brought nothing more is asked for again.
 HUNGER = 1.0
 #: How long the last answers may take after all sessions were ended.
@@ -183,13 +185,17 @@ class Pool:
         return min(hungry, key=lambda queue: queue.size, default=None)
 
     def _next_events(self, wait: float) -> list[Event]:
-        """All events there are, once they are worth writing down.
+        """All events there are, once one is worth writing down.
+
+        Those that come right behind it are waited for: one statement has them all. A
+        session that hangs, or is far away, holds up no other by that.
 
         :param wait: seconds to wait for the first one
         """
         with self.changed:
-            self.changed.wait_for(self._is_complete, self._patience(wait))
-            if self._lingers() and not self._is_complete():
+            if self.changed.wait_for(lambda: self._urgent, self._patience(wait)):
+                self.changed.wait_for(self._is_complete, GATHER)
+            elif self._lingers():
                 return []
             events, self._events = self._events, []
             self._urgent = False
@@ -197,8 +203,6 @@ class Pool:
 
     def _is_complete(self) -> bool:
         """Whether all sessions that carry something wait for what is written down."""
-        if not self._urgent:
-            return False
         intents = sum(isinstance(event, Intent) for event in self._events)
         return intents >= sum(queue.sessions_at_work for queue in self.queues)
 

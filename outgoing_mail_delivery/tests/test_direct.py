@@ -50,6 +50,23 @@ class TestDirect(DeliveryCase):
         self.assertEqual(self._notification(message_id), [("sent", False)])
         self.assertEqual(self.attempts("outcome", "settled"), [("sent", True)])
 
+    def test_mail_that_is_deleted_once_it_is_sent_is_noted(self):
+        """So are passwords: the message goes with its mail."""
+        with self.records() as env:
+            mail = env["mail.mail"].create(
+                {
+                    "subject": "Password",
+                    "body_html": "<p>Reset it</p>",
+                    "email_from": "sender@a.example",
+                    "email_to": "user@c.example",
+                    "auto_delete": True,
+                }
+            )
+            mail.send(raise_exception=True)
+            self.assertFalse(mail.exists())
+        noted = self.attempts("outcome", "subject", mail_message_id=False)
+        self.assertEqual(noted, [("sent", "Password")])
+
     def test_mail_that_is_put_off_waits_for_the_queue(self):
         self.smtp["a"].script.at(Stage.END_OF_DATA, LATER, times=1)
         _partner_id, message_id = self._post()
