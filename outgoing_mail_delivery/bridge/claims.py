@@ -20,11 +20,41 @@ LEASE = 300
 #: The first key of the locks that runs hold (``pg_advisory_lock``).
 RUNS = 0x6D61696C
 
-# When a mail is due, as the index of :meth:`mail.mail.init` has it
-DUE_AT = SQL(
-    "COALESCE(mail.scheduled_date, mail.create_date, TIMESTAMP '1970-01-01 00:00:00')"
-)
+#: When a mail is due, as queries of ``mail_mail`` and its index have it.
+DUE_AT = "COALESCE(scheduled_date, create_date, TIMESTAMP '1970-01-01 00:00:00')"
 _NOW = SQL("clock_timestamp() AT TIME ZONE 'UTC'")
+
+# Whoever holds a row keeps it; what is not settled yet is not due again
+_TAKE = """
+    WITH due AS (
+        SELECT mail.id, %(due_at)s AS at
+        FROM mail_mail mail
+        WHERE mail.state = 'outgoing' AND mail.delivery_lane = %(lane)s
+            AND %(due_at)s <= %(now)s
+            AND (%(due_at)s, mail.id) > (%(at)s::timestamp, %(last_id)s)
+            AND NOT EXISTS (
+                SELECT FROM mail_delivery_claim claim
+                WHERE claim.mail_mail_id_int = mail.id
+            )
+            AND NOT EXISTS (
+                SELECT FROM mail_delivery_attempt attempt
+                WHERE attempt.mail_mail_id_int = mail.id
+                    AND NOT attempt.settled
+            )
+            %(only)s
+        ORDER BY %(due_at)s, mail.id
+        LIMIT %(most)s
+        FOR UPDATE SKIP LOCKED
+    ), claimed AS (
+        INSERT INTO mail_delivery_claim (mail_mail_id_int, run_id)
+        SELECT id, %(run_id)s FROM due
+        ON CONFLICT (mail_mail_id_int) DO NOTHING
+        RETURNING mail_mail_id_int
+    )
+    SELECT due.id, due.at
+    FROM due JOIN claimed ON claimed.mail_mail_id_int = due.id
+    ORDER BY due.at, due.id
+"""
 
 
 class Claims:
@@ -165,37 +195,8 @@ class Claims:
             only = SQL("AND mail.id = ANY(%s)", list(self._only_ids))
         self._cr.execute(
             SQL(
-                """
-                WITH due AS (
-                    SELECT mail.id, %(due_at)s AS at
-                    FROM mail_mail mail
-                    WHERE mail.state = 'outgoing' AND mail.delivery_lane = %(lane)s
-                        AND %(due_at)s <= %(now)s
-                        AND (%(due_at)s, mail.id) > (%(at)s::timestamp, %(last_id)s)
-                        AND NOT EXISTS (
-                            SELECT FROM mail_delivery_claim claim
-                            WHERE claim.mail_mail_id_int = mail.id
-                        )
-                        AND NOT EXISTS (
-                            SELECT FROM mail_delivery_attempt attempt
-                            WHERE attempt.mail_mail_id_int = mail.id
-                                AND NOT attempt.settled
-                        )
-                        %(only)s
-                    ORDER BY %(due_at)s, mail.id
-                    LIMIT %(most)s
-                    FOR UPDATE SKIP LOCKED
-                ), claimed AS (
-                    INSERT INTO mail_delivery_claim (mail_mail_id_int, run_id)
-                    SELECT id, %(run_id)s FROM due
-                    ON CONFLICT (mail_mail_id_int) DO NOTHING
-                    RETURNING mail_mail_id_int
-                )
-                SELECT due.id, due.at
-                FROM due JOIN claimed ON claimed.mail_mail_id_int = due.id
-                ORDER BY due.at, due.id
-                """,
-                due_at=DUE_AT,
+                _TAKE,
+                due_at=SQL(DUE_AT),
                 lane=lane,
                 now=_NOW,
                 at=at,

@@ -19,14 +19,12 @@ from ..delivery import (
 )
 from ..delivery.connection import answer_of, answer_to_message
 from .healths import Healths
-from .settlement import Last, Settlement
+from .settlement import PASSING, Last, Settlement
 from .words import clean
 
 _ACCEPTED = Answer(Phase.MESSAGE, 250, "")
 # What cannot be transmitted at all is no trouble that passes
 _UNSENDABLE = Verdict(Outcome.REFUSED, Scope.MESSAGE, Cause.CONTENT)
-# After these a mail may well be accepted later
-_PASSING = (Outcome.DEFERRED, Outcome.THROTTLED)
 
 
 @dataclass
@@ -183,7 +181,7 @@ class Noted(Carried):
         return {
             mail_id: _last_of(notings[-1].answer, notings[-1].answer.phase)
             for mail_id, notings in verdicts.items()
-            if all(n.verdict and n.verdict.outcome in _PASSING for n in notings)
+            if all(n.verdict and n.verdict.outcome in PASSING for n in notings)
         }
 
 

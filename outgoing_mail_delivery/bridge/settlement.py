@@ -15,6 +15,7 @@ from odoo import fields
 from odoo.tools import SQL
 
 from ..delivery import Lane, Outcome, Scope
+from ..delivery.journal import NOT_DELIVERED
 from ..delivery.schedule import next_try
 from ..delivery.settling import Fate, fate_of, is_sent, split
 from .building import Told
@@ -24,10 +25,10 @@ from .words import Words, clean
 
 _logger = logging.getLogger(__name__)
 
-#: Failures after which core still deletes a mail that is to be deleted.
+# Core's failure for mail that no server took
 _LOST = "mail_smtp"
-# After these a recipient is tried again
-_PASSING = (Outcome.DEFERRED, Outcome.THROTTLED)
+#: After these a recipient is tried again.
+PASSING = (Outcome.DEFERRED, Outcome.THROTTLED)
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class Settlement:
         waiting_for = waiting_for or {}
         wholly_sent = mails.filtered(lambda mail: self._is_wholly_sent(mail, last))
         wholly_sent._ask_apart(
-            lambda some: self._settle_sent(some),
+            self._settle_sent,
             lambda mail, error: self._settle_plainly(mail, error, last[mail.id], None),
             configured=True,
         )
@@ -335,7 +336,7 @@ class Settlement:
         own = [
             last
             for last in known.values()
-            if last.outcome in (*_PASSING, Outcome.UNKNOWN)
+            if last.outcome in (*PASSING, Outcome.UNKNOWN)
             and last.scope in (Scope.RECIPIENT.value, Scope.MESSAGE.value)
         ]
         server_ids = {
@@ -489,7 +490,7 @@ class Settlement:
         """The attempts that these mails are settled by."""
         domain = [("mail_mail_id_int", "in", mails.ids), ("settled", "=", False)]
         if outcome is Outcome.DEFERRED:
-            domain.append(("outcome", "in", ("deferred", "throttled", "released")))
+            domain.append(("outcome", "in", [each.value for each in NOT_DELIVERED]))
         elif outcome:
             domain.append(("outcome", "=", outcome.value))
         return self.env["mail.delivery.attempt"].search(domain, order="id")

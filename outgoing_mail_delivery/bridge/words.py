@@ -55,6 +55,12 @@ class Words:
         :param waits: of the servers that take nothing now
         """
         if waits and (last is None or last.scope == "server"):
+            if any(wait.until is None for wait in waits):
+                return self.env._(
+                    "It waits until somebody mends or resumes its mail server, and "
+                    "fails if nobody does: %(words)s",
+                    words=waits[0].words,
+                )
             return self.env._(
                 "Its mail server takes no mail now: %(words)s", words=waits[0].words
             )

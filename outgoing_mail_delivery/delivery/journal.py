@@ -36,7 +36,7 @@ FOLLOWS = MappingProxyType(
 )
 
 #: After these, nothing of the message can have reached the recipient.
-_NOT_DELIVERED = (Outcome.DEFERRED, Outcome.THROTTLED, Outcome.RELEASED)
+NOT_DELIVERED = (Outcome.DEFERRED, Outcome.THROTTLED, Outcome.RELEASED)
 
 
 def may_follow(before: Outcome, after: Outcome) -> bool:
@@ -69,4 +69,4 @@ def may_offer(outcomes: Iterable[Outcome]) -> bool:
     >>> may_offer([Outcome.DEFERRED, Outcome.UNKNOWN]), may_offer([Outcome.SENT])
     (False, False)
     """
-    return all(outcome in _NOT_DELIVERED for outcome in outcomes)
+    return all(outcome in NOT_DELIVERED for outcome in outcomes)

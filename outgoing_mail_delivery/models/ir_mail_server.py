@@ -3,6 +3,10 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from odoo.addons.outgoing_mail_routing.bridge.column_defaults import (
+    keep_column_defaults,
+)
+
 from ..bridge.noting import Noted
 from ..bridge.words import refusal_of
 from ..delivery import Limits, SettingError
@@ -87,7 +91,7 @@ class IrMailServer(models.Model):
     def init(self):
         """Let SQL insert a server, as ``odoo neutralize`` does."""
         result = super().init()
-        self._set_column_default("when_unknown", "hold")
+        keep_column_defaults(self, {"when_unknown": "hold"})
         return result
 
     def _compute_delivery_health(self):

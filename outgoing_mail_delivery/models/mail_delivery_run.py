@@ -1,14 +1,10 @@
 """A run: one worker's pass over the queue."""
 
-import logging
-
 from odoo import SUPERUSER_ID, api, fields, models, modules
 
 from ..bridge.cursors import commit
 from ..bridge.plans import MOST_RUNS, parallel_runs_of
 from ..bridge.run import Run
-
-_logger = logging.getLogger(__name__)
 
 _MODULE = "outgoing_mail_delivery"
 _CRON = "mail.ir_cron_mail_scheduler_action"

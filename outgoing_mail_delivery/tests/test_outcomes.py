@@ -196,6 +196,19 @@ class TestTriedAgainByHand(DeliveryCase):
         with self.records() as env:
             env["mail.mail"].browse(mail_id).write({"state": "outgoing"})
 
+    def test_server_that_somebody_suspended_says_whom_it_waits_for(self):
+        server_id = self.serve()
+        with self.records() as env:
+            env["mail.delivery.health"]._suspend([server_id])
+        mail_id = self.mail("m0")
+        self.run_queue()
+        self.assertState(mail_id, "outgoing", "deferred")
+        self.assertIn("until somebody", self.values(mail_id, "failure_reason"))
+        with self.records() as env:
+            env["mail.delivery.health"]._resume([server_id])
+        self.run_queue()
+        self.assertState(mail_id, "sent")
+
     def test_refused_and_then_its_server_is_down(self):
         self.serve()
         script = self.smtp["a"].script

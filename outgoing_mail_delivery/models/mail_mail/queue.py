@@ -6,6 +6,7 @@ from odoo import api, fields, models, modules
 from odoo.exceptions import UserError
 from odoo.tools import SQL
 
+from ...bridge.claims import DUE_AT
 from ...bridge.collecting import InRun
 from ...delivery import Lane
 
@@ -69,12 +70,11 @@ class MailMail(models.Model):
             SQL(
                 "SELECT count(*) FROM (SELECT FROM mail_mail mail"
                 " WHERE state = 'outgoing' AND delivery_lane = ANY(%s)"
-                " AND COALESCE(scheduled_date, create_date,"
-                " TIMESTAMP '1970-01-01 00:00:00')"
-                " <= clock_timestamp() AT TIME ZONE 'UTC'"
+                " AND %s <= clock_timestamp() AT TIME ZONE 'UTC'"
                 " AND NOT EXISTS (SELECT FROM mail_delivery_claim claim"
                 " WHERE claim.mail_mail_id_int = mail.id) LIMIT %s) due",
                 [lane.value for lane in Lane],  # as the index begins with it
+                SQL(DUE_AT),
                 most,
             )
         )

@@ -4,6 +4,11 @@ from odoo import api, fields, models
 from odoo.fields import Domain
 from odoo.tools import SQL
 
+from odoo.addons.outgoing_mail_routing.bridge.column_defaults import (
+    keep_column_defaults,
+)
+
+from ...bridge.claims import DUE_AT
 from ...delivery import Lane
 from ..words import LANES, selection_of
 
@@ -74,8 +79,7 @@ class MailMail(models.Model):
     )
 
     _delivery_due = models.Index(
-        "(delivery_lane, COALESCE(scheduled_date, create_date, "
-        "TIMESTAMP '1970-01-01 00:00:00'), id) WHERE state = 'outgoing'"
+        f"(delivery_lane, {DUE_AT}, id) WHERE state = 'outgoing'"
     )
     _delivery_next = models.Index(
         "(scheduled_date) WHERE state = 'outgoing' AND delivery_mark = 'deferred'"
@@ -84,9 +88,7 @@ class MailMail(models.Model):
     def init(self):
         """Let SQL insert a mail without a lane."""
         result = super().init()
-        self.env.cr.execute(
-            "ALTER TABLE mail_mail ALTER COLUMN delivery_lane SET DEFAULT 'normal'"
-        )
+        keep_column_defaults(self, {"delivery_lane": Lane.NORMAL.value})
         return result
 
     @api.model_create_multi

@@ -2,8 +2,8 @@
 
 from odoo import api, fields, models, tools
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools import SQL
 
+from ...bridge.column_defaults import keep_column_defaults
 from ...bridge.directory_source import DirectorySource
 from ...bridge.found_ids import FoundIds
 from ...bridge.registry_cache import forget_kept
@@ -158,37 +158,9 @@ class IrMailServer(models.Model):
     )
 
     def init(self):
-        """Let SQL insert a server without policies, as ``odoo neutralize`` does.
-
-        Asked first what the defaults are: setting one locks the table until the update
-        ends, and no mail could leave meanwhile.
-        """
+        """Let SQL insert a server without policies, as ``odoo neutralize`` does."""
         defaults = {**dict.fromkeys(_POLICIES, "auto"), "delegation": "nobody"}
-        self.env.cr.execute(
-            SQL(
-                "SELECT column_name, column_default FROM information_schema.columns"
-                " WHERE table_schema = current_schema AND table_name = %s"
-                " AND column_name IN %s",
-                self._table,
-                tuple(defaults),
-            )
-        )
-        present = dict(self.env.cr.fetchall())
-        for name, default in defaults.items():
-            # as PostgreSQL writes it: 'auto'::character varying
-            if not (present[name] or "").startswith(f"'{default}'::"):
-                self._set_column_default(name, default)
-
-    def _set_column_default(self, name, default):
-        """Give a column the value that SQL without one inserts."""
-        self.env.cr.execute(
-            SQL(
-                "ALTER TABLE %s ALTER COLUMN %s SET DEFAULT %s",
-                SQL.identifier(self._table),
-                SQL.identifier(name),
-                default,
-            )
-        )
+        keep_column_defaults(self, defaults)
 
     @api.model_create_multi
     def create(self, vals_list):
