@@ -9,6 +9,7 @@ from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 
 from ..delivery import Lane, Message
 from .collecting import CollectingSession
+from .facts import mail_facts, route_facts
 from .words import clean
 
 _logger = logging.getLogger(__name__)
@@ -166,7 +167,13 @@ class MessageBuilder:
                 unsendable[key] = Unsendable(failure_type, str(error))
                 continue
             messages.append(_message(key, found, mail))
-            facts[key] = self._facts(batch, mail, found, key)
+            facts[key] = {
+                **mail_facts(mail),
+                **route_facts(batch.routed),
+                "envelope_sender": found.sender,
+                "part": key[1],
+                "partner_id": key[1] or None,
+            }
         if not messages and len(unsendable) == len(emails):
             return Built(failure=next(iter(unsendable.values())))
         return Built(tuple(messages), facts, unsendable)
@@ -224,29 +231,6 @@ class MessageBuilder:
         """The FROM filter that core puts on a session of the server."""
         return server.from_filter if server else server._get_default_from_filter()
 
-    def _facts(self, batch, mail, found, key):
-        decision, request = batch.routed.decision, batch.routed.request
-        return {
-            "mail_mail_id_int": mail.id,
-            "part": key[1],
-            "message_id": mail.message_id,
-            "subject": _clean(mail.subject),
-            "model": mail.model or None,
-            "res_id": mail.res_id or None,
-            "mail_message_id": mail.mail_message_id.id,
-            "company_id": request.company.id if request.company else None,
-            "sender_id": request.sender.id if request.sender else None,
-            "mail_server_id": batch.server.id or None,
-            "mail_server_name": batch.server.name or None,
-            "rule": decision.rule.value,
-            "reason": decision.steps[-1].reason.name if decision.steps else None,
-            "email_from_before": _clean(request.email_from),
-            "email_from": _clean(str(batch.routed)),
-            "envelope_sender": found.sender,
-            "partner_id": key[1] or None,
-            "lane": mail.delivery_lane,
-        }
-
     def refusal(self, error):
         """Why a server may not carry a mail, as core fails it then."""
         return Told(failure=Unsendable("mail_smtp", tools.exception_to_unicode(error)))
@@ -266,7 +250,7 @@ class MessageBuilder:
                 self._servers.NO_FOUND_SMTP_FROM,
             ):
                 failure_type = "mail_from_missing"
-        return Unsendable(failure_type, _clean(reason))
+        return Unsendable(failure_type, clean(reason))
 
 
 def _message(key, found, mail):
@@ -278,8 +262,3 @@ def _message(key, found, mail):
         Lane(mail.delivery_lane or Lane.NORMAL.value),
         found.utf8,
     )
-
-
-def _clean(text):
-    """A text that a database takes."""
-    return clean(text or "") or None

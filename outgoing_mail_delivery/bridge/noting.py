@@ -18,6 +18,7 @@ from ..delivery import (
     enhanced_code,
 )
 from ..delivery.connection import answer_of, answer_to_message
+from .facts import mail_facts, route_facts
 from .healths import Healths
 from .settlement import PASSING, Last, Settlement
 from .words import clean
@@ -87,30 +88,9 @@ class Noted(Carried):
 
     def _values_of(self, routed):
         mail = self._mail
-        values = {
-            "mail_mail_id_int": mail.id,
-            "message_id": mail.message_id,
-            "subject": mail.subject,
-            "model": mail.model,
-            "res_id": mail.res_id,
-            "mail_message_id": mail.mail_message_id.id,
-            "email_from_before": mail.email_from,
-            "email_from": mail.email_from,
-            "lane": mail.delivery_lane,
-        }
-        if isinstance(routed, RoutedFrom):
-            decision, request = routed.decision, routed.request
-            profile = decision.profile
-            values.update(
-                email_from=str(routed),
-                rule=decision.rule.value,
-                reason=decision.steps[-1].reason.name if decision.steps else False,
-                company_id=request.company.id if request.company else False,
-                sender_id=request.sender.id if request.sender else False,
-                mail_server_id=profile.id if profile else False,
-                mail_server_name=profile.name if profile else False,
-            )
-        return values
+        as_made = {"email_from_before": mail.email_from, "email_from": mail.email_from}
+        of_route = route_facts(routed) if isinstance(routed, RoutedFrom) else as_made
+        return {**mail_facts(mail), **of_route}
 
     # ------------------------------------------------------------------
     # Writing down
